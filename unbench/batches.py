@@ -1,0 +1,90 @@
+"""Mini-batches of normalised, optionally augmented images, straight from bytes in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from unbench.data.images import Images
+
+CROP_PADDING = 4
+"""Pixels of zero padding before a random crop back to the image's size, for 28 to 64 pixels; scaled beyond."""
+
+
+class Batch(NamedTuple):
+    """rows (B,): positions in the set; images (B, C, S, S) normalised floats; labels (B,)."""
+
+    rows: Tensor
+    images: Tensor
+    labels: Tensor
+
+
+def normalise(pixels: Tensor) -> Tensor:
+    """Bytes to floats in [-1, 1]. Fixed constants: statistics of the training set would carry the forget set."""
+    return pixels.float().div_(127.5).sub_(1.0)
+
+
+class Batches:
+    """An endless supply of epochs over a set of images, shuffled by a generator of its own.
+
+    Iterating once yields one epoch; iterating again yields the next, in another order.
+
+    Args:
+        images: the set.
+        batch_size: at most this many images a batch; the last one may be smaller.
+        device: where batches are put.
+        seed: of order and augmentation; None keeps the order and needs no augmentation.
+        augment: any of "crop" and "flip".
+    """
+
+    def __init__(
+        self,
+        images: Images,
+        batch_size: int,
+        device: torch.device,
+        seed: int | None = None,
+        augment: tuple[str, ...] = (),
+    ) -> None:
+        if augment and seed is None:
+            raise ValueError("augmentation needs a seed")
+        self.images = images
+        self.batch_size = batch_size
+        self.device = device
+        self.augment = augment
+        self.generator = None if seed is None else torch.Generator().manual_seed(seed)
+
+    def __len__(self) -> int:
+        return -(-len(self.images) // self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        n = len(self.images)
+        order = torch.arange(n) if self.generator is None else torch.randperm(n, generator=self.generator)
+        for rows in order.split(self.batch_size):
+            picked = rows.numpy()
+            pixels = torch.from_numpy(np.ascontiguousarray(self.images.pixels[picked])).to(self.device)
+            labels = torch.from_numpy(self.images.labels[picked]).to(self.device)
+            yield Batch(rows.to(self.device), self._augmented(normalise(pixels)), labels)
+
+    def _augmented(self, images: Tensor) -> Tensor:
+        if "crop" in self.augment:
+            images = random_crop(images, self.generator)
+        if "flip" in self.augment:
+            flips = torch.rand(len(images), generator=self.generator) < 0.5
+            images = torch.where(flips.to(images.device)[:, None, None, None], images.flip(3), images)
+        return images
+
+
+def random_crop(images: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Each image (B, C, S, S) shifted by its own offset of at most the padding, with edges filled by -1 (black)."""
+    count, _, side, _ = images.shape
+    pad = max(1, CROP_PADDING * side // 32)
+    padded = nn.functional.pad(images, (pad, pad, pad, pad), value=-1.0)
+    offsets = torch.randint(0, 2 * pad + 1, (2, count, 1), generator=generator).to(images.device)
+    rows = offsets[0] + torch.arange(side, device=images.device)
+    columns = offsets[1] + torch.arange(side, device=images.device)
+    index = torch.arange(count, device=images.device)[:, None, None]
+    return padded.permute(0, 2, 3, 1)[index, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)

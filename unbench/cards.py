@@ -1,0 +1,183 @@
+"""What a method or a data set says of itself, in TOML. No torch here: listing names must be instant.
+
+A card is the single place for names, versions, defaults and sources; code is found through it and imported
+on use. Unknown keys are errors, because a misspelt key is a setting that silently does nothing.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from unbench.errors import CardError, SpecError, UnknownNameError
+
+Need = Literal["forget_images", "retain_images", "labels", "original_training"]
+Family = Literal["natural", "fine-grained", "medical", "synthetic", "custom"]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Value = bool | int | float | str
+CardT = TypeVar("CardT", bound="Card")
+
+
+class Card(BaseModel):
+    """Common to all cards: strict keys, immutable once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Name
+    version: int = Field(ge=1, description="Raised whenever numbers may change.")
+    title: str
+    path: Path | None = Field(default=None, exclude=True, description="The file that the card was read from.")
+
+
+class Source(BaseModel):
+    """Where an idea comes from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    citation: str
+    url: str = ""
+
+
+class Hyperparameter(BaseModel):
+    """One knob of a method: its default, the reason for it, and the range in which it may be searched."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    default: Value
+    why: str = Field(min_length=1)
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    choices: tuple[Value, ...] | None = None
+
+    def parse(self, method: str, name: str, value: Value) -> Value:
+        """Turn `value` (typed, or text from a command line) into this hyper-parameter's type, or raise."""
+        where = f"hyper-parameter '{name}' of method '{method}'"
+        parsed = _coerce(value, type(self.default))
+        if parsed is None:
+            wanted = {bool: "true or false", int: "an integer", float: "a number", str: "text"}
+            raise SpecError(f"{where} must be {wanted[type(self.default)]}, not '{value}'")
+        if self.choices is not None and parsed not in self.choices:
+            raise SpecError(f"{where} must be one of {', '.join(map(str, self.choices))}, not '{value}'")
+        if isinstance(parsed, (int, float)) and not isinstance(parsed, bool):
+            if not float("-inf") < parsed < float("inf"):
+                raise SpecError(f"{where} must be finite, not '{value}'")
+            if (self.low is not None and parsed < self.low) or (self.high is not None and parsed > self.high):
+                raise SpecError(f"{where} must lie in [{self.low}, {self.high}], not '{value}'")
+        return parsed
+
+    @model_validator(mode="after")
+    def _default_is_legal(self) -> Hyperparameter:
+        self.parse("card", "default", self.default)
+        return self
+
+
+class MethodCard(Card):
+    """A way of unlearning: what it is, what it may touch, and its knobs."""
+
+    family: Literal["post-hoc", "by-design", "reference"]
+    code: str = Field(pattern=r"^[\w.]+:\w+$", description="'module:class', imported on use.")
+    claim: str
+    source: Source
+    needs: tuple[Need, ...] = ()
+    scenarios: tuple[str, ...] = ("random", "class")
+    models: tuple[str, ...] = ()
+    """Names of the backbones that it can work with; empty means any."""
+    notes: str = ""
+    hparams: dict[str, Hyperparameter] = {}
+
+    def resolve_hparams(self, given: dict[str, Value]) -> dict[str, Value]:
+        """Defaults overridden by `given`, typed and checked, in the card's order."""
+        for name in given:
+            if name not in self.hparams:
+                raise UnknownNameError(f"hyper-parameter of method '{self.name}'", name, self.hparams)
+        return {k: h.parse(self.name, k, given.get(k, h.default)) for k, h in self.hparams.items()}
+
+
+class Training(BaseModel):
+    """The recipe that trains the original and the oracle of a preset alike."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    lr: float = Field(gt=0)
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    weight_decay: float = Field(default=0.05, ge=0)
+    warmup_epochs: float = Field(default=1, ge=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    augment: tuple[Literal["crop", "flip"], ...] = ()
+
+
+class Preset(BaseModel):
+    """One size of an experiment on a data set. Sizes count images; 0 means all of them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    image_size: int = Field(ge=4)
+    train_size: int = Field(default=0, ge=0)
+    val_size: int = Field(default=0, ge=0)
+    test_size: int = Field(default=0, ge=0)
+    model: Literal["vit", "resnet18"] = "vit"
+    model_options: dict[str, Value] = {}
+    training: Training
+
+
+class DatasetCard(Card):
+    """A labelled set of images: where it comes from, how it splits, and the sizes it is used in."""
+
+    family: Family
+    source: str
+    """Name of a loader in unbench.data.sources."""
+    source_options: dict[str, Value] = {}
+    licence: str
+    citation: str
+    homepage: str = ""
+    classes: int = Field(ge=0, description="Number of classes; 0 where only the files can say.")
+    channels: Literal[1, 3]
+    sizes: dict[Literal["train", "val", "test"], int] = {}
+    """Published numbers of images per split, before a validation set is carved out of train."""
+    val_fraction: float = Field(default=0.1, gt=0, lt=1)
+    """Share of train that becomes the validation set where none is published."""
+    scenarios: tuple[str, ...] = ("random", "class")
+    notes: str = ""
+    presets: dict[str, Preset]
+
+
+def read_card(path: Path, kind: type[CardT]) -> CardT:
+    """Read one TOML file as a `kind` card; its name must be the file's name."""
+    try:
+        card = kind.model_validate({**tomllib.loads(path.read_text("utf-8")), "path": path})
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise CardError(f"cannot read the card {path}: {error}") from error
+    except ValidationError as error:
+        raise CardError(f"the card {path} is wrong: {_first_fault(error, kind)}") from error
+    if card.name != path.stem:
+        raise CardError(f"the card {path} calls itself '{card.name}'; the file's name must be the same")
+    return card
+
+
+def _first_fault(error: ValidationError, kind: type[Card]) -> str:
+    fault = error.errors()[0]
+    where = ".".join(map(str, fault["loc"]))
+    if fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1:
+        return str(UnknownNameError("key", where, kind.model_fields))
+    return f"{where}: {fault['msg']}"
+
+
+def _coerce(value: Any, kind: type) -> Any:
+    """`value` as `kind`, or None. An int is a legal float; nothing else changes type silently."""
+    if isinstance(value, str) and kind is not str:
+        text = value.strip()
+        if kind is bool:
+            return {"true": True, "false": False}.get(text.lower())
+        try:
+            return kind(text)
+        except ValueError:
+            return None
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return value if type(value) is kind else None

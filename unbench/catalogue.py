@@ -1,0 +1,114 @@
+"""What there is to choose from, as plain rows: behind `unbench list` and `unbench show`. No torch here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from unbench import registry
+from unbench.errors import SpecError, UnknownNameError
+from unbench.scenarios import SCENARIOS
+
+Row = dict[str, Any]
+
+
+def list_methods() -> list[Row]:
+    """Name, family, version, needs and title of every method."""
+    return [
+        {
+            "name": card.name,
+            "family": card.family,
+            "version": card.version,
+            "needs": ", ".join(card.needs) or "only the ids to forget",
+            "scenarios": ", ".join(card.scenarios),
+            "title": card.title,
+        }
+        for card in registry.methods().values()
+    ]
+
+
+def list_datasets() -> list[Row]:
+    """Name, family, classes, published sizes and title of every data set."""
+    return [
+        {
+            "name": card.name,
+            "family": card.family,
+            "version": card.version,
+            "classes": card.classes or "from the files",
+            "train": card.sizes.get("train", "from the files"),
+            "test": card.sizes.get("test", "from the files"),
+            "presets": ", ".join(card.presets),
+            "title": card.title,
+        }
+        for card in registry.datasets().values()
+    ]
+
+
+def list_scenarios() -> list[Row]:
+    """Name and meaning of every forget scenario."""
+    return [{"name": s.name, "description": s.description} for s in SCENARIOS.values()]
+
+
+def list_metrics() -> list[Row]:
+    """Name, unit, ideal value and definition of every metric, the derived ones included."""
+    from unbench.metrics import METRICS
+    from unbench.schema import COLUMNS
+
+    rows: list[Row] = [
+        {"name": m.name, "unit": m.unit, "ideal": m.ideal, "definition": m.definition} for m in METRICS.values()
+    ]
+    meanings = {column.name: column.meaning for column in COLUMNS}
+    derived = {
+        "avg_gap": ("points", "at most avg_gap_floor"),
+        "avg_gap_floor": ("points", "none: it is the measure's own noise"),
+        "unlearn_seconds": ("seconds", "0"),
+        "peak_memory_mb": ("MiB", "0"),
+        "train_seconds": ("seconds", "none"),
+        "oracle_seconds": ("seconds", "none"),
+    }
+    return rows + [
+        {"name": name, "unit": unit, "ideal": ideal, "definition": meanings[name]}
+        for name, (unit, ideal) in derived.items()
+    ]
+
+
+def list_runs(results: Path | str = "results") -> list[Row]:
+    """Key, what was run, and the main numbers of every stored run."""
+    from unbench.store import load_results
+
+    columns = ["run_key", "status", "method", "dataset", "scenario", "preset", "seed", "hparams"]
+    columns += ["test_acc", "retain_acc", "forget_acc", "mia_auroc", "avg_gap", "avg_gap_floor", "error"]
+    frame = load_results(results)[columns]
+    return [dict(row) for row in json.loads(frame.to_json(orient="records"))]
+
+
+def show_method(name: str) -> Row:
+    """The whole card of a method."""
+    return registry.method(name).model_dump(mode="json")
+
+
+def show_dataset(name: str) -> Row:
+    """The whole card of a data set."""
+    return registry.dataset(name).model_dump(mode="json")
+
+
+def show_run(key: str, results: Path | str = "results") -> Row:
+    """The row whose run_key begins with `key`; raises SpecError if several do."""
+    from unbench.store import Store, load_results
+
+    frame = load_results(results)
+    found = frame[frame["run_key"].str.startswith(key)]
+    if found.empty:
+        raise UnknownNameError("run", key, frame["run_key"])
+    if len(found) > 1:
+        raise SpecError(f"{len(found)} runs begin with '{key}': {', '.join(found['run_key'])}")
+    row = decode_json(json.loads(found.iloc[0].to_json()))
+    outputs = Store(results).outputs_path(row)
+    return {**row, "outputs": str(outputs) if outputs.is_file() else None}
+
+
+def decode_json(row: Row) -> Row:
+    """A stored row with its JSON columns as values."""
+    nested = ("hparams", "model_options", "training", "warnings", "missing")
+    return {k: json.loads(v) if k in nested and v is not None else v for k, v in row.items()}

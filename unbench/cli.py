@@ -1,0 +1,244 @@
+"""The command line: each command a few lines over the Python function of the same name.
+
+Results go to standard output, everything said along the way to standard error. Exit codes: 0 all well; 1 a run or a
+check failed; 2 the request or the files are wrong (one line says how); 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unbench.console import console, print_json, print_record, print_rows, print_runs, say, say_what_happened
+from unbench.errors import UnbenchError, UnknownNameError
+
+app = typer.Typer(
+    name="unbench",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Results = Annotated[Path, typer.Option("--results", help="Folder of results.")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
+DataRoot = Annotated[
+    Path | None,
+    typer.Option("--data-root", envvar="UNBENCH_DATA", help="Folder with the data sets' files."),
+]
+
+
+@app.callback(invoke_without_command=True)
+def _main(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Compare machine-unlearning methods for image classification, honestly."""
+    if version:
+        from importlib.metadata import version as installed
+
+        print(installed("unbench"))
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    method: Annotated[list[str] | None, typer.Option("-m", "--method", help="May be repeated.")] = None,
+    dataset: Annotated[list[str] | None, typer.Option("-d", "--dataset", help="May be repeated.")] = None,
+    scenario: Annotated[str, typer.Option(help="What to forget; see 'unbench list scenarios'.")] = "random10",
+    seed: Annotated[int, typer.Option(help="Seed of forget set, training and unlearning.")] = 0,
+    preset: Annotated[str, typer.Option(help="smoke, cpu or paper.")] = "cpu",
+    model: Annotated[str | None, typer.Option(help="vit or resnet18; the data set decides if left out.")] = None,
+    results: Results = Path("results"),
+    data_root: DataRoot = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    checksums: Annotated[
+        str, typer.Option(help="auto, strict or accept: may files differ from the published ones?")
+    ] = "auto",
+    force: Annotated[bool, typer.Option("--force", help="Run again what is already stored.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train, unlearn and measure; by default MUNKEY against its oracle on digits.
+
+    A method may carry hyper-parameters: -m "ft[lr=0.01,epochs=3]".
+    """
+    from unbench.spec import RunSpec
+
+    if checksums not in ("auto", "strict", "accept"):
+        raise UnknownNameError("value of --checksums", checksums, ["auto", "strict", "accept"])
+    wanted = [(m, d) for d in dataset or ["digits"] for m in method or ["munkey"]]
+    for m, d in wanted:  # every mistake is found before the first hour of training
+        RunSpec.parse(m, d, scenario, preset, seed, model)
+    say("unbench is starting ...")
+    from unbench.catalogue import decode_json
+    from unbench.progress import ConsoleProgress
+    from unbench.run import run as run_one
+
+    rows = []
+    for m, d in wanted:
+        row = run_one(
+            m,
+            d,
+            scenario=scenario,
+            seed=seed,
+            preset=preset,
+            model=model,
+            results=results,
+            data_root=data_root,
+            device=device,
+            checksums=checksums,  # type: ignore[arg-type]
+            force=force,
+            progress=ConsoleProgress(console()),
+        )
+        rows.append(row)
+        say_what_happened(row)
+        if as_json:
+            print_json(decode_json(row))
+    if not as_json:
+        print_runs(rows, results)
+    if any(row["status"] in ("failed", "diverged") for row in rows):
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    results: Results = Path("results"),
+    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("reports"),
+) -> None:
+    """Write leaderboard.md, leaderboard.csv and plots from stored results."""
+    from unbench.report import report as write
+
+    say(f"reading {results} ...")
+    for path in write(results, out):
+        print(path)
+
+
+list_app = typer.Typer(no_args_is_help=True, help="List methods, datasets, scenarios, metrics or runs.")
+app.add_typer(list_app, name="list")
+
+
+@list_app.command("methods")
+def list_methods(as_json: AsJson = False) -> None:
+    """Every unlearning method."""
+    from unbench import catalogue
+
+    print_rows(catalogue.list_methods(), as_json)
+
+
+@list_app.command("datasets")
+def list_datasets(as_json: AsJson = False) -> None:
+    """Every data set."""
+    from unbench import catalogue
+
+    print_rows(catalogue.list_datasets(), as_json)
+
+
+@list_app.command("scenarios")
+def list_scenarios(as_json: AsJson = False) -> None:
+    """Every forget scenario."""
+    from unbench import catalogue
+
+    print_rows(catalogue.list_scenarios(), as_json)
+
+
+@list_app.command("metrics")
+def list_metrics(as_json: AsJson = False) -> None:
+    """Every metric, with its unit and ideal value."""
+    from unbench import catalogue
+
+    print_rows(catalogue.list_metrics(), as_json)
+
+
+@list_app.command("runs")
+def list_runs(results: Results = Path("results"), as_json: AsJson = False) -> None:
+    """Every stored run."""
+    from unbench import catalogue
+
+    print_rows(catalogue.list_runs(results), as_json)
+
+
+show_app = typer.Typer(no_args_is_help=True, help="Show one method, dataset or run in full.")
+app.add_typer(show_app, name="show")
+
+
+@show_app.command("method")
+def show_method(name: str, as_json: AsJson = False) -> None:
+    """The card of a method."""
+    from unbench import catalogue
+
+    print_record(catalogue.show_method(name), as_json)
+
+
+@show_app.command("dataset")
+def show_dataset(name: str, as_json: AsJson = False) -> None:
+    """The card of a data set."""
+    from unbench import catalogue
+
+    print_record(catalogue.show_dataset(name), as_json)
+
+
+@show_app.command("run")
+def show_run(key: str, results: Results = Path("results"), as_json: AsJson = False) -> None:
+    """A stored run, by the beginning of its key."""
+    from unbench import catalogue
+
+    print_record(catalogue.show_run(key, results), as_json)
+
+
+@app.command()
+def check(
+    kind: Annotated[str | None, typer.Argument(help="method or dataset")] = None,
+    name: Annotated[str | None, typer.Argument(help="Its name.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every card.")] = False,
+    data_root: DataRoot = None,
+) -> None:
+    """Run the tool's own tests on one card, or on all."""
+    if everything == (kind is not None) or (kind is not None and name is None):
+        raise UnbenchError("say 'unbench check method NAME', 'unbench check dataset NAME' or 'unbench check --all'")
+    if kind is not None and kind not in ("method", "dataset"):
+        raise UnknownNameError("kind of card", kind, ["method", "dataset"])
+    _find_card(kind, name)
+    say("unbench is starting ...")
+    from unbench import check as checks
+
+    if everything:
+        results = checks.check_all(data_root)
+    elif kind == "method":
+        results = checks.check_method(str(name))
+    else:
+        results = checks.check_dataset(str(name), data_root)
+    failed = 0
+    for result in results:
+        print(result, flush=True)
+        failed += result.outcome == "FAILED"
+    if failed:
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Entry point: turns a user's mistake into one line and exit code 2."""
+    try:
+        sys.exit(app(standalone_mode=False))
+    except UnbenchError as error:
+        say(f"unbench: {error}")
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        say("unbench: interrupted; what was finished is stored, and the same command goes on from there")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone, as `head` does
+        sys.exit(0)
+    except Exception as error:
+        # Typer's complaints about arguments; their class has moved between its versions.
+        if not hasattr(error, "format_message"):
+            raise
+        message = error.format_message()
+        say(message if message.startswith("Usage") else f"unbench: {message}")
+        sys.exit(2)
+
+
+def _find_card(kind: str | None, name: str | None) -> None:
+    from unbench import registry
+
+    if kind is not None and name is not None:
+        (registry.method if kind == "method" else registry.dataset)(name)

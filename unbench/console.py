@@ -1,0 +1,101 @@
+"""Printing: results to standard output in a form that pipes, everything else to standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Row = dict[str, Any]
+
+
+def console(stderr: bool = True) -> Console:
+    """A rich console that leaves text as it is."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False)
+
+
+def say(line: str) -> None:
+    """One line on standard error."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def say_what_happened(row: Row) -> None:
+    """Why a run is not ok, and what a reader of its numbers should know."""
+    what = f"{row['method']} on {row['dataset']} ({row['scenario']}, seed {row['seed']})"
+    if row["status"] != "ok":
+        say(f"{what}: {row['status']}: {row['error']}")
+    for warning in json.loads(row["warnings"] or "[]"):
+        say(f"{what}: warning: {warning}")
+
+
+def print_json(value: Any, indent: int | None = None) -> None:
+    """One JSON value on standard output."""
+    print(json.dumps(value, indent=indent, allow_nan=False), flush=True)
+
+
+def print_runs(rows: list[Row], results: Path) -> None:
+    """The table at the end of `unbench run`, and where everything was written."""
+    from unbench.report.terminal import run_table
+    from unbench.store import Store
+
+    console(stderr=False).print(run_table(rows))
+    store = Store(results)
+    for row in rows:
+        print(store.run_path(row))
+        if store.outputs_path(row).is_file():
+            print(store.outputs_path(row))
+    say(f"next: unbench report --results {results}")
+
+
+def print_rows(rows: list[Row], as_json: bool) -> None:
+    """A table on a terminal; in a pipe one tab-separated line a row, for cut, awk and grep."""
+    if as_json:
+        print_json(rows, indent=1)
+        return
+    if not sys.stdout.isatty():
+        for row in rows:
+            print("\t".join("" if value is None else str(value) for value in row.values()))
+        return
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(*(rows[0] if rows else ["nothing here yet"]))
+    for row in rows:
+        table.add_row(*(escape(_short(value)) for value in row.values()))
+    console(stderr=False).print(table)
+
+
+def print_record(record: Row, as_json: bool) -> None:
+    """One thing in full, a line for each of its parts."""
+    if as_json:
+        print_json(record, indent=1)
+        return
+    for key, value in record.items():
+        if isinstance(value, dict) and value:
+            print(f"{key}:")
+            for inner, content in value.items():
+                print(f"  {inner}: {_inline(content)}")
+        else:
+            print(f"{key}: {_inline(value)}")
+
+
+def _inline(value: Any) -> str:
+    if value is None or value == "" or value == {} or value == []:
+        return "–"
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {_inline(v)}" for k, v in value.items() if v is not None)
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return str(value)
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.2f}" if isinstance(value, float) else str(value)

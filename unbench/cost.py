@@ -1,0 +1,78 @@
+"""Wall-clock and peak memory of a block of work, on the device that does it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+_CLEAR = Path("/proc/self/clear_refs")
+_STATUS = Path("/proc/self/status")
+
+
+@dataclass
+class Cost:
+    """What a block cost, filled in when it ends.
+
+    Attributes:
+        seconds: wall-clock, the device synchronised at both ends.
+        peak_memory_mb: highest memory in use during the block above that at its start, MiB: allocated on the GPU, or
+            resident in main memory; None where the system does not tell.
+        missing: why peak_memory_mb is None.
+    """
+
+    seconds: float = 0.0
+    peak_memory_mb: float | None = None
+    missing: str | None = None
+
+
+@contextmanager
+def measured(device: torch.device) -> Iterator[Cost]:
+    """Measure a block."""
+    cost = Cost()
+    before = _reset_peak(device)
+    _synchronise(device)
+    started = time.perf_counter()
+    yield cost
+    _synchronise(device)
+    cost.seconds = time.perf_counter() - started
+    if before is None:
+        cost.missing = "this system does not tell a process its peak memory"
+    else:
+        cost.peak_memory_mb = max(0.0, _peak(device) - before) / 2**20
+
+
+def _synchronise(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def _reset_peak(device: torch.device) -> float | None:
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return float(torch.cuda.memory_allocated(device))
+    try:
+        _CLEAR.write_text("5")  # Linux: sets the high-water mark back to what is resident now
+        return _resident("VmRSS")
+    except (OSError, KeyError):
+        return None
+
+
+def _peak(device: torch.device) -> float:
+    if device.type == "cuda":
+        return float(torch.cuda.max_memory_allocated(device))
+    return _resident("VmHWM")
+
+
+def _resident(field: str) -> float:
+    for line in _STATUS.read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == field:
+            return float(value.split()[0]) * 1024
+    raise KeyError(field)

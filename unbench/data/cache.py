@@ -1,0 +1,176 @@
+"""Decoded images on disk, so that a second run starts at once.
+
+CACHE/decoded/<name>-<signature>/ holds one .npy of pixels and one of labels per split, and a manifest with their
+hashes. The signature covers the source files (names, sizes, times), the card and the image size, so a changed file is
+decoded anew. A damaged cache is found by its hashes and made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+from numpy.lib.format import open_memmap
+from PIL import Image, ImageOps
+
+from unbench.cards import DatasetCard
+from unbench.data.images import Bytes, Ints
+from unbench.data.sources.base import Files, RawData, RawSplit, Source
+from unbench.errors import DataError
+from unbench.progress import Progress
+from unbench.seeds import digest
+
+DECODE_VERSION = 1
+"""Raised when decoding or resizing changes, so that no old cache is used."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """All published splits of a data set at one size: pixels (N, C, S, S) memory-mapped, labels (N,)."""
+
+    classes: tuple[str, ...]
+    splits: dict[str, tuple[Bytes, Ints]]
+    hashes: dict[str, str]
+    mismatches: tuple[str, ...]
+    published: bool
+
+
+def cache_folder() -> Path:
+    """UNBENCH_CACHE, or the user's cache folder."""
+    from platformdirs import user_cache_path
+
+    named = os.environ.get("UNBENCH_CACHE")
+    return Path(named) if named else user_cache_path("unbench")
+
+
+def decode(card: DatasetCard, source: Source, files: Files, root: Path, image_size: int, progress: Progress) -> Decoded:
+    """Decode every split, or map what was decoded before; raises DataError naming what is wrong."""
+    name = f"{card.name}-{_signature(card, files, image_size)}"
+    folder = cache_folder() / "decoded" / name
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.parent / f".{name}.lock"):
+            found = _open(folder)
+            if found is not None:
+                return found
+            shutil.rmtree(folder, ignore_errors=True)
+            _write(folder, card, source.read(root), files, image_size, progress)
+            found = _open(folder)
+    except OSError as error:
+        raise DataError(f"cannot keep decoded images in {folder.parent}: {error}") from error
+    if found is None:
+        raise DataError(f"the decoded images in {folder} changed while they were written; try again")
+    return found
+
+
+def _signature(card: DatasetCard, files: Files, image_size: int) -> str:
+    # Base names only: the same files elsewhere are the same data.
+    stats = sorted((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files.paths)
+    options = card.model_dump(mode="json", include={"name", "version", "source", "source_options", "channels"})
+    return digest([DECODE_VERSION, options, image_size, [list(entry) for entry in stats]])
+
+
+def _write(folder: Path, card: DatasetCard, raw: RawData, files: Files, image_size: int, progress: Progress) -> None:
+    _check(card, raw)
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        hashes = {}
+        for split, content in raw.splits.items():
+            shape = (len(content.labels), card.channels, image_size, image_size)
+            pixels = open_memmap(temporary / f"{split}.pixels.npy", mode="w+", dtype=np.uint8, shape=shape)
+            _decode_split(card, split, content, pixels, image_size, progress)
+            pixels.flush()
+            del pixels
+            np.save(temporary / f"{split}.labels.npy", content.labels.astype(np.int64))
+            for part in ("pixels", "labels"):
+                hashes[f"{split}.{part}"] = _file_hash(temporary / f"{split}.{part}.npy")
+        manifest = {
+            "classes": list(raw.classes),
+            "hashes": hashes,
+            "mismatches": [*files.mismatches(), *_size_mismatches(card, raw)],
+            "published": files.published,
+        }
+        (temporary / "manifest.json").write_text(json.dumps(manifest, indent=1), "utf-8")
+        temporary.replace(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _decode_split(
+    card: DatasetCard, split: str, content: RawSplit, pixels: Bytes, image_size: int, progress: Progress
+) -> None:
+    images = iter(content.images())
+    rows = progress.named(f"decoding {card.name} {split}").track(range(len(content.labels)), "image")
+    for row in rows:
+        image = next(images, None)
+        if image is None:
+            raise DataError(f"{card.name} {split} has {len(content.labels)} labels but only {row} images")
+        pixels[row] = to_bytes(image, card.channels, image_size)
+
+
+def to_bytes(image: Image.Image, channels: int, size: int) -> Bytes:
+    """An image as uint8 (C, size, size): short side scaled to `size`, centre cropped."""
+    converted = image.convert("L" if channels == 1 else "RGB")
+    if converted.size != (size, size):
+        converted = ImageOps.fit(converted, (size, size), method=Image.Resampling.BILINEAR)
+    array = np.asarray(converted, dtype=np.uint8)
+    return array[None] if channels == 1 else array.transpose(2, 0, 1)
+
+
+def _check(card: DatasetCard, raw: RawData) -> None:
+    for split in ("train", "test"):
+        if split not in raw.splits or len(raw.splits[split].labels) == 0:
+            raise DataError(f"{card.name} has no {split} images")
+    for split, content in raw.splits.items():
+        low, high = int(content.labels.min()), int(content.labels.max())
+        if low < 0 or high >= len(raw.classes):
+            bad = low if low < 0 else high
+            raise DataError(f"{card.name} {split} has the label {bad}, outside 0..{len(raw.classes) - 1}")
+
+
+def _size_mismatches(card: DatasetCard, raw: RawData) -> list[str]:
+    found = []
+    if card.classes and len(raw.classes) != card.classes:
+        found.append(f"{card.name} has {len(raw.classes)} classes here, {card.classes} as published")
+    for split, size in card.sizes.items():
+        here = len(raw.splits[split].labels) if split in raw.splits else 0
+        if here != size:
+            found.append(f"{card.name} has {here} {split} images here, {size} as published")
+    return found
+
+
+def _open(folder: Path) -> Decoded | None:
+    try:
+        manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text("utf-8"))
+        hashes: dict[str, str] = manifest["hashes"]
+        if any(_file_hash(folder / f"{name}.npy") != value for name, value in hashes.items()):
+            return None
+        splits = {name.partition(".")[0] for name in hashes}
+        return Decoded(
+            classes=tuple(manifest["classes"]),
+            splits={
+                split: (
+                    np.load(folder / f"{split}.pixels.npy", mmap_mode="r", allow_pickle=False),
+                    np.load(folder / f"{split}.labels.npy", allow_pickle=False),
+                )
+                for split in sorted(splits)
+            },
+            hashes=hashes,
+            mismatches=tuple(manifest["mismatches"]),
+            published=bool(manifest["published"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,57 @@
+"""The in-memory form of a data set: unsigned bytes, channels first, with integer labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bytes = NDArray[np.uint8]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Images:
+    """N labelled images.
+
+    Attributes:
+        pixels: uint8, (N, C, H, W), often memory-mapped.
+        labels: int64, (N,), in 0..K-1.
+        ids: int64, (N,): position in the published split, stable whatever subset is taken.
+    """
+
+    pixels: Bytes
+    labels: Ints
+    ids: Ints
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: Ints) -> Images:
+        """The images at `rows` (positions, not ids), in that order, copied."""
+        return Images(np.asarray(self.pixels[rows]), self.labels[rows], self.ids[rows])
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Train, validation and test images of one preset, and where they came from.
+
+    Attributes:
+        name, version: of the card.
+        classes: class names, one per label.
+        train, val, test: disjoint splits.
+        fingerprint: hash of every pixel, label and class name in use: what a result key is made of.
+        checksum: "matches", "differs" or "none published": the source files against their publisher's.
+        mismatches: one sentence for each way in which they differ.
+    """
+
+    name: str
+    version: int
+    classes: tuple[str, ...]
+    train: Images
+    val: Images
+    test: Images
+    fingerprint: str
+    checksum: str
+    mismatches: tuple[str, ...] = ()

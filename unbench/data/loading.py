@@ -1,0 +1,114 @@
+"""From a card and a data root to train, validation and test images of one preset."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from unbench.cards import DatasetCard, Preset
+from unbench.data import sources
+from unbench.data.cache import Decoded, cache_folder, decode
+from unbench.data.images import Dataset, Images, Ints
+from unbench.data.sources.base import Files, Source
+from unbench.errors import ChecksumError, DataMissingError
+from unbench.progress import Progress
+from unbench.seeds import derive_seed, digest
+
+Checksums = Literal["auto", "strict", "accept"]
+
+
+def load_dataset(
+    card: DatasetCard,
+    preset: Preset,
+    data_root: Path | str | None = None,
+    checksums: Checksums = "auto",
+    progress: Progress | None = None,
+    download: bool = True,
+) -> Dataset:
+    """Find (or fetch), decode (or map from the cache), split and subset a data set.
+
+    Args:
+        card, preset: what to load and how much of it.
+        data_root: folder with the files; default UNBENCH_DATA, else a folder of unbench's own, filled by download.
+        checksums: what to do when files differ from the published ones. "strict" refuses; "accept" goes on and
+            the result says so; "auto" accepts files in a data root that the user named, and refuses others.
+        progress: shows decoding.
+        download: fetch what is not there, where the source can be reached.
+
+    Raises:
+        DataMissingError, ChecksumError, DataError: see unbench.errors.
+    """
+    named = data_root or os.environ.get("UNBENCH_DATA")
+    root = Path(named) if named else cache_folder() / "data"
+    if named and not root.is_dir():
+        raise DataMissingError(f"the data root {root} is not a folder")
+    source = sources.create(card)
+    files = _find_or_fetch(source, root) if download else source.find(root)
+    decoded = decode(card, source, files, root, preset.image_size, progress or Progress())
+    accepted = checksums == "accept" or (checksums == "auto" and named is not None)
+    if decoded.mismatches and not accepted:
+        more = f" (and {len(decoded.mismatches) - 1} more)" if len(decoded.mismatches) > 1 else ""
+        raise ChecksumError(f"{decoded.mismatches[0]}{more}; to use it all the same: --checksums accept")
+    return _split(card, preset, decoded)
+
+
+def _find_or_fetch(source: Source, root: Path) -> Files:
+    try:
+        return source.find(root)
+    except DataMissingError as missing:
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise missing from error
+        source.fetch(root)
+        return source.find(root)
+
+
+def _split(card: DatasetCard, preset: Preset, decoded: Decoded) -> Dataset:
+    rows = {name: np.arange(len(labels)) for name, (_, labels) in decoded.splits.items()}
+    origin = {"train": "train", "val": "val", "test": "test"}
+    if "val" not in decoded.splits:
+        # Carved before any subset is taken, so that every preset validates on the same kind of images.
+        labels = decoded.splits["train"][1]
+        count = max(1, round(card.val_fraction * len(labels)))
+        rows["val"] = stratified(labels, count, derive_seed("validation split", card.name, card.version))
+        rows["train"] = np.setdiff1d(rows["train"], rows["val"])
+        origin["val"] = "train"
+    parts = {}
+    for name, size in (("train", preset.train_size), ("val", preset.val_size), ("test", preset.test_size)):
+        pixels, labels = decoded.splits[origin[name]]
+        if size and size < len(rows[name]):
+            seed = derive_seed("subset", card.name, card.version, name, size)
+            rows[name] = rows[name][stratified(labels[rows[name]], size, seed)]
+        # A whole split stays on disk, mapped; a subset is small enough to copy.
+        whole = len(rows[name]) == len(labels)
+        parts[name] = Images(pixels if whole else np.asarray(pixels[rows[name]]), labels[rows[name]], rows[name])
+    meaning = [
+        decoded.hashes,
+        list(decoded.classes),
+        preset.image_size,
+        {name: digest(part.tolist()) for name, part in rows.items()},
+    ]
+    differs = "differs" if decoded.mismatches else "matches" if decoded.published else "none published"
+    return Dataset(
+        card.name,
+        card.version,
+        decoded.classes,
+        **parts,
+        fingerprint=digest(meaning),
+        checksum=differs,
+        mismatches=decoded.mismatches,
+    )
+
+
+def stratified(labels: Ints, count: int, seed: int) -> Ints:
+    """`count` sorted positions in which each class keeps its share to within one image, rare classes included."""
+    order = np.random.default_rng(seed).permutation(len(labels))
+    place = np.empty(len(labels))
+    for label in np.unique(labels):
+        members = order[labels[order] == label]
+        place[members] = (np.arange(len(members)) + 0.5) / len(members)
+    return np.sort(order[np.argsort(place[order], kind="stable")][:count])

@@ -1,0 +1,83 @@
+"""Downloads that leave either all of a data set behind or nothing, and checksums of what is on disk."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from unbench.cards import DatasetCard
+from unbench.data.sources.common import one_line
+from unbench.errors import ChecksumError, DataMissingError, UnbenchError
+
+_DAMAGE = (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError)
+
+
+@contextmanager
+def explained(card: DatasetCard, by_hand: str) -> Iterator[None]:
+    """Turn whatever a library's download throws into one line that ends with what to do `by_hand`.
+
+    Raises ChecksumError for a damaged download and DataMissingError for any other failure.
+    """
+    try:
+        yield
+    except UnbenchError:
+        raise
+    except Exception as error:  # each library, and each version of it, has its own
+        chain = list(_chain(error))
+        for cause in chain:
+            if isinstance(cause, KeyboardInterrupt):  # medmnist turns it into a RuntimeError
+                raise cause from None
+        if any(isinstance(e, _DAMAGE) or "corrupted" in str(e).lower() for e in chain):
+            raise ChecksumError(
+                f"the download of {card.name} arrived damaged and was thrown away: {one_line(chain[-1])}; "
+                f"try again, or {by_hand}"
+            ) from error
+        raise DataMissingError(f"cannot download {card.name}: {one_line(chain[-1])}; {by_hand}") from error
+
+
+@contextmanager
+def staged(card: DatasetCard, root: Path, by_hand: str) -> Iterator[Path]:
+    """An empty folder inside `root`; its content moves into `root` if the block ends well, else vanishes.
+
+    Libraries write straight to the final name and leave a damaged file there; so they get another place.
+    """
+    with explained(card, by_hand):
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=root, prefix=f".{card.name}-") as name:
+            yield Path(name)
+            _merge(Path(name), root)
+
+
+def differing(published: Mapping[Path, str], algorithm: str = "md5") -> list[str]:
+    """One sentence for each file whose checksum is not the published one."""
+    faults = []
+    for path, wanted in published.items():
+        with path.open("rb") as file:
+            # As an integrity check only: some systems forbid MD5 for security.
+            found = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
+        if found != wanted:
+            faults.append(f"{path} differs from the published file ({algorithm.upper()} {found}, published {wanted})")
+    return faults
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and what it came from, the first cause last."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _merge(source: Path, target: Path) -> None:
+    """Move everything under `source` into `target`, whole folders at once where they are new."""
+    for item in source.iterdir():
+        place = target / item.name
+        if item.is_dir() and place.is_dir():
+            _merge(item, place)
+        else:
+            item.replace(place)

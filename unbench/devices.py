@@ -1,0 +1,28 @@
+"""Where to compute, and how to get the same bits twice."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from unbench.errors import SpecError
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """`auto` takes a GPU if there is one; raises SpecError for a device that does not exist here."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise SpecError(f"device '{name}' cannot be used here: {str(error).splitlines()[0]}") from error
+    return device
+
+
+def make_deterministic() -> None:
+    """Ask torch for deterministic algorithms; it warns where a device has none for an operation."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False

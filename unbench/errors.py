@@ -1,0 +1,62 @@
+"""Every error that a user can cause, each said in one line.
+
+The command line prints the message of an `UnbenchError` and exits with `exit_code`; anything else is a
+defect of unbench and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UnbenchError(Exception):
+    """A mistake in what was asked for, or in the files that were given."""
+
+    exit_code = 2
+
+
+class CardError(UnbenchError):
+    """A card cannot be read, has an unknown key, or repeats a name."""
+
+
+class SpecError(UnbenchError):
+    """The request does not make sense: a bad hyper-parameter, preset or scenario."""
+
+
+class UnknownNameError(SpecError):
+    """A name that no card or function has; the message offers the nearest one."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        near = get_close_matches(name, names, n=1, cutoff=0.5)
+        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names) or 'none'}"
+        super().__init__(f"unknown {kind} '{name}'; {hint}")
+
+
+class DataError(UnbenchError):
+    """A data set that cannot be used: the message names the file."""
+
+
+class DataMissingError(DataError):
+    """Expected files are absent: the message says which, where, and how to get them."""
+
+
+class ChecksumError(DataError):
+    """A file differs from the published one, and the user has not accepted that."""
+
+
+class StoreError(UnbenchError):
+    """A results folder that cannot be written, or a stored file that cannot be trusted."""
+
+
+class AccessError(RuntimeError):
+    """A method reached for data that its card does not declare. Becomes a failed row."""
+
+
+class DivergedError(RuntimeError):
+    """Training or unlearning produced non-finite values. Becomes a row with status `diverged`."""
+
+
+class NotApplicableError(RuntimeError):
+    """A method cannot serve this scenario or model. Becomes a row with status `skipped`."""

@@ -1,0 +1,143 @@
+"""What a method is: one class with `unlearn`, and for by-design methods also `build` and `train`.
+
+A method is handed an `Access` with the images and labels that its card declares and nothing else. Everything
+else that it may use (hyper-parameters, the shared training recipe, seeds) is in its `Context`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+
+from unbench import models
+from unbench.batches import Batches
+from unbench.cards import MethodCard, Preset, Value
+from unbench.data.images import Images, Ints
+from unbench.errors import AccessError
+from unbench.progress import Progress
+from unbench.seeds import derive_seed
+from unbench.training import seeded, train_classifier
+
+
+@dataclass(frozen=True)
+class Context:
+    """Everything but data that a method works with.
+
+    Attributes:
+        card: the method's own card.
+        hparams: every hyper-parameter of the card, typed and checked.
+        preset: model and training recipe of the experiment.
+        channels, classes: of the images.
+        seed: of the run; derive others from it with `derive_seed`.
+        device: where to compute.
+        progress: how to tell the user about long work.
+    """
+
+    card: MethodCard
+    hparams: dict[str, Value]
+    preset: Preset
+    channels: int
+    classes: int
+    seed: int
+    device: torch.device
+    progress: Progress
+
+    def number(self, name: str) -> float:
+        """A numeric hyper-parameter."""
+        return float(self.hparams[name])
+
+    def count(self, name: str) -> int:
+        """An integer hyper-parameter."""
+        return int(self.hparams[name])
+
+    def seed_for(self, purpose: str) -> int:
+        """A seed of its own for each thing that this method draws."""
+        return derive_seed(self.card.name, purpose, self.seed)
+
+
+class Access:
+    """What a method may touch while it unlearns: always the ids to forget, and what its card declares.
+
+    Raises AccessError on reading anything undeclared. What is not declared is not held, so no way around leads to
+    it; without `labels` the label arrays are filled with -1.
+
+    Attributes:
+        forget_ids: int64, (F,): ids of the training images to forget.
+    """
+
+    def __init__(self, card: MethodCard, forget_ids: Ints, forget: Images, retain: Images) -> None:
+        self.forget_ids = forget_ids
+        self._method = card.name
+        self._held: dict[str, Images] = {}
+        for need, images in (("forget_images", forget), ("retain_images", retain)):
+            if need in card.needs:
+                self._held[need] = images if "labels" in card.needs else _without_labels(images)
+
+    @property
+    def forget(self) -> Images:
+        """The images to forget."""
+        return self._get("forget_images")
+
+    @property
+    def retain(self) -> Images:
+        """The images that stay."""
+        return self._get("retain_images")
+
+    def _get(self, need: str) -> Images:
+        if need not in self._held:
+            raise AccessError(f"method '{self._method}' reached for {need}, which its card does not declare")
+        return self._held[need]
+
+
+def _without_labels(images: Images) -> Images:
+    return Images(images.pixels, torch.full((len(images),), -1).numpy(), images.ids)
+
+
+class Method:
+    """Base of all methods. Post-hoc methods override `unlearn` alone.
+
+    Class attributes:
+        own_training: the method trains models of its own kind (by-design); its hyper-parameters then decide the
+            original and the oracle too.
+        is_oracle: the result is the oracle itself, and `unlearn` is never called.
+    """
+
+    own_training: ClassVar[bool] = False
+    is_oracle: ClassVar[bool] = False
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+
+    def build(self, images: int) -> nn.Module:
+        """An untrained model for a training set of `images` examples."""
+        return models.build(self.context.preset, self.context.channels, self.context.classes)
+
+    def train(self, images: Images, seed: int) -> nn.Module:
+        """A new model, trained on `images` from nothing: the original, or an oracle when images are retained ones."""
+        context = self.context
+        with seeded(seed):
+            model = self.build(len(images)).to(context.device)
+            return train_classifier(model, images, context.preset.training, seed, context.device, context.progress)
+
+    def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
+        """Make `model` forget; it is a copy of the original, to change in place or to replace."""
+        raise NotImplementedError
+
+    def batches(self, images: Images, purpose: str, batch_size: int | None = None) -> Batches:
+        """Shuffled, augmented batches by the shared recipe, seeded for `purpose`."""
+        recipe = self.context.preset.training
+        return Batches(
+            images,
+            batch_size or recipe.batch_size,
+            self.context.device,
+            self.context.seed_for(purpose),
+            recipe.augment,
+        )
+
+    def sgd(self, model: nn.Module, **overrides: Any) -> torch.optim.Optimizer:
+        """SGD with the method's own lr, momentum and weight_decay: the optimiser of most published baselines."""
+        settings = {name: self.context.number(name) for name in ("lr", "momentum", "weight_decay")}
+        return torch.optim.SGD(model.parameters(), **{**settings, **overrides})

@@ -1,0 +1,21 @@
+"""Fine-tuning on the retain set: hope that what is not rehearsed is forgotten."""
+
+from torch import nn
+
+from unbench.methods.base import Access, Method
+from unbench.training import classification_loss, descend
+
+
+class FineTune(Method):
+    """Minimise E_retain[CE].
+
+    As in the Unlearn-Sparse baseline (Jia et al., arXiv 2304.04934): SGD at a constant rate. At a low rate the
+    forget accuracy stays where it was; the rate decides everything and is searched in 1e-3..1e-1.
+    """
+
+    def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
+        """Continue training on the retain set."""
+        model.train()
+        epochs = [self.batches(access.retain, "retain order")] * self.context.count("epochs")
+        descend(model, self.context.progress.track(epochs), classification_loss(model), self.sgd(model))
+        return model

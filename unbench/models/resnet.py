@@ -1,0 +1,18 @@
+"""torchvision's ResNet-18 with the CIFAR stem: a 3x3 first convolution and no max-pooling."""
+
+from __future__ import annotations
+
+from torch import nn
+
+
+def resnet18(*, image_size: int, channels: int, classes: int) -> nn.Module:
+    """ResNet-18 (He et al., arXiv 1512.03385), untrained; the usual small-image stem up to 64 pixels."""
+    from torchvision.models import resnet18 as build
+
+    model: nn.Module = build(weights=None, num_classes=classes)
+    if image_size <= 64:
+        model.conv1 = nn.Conv2d(channels, 64, kernel_size=3, stride=1, padding=1, bias=False)
+        model.maxpool = nn.Identity()
+    else:
+        model.conv1 = nn.Conv2d(channels, 64, kernel_size=7, stride=2, padding=3, bias=False)
+    return model

@@ -1,0 +1,73 @@
+"""A small vision transformer (Dosovitskiy et al., arXiv 2010.11929): pre-norm, learned positions, class token."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class VisionTransformer(nn.Module):
+    """Images (B, C, S, S), normalised floats, to logits (B, K).
+
+    Args:
+        image_size, channels, classes: of the data.
+        width: token dimension; `heads` must divide it.
+        depth: number of encoder layers.
+        patch: side of a square patch; must divide `image_size`.
+        mlp_ratio: hidden width of the feed-forward layers over `width`.
+    """
+
+    def __init__(
+        self,
+        *,
+        image_size: int,
+        channels: int,
+        classes: int,
+        width: int = 128,
+        depth: int = 4,
+        heads: int = 4,
+        patch: int = 4,
+        mlp_ratio: int = 4,
+    ) -> None:
+        super().__init__()
+        if image_size % patch or width % heads:
+            raise ValueError(
+                f"patch {patch} must divide image size {image_size}, and heads {heads} must divide width {width}"
+            )
+        self.width = width
+        self.patches = (image_size // patch) ** 2
+        self.embed = nn.Conv2d(channels, width, kernel_size=patch, stride=patch)
+        self.class_token = nn.Parameter(torch.zeros(width))
+        self.positions = nn.Parameter(0.02 * torch.randn(1 + self.patches, width))
+        self.layers = nn.ModuleList(
+            nn.TransformerEncoderLayer(
+                width,
+                heads,
+                mlp_ratio * width,
+                dropout=0.0,
+                activation="gelu",
+                batch_first=True,
+                norm_first=True,
+            )
+            for _ in range(depth)
+        )
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, classes)
+
+    def tokenise(self, images: Tensor) -> Tensor:
+        """Patch tokens without positions, (B, P, width)."""
+        return self.embed(images).flatten(2).transpose(1, 2)
+
+    def classify(self, patches: Tensor, extra: Tensor | None = None) -> Tensor:
+        """Logits (B, K) from patch tokens (B, P, width), with `extra` tokens (B, E, width) beside them."""
+        class_token = self.class_token.expand(len(patches), 1, -1)
+        tokens = torch.cat([class_token, patches], dim=1) + self.positions
+        if extra is not None:
+            tokens = torch.cat([tokens, extra], dim=1)
+        for layer in self.layers:
+            tokens = layer(tokens)
+        return self.head(self.norm(tokens[:, 0]))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (B, K)."""
+        return self.classify(self.tokenise(images))

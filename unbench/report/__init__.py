@@ -1,0 +1,38 @@
+"""Reports: everything a reader sees, as a pure function of what is stored.
+
+The same results give the same bytes, so that reports can be committed and compared: no time and no folder
+name enters them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["report"]
+
+
+def report(results: Path | str = "results", out: Path | str = "reports") -> list[Path]:
+    """Write OUT/leaderboard.md, OUT/leaderboard.csv and the plots as OUT/*.png; return the paths written.
+
+    Raises:
+        StoreError: the results folder does not exist or holds a corrupt shard, or OUT cannot be written.
+    """
+    from unbench.files import atomic_path
+    from unbench.report.cells import split_cells
+    from unbench.report.leaderboard import leaderboard, leaderboard_csv
+    from unbench.report.markdown import leaderboard_markdown
+    from unbench.report.plots import draw_plots
+    from unbench.store import load_results
+
+    folder = Path(out)
+    frame = load_results(results)
+    board = leaderboard(frame)
+    cells = split_cells(board)
+    written = [folder / "leaderboard.md", folder / "leaderboard.csv"]
+    # The numbers first: an OUT that cannot be written is found before any time goes into drawing.
+    with atomic_path(written[1]) as path:
+        path.write_bytes(leaderboard_csv(board).encode())
+    drawings = draw_plots(cells, frame, Path(results), folder)
+    with atomic_path(written[0]) as path:
+        path.write_bytes(leaderboard_markdown(cells, drawings).encode())
+    return written + [folder / drawing.file for group in drawings for drawing in group if drawing.file is not None]

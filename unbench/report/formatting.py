@@ -1,0 +1,114 @@
+"""Numbers and foreign text as every renderer shows them."""
+
+from __future__ import annotations
+
+import json
+import math
+import unicodedata
+from collections.abc import Iterable
+from typing import Any
+
+DASH = "–"
+"""Stands for a missing value, everywhere."""
+
+WITHIN_NOISE = "≈"
+"""Marks a gap that is not above its noise floor."""
+
+NAMES = {
+    "test_acc": "TA",
+    "retain_acc": "RA",
+    "forget_acc": "FA",
+    "mia_auroc": "MIA",
+    "forget_class_test_acc": "FTA",
+    "avg_gap": "Gap",
+    "avg_gap_floor": "Floor",
+    "unlearn_seconds": "Unlearn s",
+    "peak_memory_mb": "Peak MiB",
+    "train_seconds": "Train s",
+    "oracle_seconds": "Oracle s",
+}
+"""Short column titles."""
+
+
+def clean(text: object) -> str:
+    """One line of printable text: a stored string may hold line breaks, terminal codes or half characters."""
+    kept = (" " if unicodedata.category(c)[0] == "C" else c for c in str(text))
+    return " ".join("".join(kept).split())
+
+
+def shorten(text: str, width: int) -> str:
+    """At most `width` characters, the end cut off with an ellipsis."""
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def present(value: Any) -> bool:
+    """Whether a cell holds a finite number: None, NaN and pandas' NA are missing alike."""
+    try:
+        return value is not None and math.isfinite(value)
+    except (TypeError, ValueError):
+        return False
+
+
+def points(mean: Any, std: Any = None, digits: int = 2) -> str:
+    """Percent or percentage points, with the spread where there is one.
+
+    >>> points(92.126, 0.3), points(92.126), points(None)
+    ('92.13 ± 0.30', '92.13', '–')
+    """
+    if not present(mean):
+        return DASH
+    return f"{mean:.{digits}f}" + (f" ± {std:.{digits}f}" if present(std) else "")
+
+
+def amount(mean: Any, std: Any = None) -> str:
+    """Seconds or MiB with about three digits: they range from microseconds to days.
+
+    >>> amount(0.0), amount(0.00004), amount(0.0321), amount(12.34, 0.5), amount(4321.2)
+    ('0', '<0.001', '0.032', '12.3 ± 0.5', '4321')
+    """
+    if not present(mean):
+        return DASH
+    if mean == 0 and not (present(std) and std > 0):
+        return "0"
+    if mean < 0.001:
+        return "<0.001"
+    digits = 3 if mean < 1 else 2 if mean < 10 else 1 if mean < 100 else 0
+    return points(mean, std, digits)
+
+
+def seed_words(seeds: Iterable[int]) -> str:
+    """`seed 0` or `seeds 0, 1, 2`."""
+    numbers = [str(seed) for seed in seeds]
+    return f"seed{'s' if len(numbers) != 1 else ''} {', '.join(numbers)}"
+
+
+def json_object(text: Any) -> dict[str, Any]:
+    """A stored JSON object; anything else is kept visible under one key instead of raising."""
+    if not isinstance(text, str) or not text.strip():
+        return {}
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {"unreadable": text}
+    return value if isinstance(value, dict) else {"value": value}
+
+
+def json_list(text: Any) -> list[str]:
+    """A stored JSON list as strings; anything else is kept visible as its one element."""
+    if not isinstance(text, str) or not text.strip():
+        return []
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return [text]
+    return [str(item) for item in value] if isinstance(value, list) else [str(value)]
+
+
+def canonical(text: Any) -> str:
+    """JSON with sorted keys, so that equal settings are equal strings; unreadable text stays as it is."""
+    if not isinstance(text, str):
+        return ""
+    try:
+        return json.dumps(json.loads(text), sort_keys=True)
+    except ValueError:
+        return text

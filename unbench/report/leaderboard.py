@@ -1,0 +1,211 @@
+"""The leaderboard as plain data: one row per way of unlearning, averaged over seeds and over nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from unbench.metrics.gap import MEASURES
+from unbench.report.formatting import canonical, clean, json_list, json_object, seed_words
+from unbench.report.labels import row_labels
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CELL = ("dataset", "dataset_version", "data_fingerprint", "scenario", "preset", "model")
+"""What makes two rows comparable: the same images, the same request to forget, the same size of model."""
+
+ROW = (*CELL, "model_options", "training", "method", "method_version", "hparams")
+"""What makes two runs the same but for their seed."""
+
+SCORES = (*MEASURES, "forget_class_test_acc", "avg_gap", "avg_gap_floor")
+COSTS = ("unlearn_seconds", "peak_memory_mb", "train_seconds", "oracle_seconds")
+LEVELS = tuple(f"{model}_{measure}" for model in ("original", "oracle") for measure in MEASURES)
+VALUES = (*SCORES, *COSTS, *LEVELS)
+"""Columns averaged over seeds."""
+
+ORACLE, NOTHING = "retrain", "none"
+"""The two reference methods: the oracle itself as a row, and the original left as it is."""
+
+_FAILURES = ("failed", "diverged", "skipped")
+_TEXTS = ("family", "method_family", "n_train", "n_forget", "n_test", "forget_class", "data_checksum")
+_VERSIONS = ("unbench_version", "torch_version", "python_version")
+COLUMNS = (
+    *ROW,
+    *("label", "n_seeds", "seeds"),
+    *(f"{name}_{part}" for name in VALUES for part in ("mean", "std")),
+    *("within_noise", *(f"n_{status}" for status in _FAILURES), "n_superseded"),
+    *("failures", "missing", "warnings"),
+    *_TEXTS,
+    *("devices", *_VERSIONS, "git_commit", "run_keys", "commands"),
+)
+"""Columns of the leaderboard, in order."""
+
+
+def leaderboard(frame: pd.DataFrame) -> pd.DataFrame:
+    """Average runs over their seeds.
+
+    One row per (data set and its version and images, scenario, preset, model and its options, recipe, method
+    and its version, hyper-parameters); runs that differ in any of these are never averaged together. For each
+    column of VALUES there are `<name>_mean` and `<name>_std` (sample standard deviation, missing for one
+    seed) over the seeds whose run is ok. A value that one of these seeds lacks is missing in the row as well,
+    because a mean over the seeds that happen to have it would be another number; `missing` (JSON) says why.
+
+    Args:
+        frame: as unbench.load_results gives it.
+
+    Returns:
+        Columns as in COLUMNS, sorted by cell, then the oracle's own row, then by avg_gap with missing last.
+    """
+    import pandas as pd
+
+    if frame.empty:
+        return pd.DataFrame(columns=list(COLUMNS))
+    runs = _one_run_per_seed(frame)
+    ok = runs[runs["status"] == "ok"]
+    values = ok.groupby("row")[list(VALUES)]
+    n_seeds = ok.groupby("row").size()
+    complete = values.count().eq(n_seeds, axis=0)
+    numbers = pd.concat(
+        [
+            values.mean().where(complete).add_suffix("_mean"),
+            values.std(ddof=1).where(complete).add_suffix("_std"),
+        ],
+        axis=1,
+    )
+    records = [_describe(group) for group in _groups(runs)]
+    _label(records)
+    board = pd.DataFrame(records).set_index("row").join(numbers)
+    gap, floor = board["avg_gap_mean"], board["avg_gap_floor_mean"]
+    within = (gap <= floor).astype("boolean")
+    # The oracle's distance to itself says nothing, so it gets no mark.
+    board["within_noise"] = within.mask(gap.isna() | floor.isna() | (board["method"] == ORACLE))
+    board["_after"] = board["method"] != ORACLE
+    order = [*CELL, "_after", "avg_gap_mean", "label"]
+    return board.sort_values(order, kind="stable", na_position="last")[list(COLUMNS)].reset_index(drop=True)
+
+
+def leaderboard_csv(board: pd.DataFrame) -> str:
+    """The leaderboard as CSV; ten digits, so that no binary noise is shown and nothing of use is lost."""
+    return str(board.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
+
+
+def _one_run_per_seed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Number the leaderboard row of each run, and keep one run per row and seed.
+
+    The same seed appears twice when shared code has changed numbers between two runs; counting both would
+    claim a seed that was never drawn. An ok run wins over a failed one, then the newest wins.
+    """
+    import numpy as np
+
+    runs = frame.copy()
+    for name in ("model_options", "training", "hparams"):
+        runs[name] = [canonical(text) for text in runs[name]]
+    numbers = runs[list(VALUES)].astype("float64")
+    runs[list(VALUES)] = numbers.where(np.isfinite(numbers))
+    runs["row"] = runs.groupby(list(ROW), dropna=False, sort=True).ngroup()
+    runs["_ok"] = runs["status"] == "ok"
+    runs = runs.sort_values(["row", "seed", "_ok", "started_at", "run_key", "attempt"], kind="stable")
+    older = runs.duplicated(["row", "seed"], keep="last")
+    superseded = older.groupby(runs["row"]).sum()
+    runs = runs[~older]
+    return runs.assign(n_superseded=runs["row"].map(superseded).astype(int))
+
+
+def _groups(runs: pd.DataFrame) -> list[list[dict[str, Any]]]:
+    """The runs of each row as plain dicts: far faster than one DataFrame per row."""
+    groups: dict[int, list[dict[str, Any]]] = {}
+    for record in runs.to_dict("records"):
+        run = {str(key): value for key, value in record.items()}
+        groups.setdefault(run["row"], []).append(run)
+    return list(groups.values())
+
+
+def _describe(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Everything about one row besides its numbers."""
+    ok = [run for run in runs if run["status"] == "ok"]
+    bad = [run for run in runs if run["status"] != "ok"]
+    shown = ok or bad
+    first = runs[0]
+    return {
+        "row": first["row"],
+        **{name: first[name] for name in ROW},
+        "n_seeds": len(ok),
+        "seeds": " ".join(str(run["seed"]) for run in ok),
+        **{f"n_{status}": sum(run["status"] == status for run in bad) for status in _FAILURES},
+        "n_superseded": first["n_superseded"],
+        "failures": json.dumps(
+            [{"seed": run["seed"], "status": run["status"], "error": _text(run["error"])} for run in bad]
+        ),
+        "missing": json.dumps(_reasons(ok), sort_keys=True),
+        "warnings": json.dumps(_with_seeds([(w, run["seed"]) for run in ok for w in json_list(run["warnings"])])),
+        **{name: _distinct([run[name] for run in shown]) for name in (*_TEXTS, *_VERSIONS)},
+        "devices": _distinct([_device(run) for run in shown]),
+        "git_commit": _distinct([_commit(run) for run in shown]),
+        "run_keys": " ".join(str(run["run_key"]) for run in ok),
+        "commands": "\n".join(dict.fromkeys(_text(run["command"]) for run in runs if _text(run["command"]))),
+    }
+
+
+def _reasons(ok: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """Why a column has no mean: the reasons that the runs give, each with its seeds."""
+    reasons: dict[str, str] = {}
+    stated = [json_object(run["missing"]) for run in ok]
+    for name in VALUES:
+        pairs = [
+            (clean(said.get(name, "no value is stored, and no reason")), run["seed"])
+            for run, said in zip(ok, stated, strict=True)
+            if run[name] != run[name]
+        ]
+        if pairs:
+            reasons[name] = "; ".join(_with_seeds(pairs))
+    return reasons
+
+
+def _with_seeds(pairs: Sequence[tuple[str, int]]) -> list[str]:
+    """Each distinct text once, with the seeds that it applies to."""
+    by_text: dict[str, list[int]] = {}
+    for text, seed in pairs:
+        by_text.setdefault(clean(text), []).append(seed)
+    return [f"{text} ({seed_words(seeds)})" for text, seeds in by_text.items()]
+
+
+def _label(records: list[dict[str, Any]]) -> None:
+    """Name the rows so that no two of one cell read the same."""
+    same: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for record in records:
+        same.setdefault(tuple(_text(record[name]) for name in (*CELL, "method")), []).append(record)
+    for group in same.values():
+        for record, label in zip(group, row_labels(group), strict=True):
+            record["label"] = label
+    taken: set[tuple[Any, ...]] = set()
+    for record in records:
+        # Two strings may differ in what cannot be seen; a reader and a plot must still tell the rows apart.
+        cell, label, number = [_text(record[name]) for name in CELL], record["label"], 2
+        while (*cell, record["label"]) in taken:
+            record["label"], number = f"{label} #{number}", number + 1
+        taken.add((*cell, record["label"]))
+
+
+def _distinct(values: Sequence[Any]) -> str:
+    return "; ".join(sorted({_text(value) for value in values} - {""}))
+
+
+def _device(run: dict[str, Any]) -> str:
+    device, threads = _text(run["device"]), _text(run["threads"])
+    return f"{device}, {threads} threads" if device and threads else device
+
+
+def _commit(run: dict[str, Any]) -> str:
+    commit = _text(run["git_commit"])[:12]
+    return f"{commit} with uncommitted changes" if commit and run["git_dirty"] is True else commit
+
+
+def _text(value: Any) -> str:
+    """Missing as nothing, and an integer that a gap in its column has made a float as an integer again."""
+    if value is None or value != value:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return clean(value)

@@ -1,0 +1,248 @@
+"""leaderboard.md: one section per cell, every string from results escaped."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from unbench.report.cells import Cell
+from unbench.report.formatting import DASH, NAMES, WITHIN_NOISE, amount, clean, json_list, json_object, points
+from unbench.report.leaderboard import COSTS, NOTHING, ORACLE
+from unbench.report.oracles import oracle_groups
+
+if TYPE_CHECKING:
+    from unbench.report.plots import Drawing
+
+HEADER = f"""\
+# Leaderboard
+
+How close does each way of unlearning come to a model that never saw the forgotten images, and at what cost?
+That model is the *oracle*: trained from scratch on the retain set alone, by the same recipe. The best number
+is not the highest or the lowest one but the oracle's.
+
+- **TA**, **RA**, **FA**: accuracy on the test, retain and forget set after unlearning, in percent.
+- **MIA**: membership inference, as the AUROC of a loss attack that tells forget images from test images, in
+  percent. 50 is chance; above it traces are left, below it the forgotten images look less familiar than new
+  ones. It is never folded.
+- **Gap**: Average Gap, the mean absolute difference of TA, RA, FA and MIA to the method's own oracle, in
+  points, computed per seed and then averaged. Lower is better.
+- **Floor**: the gap of a second oracle that differs from the first in its seed alone: the noise in Gap.
+- **Unlearn s**, **Peak MiB**: seconds and memory of the unlearning, precomputation included, evaluation not.
+- **Seeds**: number of runs that ended well; each number is their mean ± sample standard deviation.
+
+`{WITHIN_NOISE}` beside a gap: not above its floor, so the method is not told from retraining here; rows
+with this mark are ties. `{DASH}`: missing, with the reason below the table. Rows in italics are references:
+`{ORACLE}` is the oracle itself, `{NOTHING}` the original model left as it is. Presets, models, versions and
+hyper-parameters are never averaged together.
+"""
+
+FTA_NOTE = (
+    "In scenario class, TA and MIA are over the test images of the remaining and of the forgotten class "
+    "respectively; FTA is the test accuracy on the forgotten class, in percent."
+)
+
+
+def leaderboard_markdown(cells: Sequence[Cell], drawings: Sequence[Sequence[Drawing]]) -> str:
+    """The whole document; `drawings` holds the plots of each cell."""
+    parts = [HEADER]
+    if not cells:
+        parts.append("There are no runs in the results folder yet; `unbench run` makes one.\n")
+    if len(cells) > 1:
+        parts.append("\n".join(f"{n}. {escape(cell.title)}" for n, cell in enumerate(cells, 1)) + "\n")
+    for cell, plots in zip(cells, drawings, strict=True):
+        parts.append(_section(cell, plots))
+    return "\n".join(parts)
+
+
+def escape(text: object) -> str:
+    """Show text as it is: no markup, no table column, no link."""
+    escaped = re.sub(r"([\\`*_{}\[\]()#+!|~$@])", r"\\\1", clean(text))
+    escaped = escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"(?i)(https?|ftp):(?=//)|(www)\.", lambda m: f"{m[1] or m[2]}\\{m[0][-1]}", escaped)
+
+
+class Footnotes:
+    """Letters for the notes of one table; the same note gets the same letter."""
+
+    def __init__(self) -> None:
+        self.notes: dict[str, str] = {}
+
+    def mark(self, note: str) -> str:
+        """The letter that refers to `note`."""
+        letter = self.notes.setdefault(note, _letter(len(self.notes)))
+        return f"<sup>{letter}</sup>"
+
+    def __str__(self) -> str:
+        return "".join(f"- <sup>{letter}</sup> {escape(note)}\n" for note, letter in self.notes.items())
+
+
+def _letter(number: int) -> str:
+    prefix, last = divmod(number, 26)
+    return (_letter(prefix - 1) if prefix else "") + chr(ord("a") + last)
+
+
+def _section(cell: Cell, plots: Sequence[Drawing]) -> str:
+    rows = [{str(k): v for k, v in record.items()} for record in cell.rows.to_dict("records")]
+    class_scenario = any(row["forget_class"] for row in rows)
+    footnotes = Footnotes()
+    parts = [f"## {escape(cell.title)}\n", _facts(rows)]
+    parts.append(_table(rows, class_scenario, footnotes))
+    notes = str(footnotes) + "".join(f"- {escape(note)}\n" for note in _notes(rows))
+    if class_scenario:
+        notes += f"- {FTA_NOTE}\n"
+    if notes:
+        parts.append(notes)
+    levels = _levels(cell)
+    if levels:
+        parts.append(levels)
+    for plot in plots:
+        if plot.file is not None:
+            parts.append(f"![{escape(plot.title)}]({plot.file})\n")
+        else:
+            parts.append(f"*{escape(plot.title)}*: not drawn. {escape(' '.join(plot.notes))}\n")
+    parts.append(_repeat(rows))
+    return "\n".join(parts)
+
+
+def _facts(rows: Sequence[dict[str, Any]]) -> str:
+    def each(column: str) -> str:
+        return "; ".join(dict.fromkeys(escape(row[column]) for row in rows if row[column]))
+
+    facts = [
+        (f"{each('n_train')} training images", "n_train"),
+        (f"{each('n_forget')} of them to forget", "n_forget"),
+        (f"{each('n_test')} test images", "n_test"),
+        (f"class to forget: {each('forget_class')}", "forget_class"),
+        (f"family: {each('family')}", "family"),
+        (f"ran on {each('devices')}", "devices"),
+    ]
+    known = [text for text, column in facts if each(column)]
+    return ", ".join(known) + ".\n" if known else ""
+
+
+def _table(rows: Sequence[dict[str, Any]], class_scenario: bool, footnotes: Footnotes) -> str:
+    measures = ["test_acc", "retain_acc", "forget_acc", "mia_auroc"]
+    if class_scenario:
+        measures.append("forget_class_test_acc")
+    columns = [*measures, "avg_gap", "avg_gap_floor", "unlearn_seconds", "peak_memory_mb"]
+    lines = [
+        "| Method | " + " | ".join(NAMES[column] for column in columns) + " | Seeds |",
+        "|:---|" + "---:|" * (len(columns) + 1),
+    ]
+    for row in rows:
+        cells = [_number(row, column, footnotes) for column in columns]
+        lines.append(f"| {_method(row)} | {' | '.join(cells)} | {_seeds(row, footnotes)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _method(row: dict[str, Any]) -> str:
+    name = escape(row["label"])
+    if row["method"] == ORACLE:
+        return f"*{name}* (oracle)"
+    if row["method"] == NOTHING:
+        return f"*{name}* (no unlearning)"
+    return f"*{name}*" if row["method_family"] == "reference" else name
+
+
+def _number(row: dict[str, Any], column: str, footnotes: Footnotes) -> str:
+    show = amount if column in COSTS else points
+    text = show(row[f"{column}_mean"], row[f"{column}_std"])
+    if text == DASH and row["n_seeds"]:
+        reason = json_object(row["missing"]).get(column, "no reason is stored")
+        return f"{text} {footnotes.mark(f'not known: {reason}')}"
+    if column == "avg_gap" and row["within_noise"] is True:
+        return f"{text} {WITHIN_NOISE}"
+    return text
+
+
+def _seeds(row: dict[str, Any], footnotes: Footnotes) -> str:
+    marks = [
+        footnotes.mark(f"{row['label']}, seed {failure['seed']}: {failure['status']}: {failure['error']}")
+        for failure in json.loads(row["failures"])
+    ]
+    return f"{row['n_seeds']}{' ' if marks else ''}{' '.join(marks)}"
+
+
+def _notes(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """What a reader of this cell's numbers should know besides the footnotes."""
+    notes = []
+    if any(row["n_seeds"] == 1 for row in rows):
+        notes.append("A row of one seed has no spread: that takes two.")
+    if any(row["method"] == NOTHING and row["within_noise"] is True for row in rows):
+        notes.append("Doing nothing is already within the noise of two oracles: this cell cannot tell methods apart.")
+    if any(row["data_checksum"].find("differs") >= 0 for row in rows):
+        notes.append(
+            "The source files differ from the published ones (checksum), so these numbers cannot be compared "
+            "with those of others on the official data."
+        )
+    recipes = {(row["training"], row["model_options"]) for row in rows}
+    if len(recipes) > 1:
+        notes.append("The rows do not all share one training recipe and one size of model; compare them with care.")
+    for row in rows:
+        if ";" in row["devices"]:
+            notes.append(f"{row['label']}: its seconds mix devices ({row['devices']}).")
+        if row["n_superseded"]:
+            notes.append(f"{row['label']}: {row['n_superseded']} older run(s) of a seed are left out for newer ones.")
+        notes.extend(f"{row['label']}: {warning}" for warning in json_list(row["warnings"]))
+    return notes
+
+
+def _levels(cell: Cell) -> str:
+    """The levels to be matched: every original and oracle that the gaps above refer to."""
+    groups = oracle_groups(cell.rows)
+    if not groups:
+        return ""
+    lines = [
+        "Levels to compare with:\n",
+        "| Model | TA | RA | FA | MIA | Floor | Training s |",
+        "|:---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for group in groups:
+        for model, seconds in (("original", "train_seconds"), ("oracle", "oracle_seconds")):
+            accuracies = [
+                points(group.row[f"{model}_{measure}_mean"], group.row[f"{model}_{measure}_std"])
+                for measure in ("test_acc", "retain_acc", "forget_acc", "mia_auroc")
+            ]
+            row = group.row
+            floor = points(row["avg_gap_floor_mean"], row["avg_gap_floor_std"]) if model == "oracle" else ""
+            time = amount(row[f"{seconds}_mean"], row[f"{seconds}_std"])
+            name = f"{model} of {escape(group.who)}" if group.who else model
+            lines.append(f"| {name} | {' | '.join(accuracies)} | {floor} | {time} |")
+    return "\n".join(lines) + "\n"
+
+
+def _repeat(rows: Sequence[dict[str, Any]]) -> str:
+    """Versions, every hyper-parameter and the commands of each row, folded away."""
+    parts = ["<details>\n<summary>Commands, hyper-parameters and versions</summary>\n"]
+    for row in rows:
+        versions = [
+            f"card v{row['method_version']}",
+            *(
+                f"{name} {row[column]}"
+                for name, column in (
+                    ("unbench", "unbench_version"),
+                    ("torch", "torch_version"),
+                    ("Python", "python_version"),
+                    ("commit", "git_commit"),
+                )
+                if row[column]
+            ),
+        ]
+        hparams = ", ".join(f"{k}={json.dumps(v)}" for k, v in json_object(row["hparams"]).items())
+        parts.append(f"**{escape(row['label'])}**: {escape(', '.join(versions))}.")
+        parts.append(f"Hyper-parameters: {escape(hparams) if hparams else 'none'}.\n")
+        if row["commands"]:
+            parts.append(_code(row["commands"]))
+    recipes = dict.fromkeys((row["model_options"], row["training"]) for row in rows)
+    for options, training in recipes:
+        parts.append(f"Model options: {escape(options) or 'not stored'}. Training: {escape(training) or 'not stored'}.")
+    return "\n".join(parts) + "\n</details>\n"
+
+
+def _code(text: str) -> str:
+    """A fenced block whose fence is longer than any run of backticks inside it."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}sh\n{text}\n{fence}\n"

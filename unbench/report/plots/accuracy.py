@@ -1,0 +1,111 @@
+"""Accuracy on the forget, retain and test set per method, each beside its own oracle's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from matplotlib.lines import Line2D
+
+from unbench.report.formatting import present, shorten
+from unbench.report.plots.style import ORACLE_COLOUR, Palette, PlotData, new_figure
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+SETS = {"forget_acc": "Forget set", "retain_acc": "Retain set", "test_acc": "Test set"}
+MOST = 24
+"""Rows that fit on a page; the best come first."""
+
+
+def accuracy_data(rows: pd.DataFrame) -> PlotData:
+    """One row per leaderboard row and set: label, method, set, mean, std, oracle, n_seeds.
+
+    Args:
+        rows: of one cell of the leaderboard.
+    """
+    import pandas as pd
+
+    records: list[dict[str, object]] = []
+    left_out: list[str] = []
+    too_many: list[str] = []
+    for row in rows.to_dict("records"):
+        if not any(present(row[f"{column}_mean"]) for column in SETS):
+            left_out.append(str(row["label"]))
+            continue
+        if len(records) >= MOST * len(SETS):
+            too_many.append(str(row["label"]))
+            continue
+        records += [
+            {
+                "label": row["label"],
+                "method": row["method"],
+                "set": column.removesuffix("_acc"),
+                "mean": row[f"{column}_mean"],
+                "std": row[f"{column}_std"],
+                "oracle": row[f"oracle_{column}_mean"],
+                "n_seeds": row["n_seeds"],
+            }
+            for column in SETS
+        ]
+    columns = ["label", "method", "set", "mean", "std", "oracle", "n_seeds"]
+    notes = []
+    if left_out:
+        notes.append(f"Without numbers: {', '.join(left_out)}.")
+    if too_many:
+        notes.append(f"Not drawn for want of room: {len(too_many)} rows with a larger gap.")
+    return PlotData(pd.DataFrame(records, columns=columns), tuple(notes))
+
+
+def draw_accuracy(data: PlotData, title: str, palette: Palette) -> Figure | None:
+    """Horizontal bars in three panels; None if there is nothing to draw."""
+    table = data.table
+    if table.empty:
+        return None
+    labels = list(dict.fromkeys(table["label"]))
+    figure = new_figure(1.25 + 0.27 * len(labels), title, data.notes)
+    panels = figure.subplots(1, len(SETS), sharey=True, squeeze=False)[0]
+    spread = False
+    for panel, (column, name) in zip(panels, SETS.items(), strict=True):
+        part = table[table["set"] == column.removesuffix("_acc")].to_dict("records")
+        for place, row in enumerate(part):
+            mean, std, oracle = row["mean"], row["std"], row["oracle"]
+            if not present(mean):
+                panel.text(1, place, "missing", va="center", fontsize=6.5, color="#666666")
+                continue
+            spread = spread or present(std)
+            panel.barh(
+                place,
+                mean,
+                height=0.72,
+                color=palette.colour(row["method"]),
+                edgecolor="white",
+                linewidth=0.4,
+                xerr=std if present(std) else None,
+                error_kw={"elinewidth": 0.8, "capsize": 1.8, "capthick": 0.8, "ecolor": "#222222"},
+            )
+            text = f"{mean:.1f}"
+            if present(oracle):
+                panel.vlines(oracle, place - 0.46, place + 0.46, color="white", linewidth=3.2, zorder=3)
+                panel.vlines(oracle, place - 0.46, place + 0.46, color=ORACLE_COLOUR, linewidth=1.5, zorder=4)
+                text += f" ({mean - oracle:+.1f})".replace("-", "−")
+            panel.text(1.04, place, text, va="center", fontsize=6.8, transform=panel.get_yaxis_transform())
+        panel.set_xlim(0, 100)
+        panel.set_xticks(range(0, 101, 25))
+        panel.grid(axis="x")
+        panel.tick_params(axis="y", length=0)
+        panel.set_title(name, loc="left")
+        panel.set_xlabel("accuracy, %")
+    panels[0].set_yticks(range(len(labels)), [shorten(label, 34) for label in labels])
+    panels[0].set_ylim(len(labels) - 0.4, -0.6)
+    said = "each method's own oracle; in parentheses the difference to it, in points"
+    said += "; bars at the ends: sample standard deviation over seeds" if spread else ""
+    figure.legend(
+        handles=[Line2D([], [], color=ORACLE_COLOUR, linewidth=1.5, marker="|", linestyle="none", markersize=8)],
+        labels=[said],
+        loc="outside lower left",
+        fontsize=7,
+        handletextpad=0.2,
+        borderpad=0,
+    )
+    return figure

@@ -1,0 +1,113 @@
+"""One look for all plots: colours for every eye, sizes for print, and the same bytes every time."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import matplotlib.style
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from unbench.files import atomic_path
+from unbench.report.cells import Cell
+from unbench.report.leaderboard import NOTHING, ORACLE
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WIDTH = 7.0
+"""Inches: the width of a text block over two columns."""
+
+# Okabe and Ito's palette without its yellow, which is too pale for lines on white paper.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
+ORACLE_COLOUR, NOTHING_COLOUR, FAINT = "#000000", "#7F7F7F", "#B8B8B8"
+
+
+@dataclass(frozen=True)
+class PlotData:
+    """What a plot shows, as a table, and in words what it leaves out."""
+
+    table: pd.DataFrame
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Palette:
+    """A colour and a marker per method, the same in every plot of a report."""
+
+    methods: tuple[str, ...]
+
+    @classmethod
+    def of(cls, cells: Sequence[Cell]) -> Palette:
+        """Number all methods of a report, references aside."""
+        names = {str(name) for cell in cells for name in cell.rows["method"]}
+        return cls(tuple(sorted(names - {ORACLE, NOTHING})))
+
+    def colour(self, method: str) -> str:
+        """Black for the oracle, grey for doing nothing, else one of six; place and label tell the rest."""
+        if method in (ORACLE, NOTHING):
+            return ORACLE_COLOUR if method == ORACLE else NOTHING_COLOUR
+        return _COLOURS[self.methods.index(method) % len(_COLOURS)]
+
+    def marker(self, method: str) -> str:
+        """A shape, so that colour is never the only difference."""
+        if method in (ORACLE, NOTHING):
+            return "*" if method == ORACLE else "d"
+        return _MARKERS[self.methods.index(method) % len(_MARKERS)]
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Matplotlib's defaults whatever the user's own settings are, made fit for print.
+
+    Mathematics is off because names come from results: a dollar sign is a dollar sign.
+    """
+    settings = {
+        "text.parse_math": False,
+        "font.family": "DejaVu Sans",
+        "font.size": 8,
+        "axes.titlesize": 8.5,
+        "axes.labelsize": 8,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.axisbelow": True,
+        "axes.linewidth": 0.6,
+        "grid.color": "#E4E4E4",
+        "grid.linewidth": 0.6,
+        "xtick.major.width": 0.6,
+        "ytick.major.width": 0.6,
+        "xtick.minor.width": 0.4,
+        "legend.frameon": False,
+        "legend.fontsize": 7.5,
+        "hatch.linewidth": 0.6,
+        "savefig.dpi": 200,
+    }
+    with matplotlib.style.context(["default", settings]):
+        yield
+
+
+def new_figure(height: float, title: str, notes: Sequence[str]) -> Figure:
+    """A figure with a title over it and notes under it, sized in inches."""
+    footer = "\n".join(textwrap.fill(note, 135) for note in notes)
+    # A constant for the title's two lines, and room for each line of the notes.
+    height += 0.15 * (footer.count("\n") + 1 if footer else 0)
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    first, _, rest = title.partition("\n")
+    figure.suptitle(f"{first}\n{rest}" if rest else first, x=0.01, ha="left", fontsize=9.5, fontweight="bold")
+    if footer:
+        figure.supxlabel(footer, x=0.01, ha="left", fontsize=6.5, color="#444444")
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a PNG that says nothing of when and by what it was made."""
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png", metadata={"Software": None})
+    figure.clear()

@@ -1,0 +1,269 @@
+"""One run, top to bottom: data, original, oracles, unlearning, outputs, metrics, row."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from unbench import registry
+from unbench.cost import Cost, measured
+from unbench.data import Dataset, load_dataset
+from unbench.data.loading import Checksums
+from unbench.data.splits import Split, freeze_split
+from unbench.devices import choose_device, make_deterministic
+from unbench.errors import DivergedError, NotApplicableError, UnbenchError
+from unbench.evaluation import evaluate
+from unbench.methods.base import Access, Context, Method
+from unbench.metrics import RunOutputs
+from unbench.progress import Progress
+from unbench.provenance import device_name, now, versions
+from unbench.schema import OUTPUT_COLUMNS
+from unbench.spec import RunSpec
+from unbench.stages import Stage, train_or_load
+from unbench.store import Store, arrow_schema
+from unbench.training import predict
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def run(
+    method: str = "munkey",
+    dataset: str = "digits",
+    *,
+    scenario: str = "random10",
+    seed: int = 0,
+    preset: str = "cpu",
+    model: str | None = None,
+    results: Path | str = "results",
+    data_root: Path | str | None = None,
+    device: str = "auto",
+    checksums: Checksums = "auto",
+    force: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Run one method on one data set and return its row (unbench.schema.COLUMNS), stored in `results`.
+
+    A run that is already stored with status ok is returned as it is, unless `force`. Whatever the method does wrong
+    becomes the row's status and reason.
+
+    Args:
+        method: name, or name with hyper-parameters such as "ft[lr=0.01,epochs=3]".
+        dataset, scenario, preset, model, seed: what to run; `model` overrides the data set card's choice.
+        results: results folder, made if it is not there.
+        data_root: see unbench.data.load_dataset.
+        device: "auto", or a torch device.
+        checksums: "auto", "strict" or "accept"; see unbench.data.load_dataset.
+        force: run again even if a stored result exists; the new attempt is stored beside it.
+        progress: tells how far the work is.
+
+    Raises:
+        UnbenchError: the request or the files are wrong; nothing was stored.
+    """
+    spec = RunSpec.parse(method, dataset, scenario, preset, seed, model)
+    progress = progress or Progress()
+    store = Store(results)
+    store.check_writable()
+    chosen = choose_device(device)
+    make_deterministic()
+    data = load_dataset(spec.dataset, spec.preset, data_root, checksums, progress)
+    split = freeze_split(store, data, spec.scenario, spec.seed)
+    key = spec.key(data.fingerprint, split.hash)
+    done = None if force else store.completed(key)
+    if done is not None:
+        return done
+    row = {
+        "run_key": key,
+        "started_at": now(),
+        "command": command(spec),
+        **_identity(spec, data, split, chosen),
+    }
+    try:
+        finished = _Runner(spec, store, data, split, chosen, progress).run()
+    except UnbenchError:
+        raise
+    except NotApplicableError as error:
+        return store.write_run({**row, "status": "skipped", "error": str(error)}, None)
+    except DivergedError as error:
+        return store.write_run({**row, "status": "diverged", "error": str(error)}, None)
+    except Exception as error:  # whatever a method does wrong is a result, and the next run goes on
+        return store.write_run({**row, "status": "failed", "error": describe(error)}, None)
+    return store.write_run({**row, **finished.columns}, finished.outputs)
+
+
+def command(spec: RunSpec) -> str:
+    """The command line that repeats a run, hyper-parameters that differ from their defaults included."""
+    defaults = spec.method.resolve_hparams({})
+    changed = ",".join(f"{k}={json.dumps(v)}" for k, v in spec.hparams.items() if v != defaults[k])
+    method = f"{spec.method.name}[{changed}]" if changed else spec.method.name
+    words = ["unbench", "run", "-m", method, "-d", spec.dataset.name, "--scenario", spec.scenario.name]
+    words += ["--seed", str(spec.seed), "--preset", spec.preset_name]
+    if spec.preset.model != spec.dataset.presets[spec.preset_name].model:
+        words += ["--model", spec.preset.model]
+    return shlex.join(words)
+
+
+def describe(error: Exception) -> str:
+    """One line: the error and where it was raised."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})"
+
+
+def _identity(spec: RunSpec, data: Dataset, split: Split, device: torch.device) -> dict[str, Any]:
+    forget_class = split.forget_class
+    return {
+        "method": spec.method.name,
+        "method_version": spec.method.version,
+        "method_family": spec.method.family,
+        "dataset": data.name,
+        "dataset_version": data.version,
+        "data_fingerprint": data.fingerprint,
+        "data_checksum": data.checksum,
+        "family": spec.dataset.family,
+        "scenario": spec.scenario.name,
+        "forget_class": None if forget_class is None else f"{forget_class}: {data.classes[forget_class]}",
+        "split_hash": split.hash,
+        "n_train": len(data.train),
+        "n_forget": len(split.forget),
+        "n_test": len(data.test),
+        "model": spec.preset.model,
+        "model_options": json.dumps(spec.preset.model_options, sort_keys=True),
+        "preset": spec.preset_name,
+        "training": json.dumps(spec.preset.training.model_dump(mode="json"), sort_keys=True),
+        "seed": spec.seed,
+        "hparams": json.dumps(spec.hparams, sort_keys=True),
+        "device": device_name(device),
+        "threads": torch.get_num_threads(),
+        "warnings": json.dumps(list(data.mismatches)),
+        **versions(),
+    }
+
+
+@dataclass(frozen=True)
+class _Finished:
+    columns: dict[str, Any]
+    outputs: pa.Table
+
+
+@dataclass(frozen=True)
+class _Runner:
+    """The stages of one run, in order."""
+
+    spec: RunSpec
+    store: Store
+    data: Dataset
+    split: Split
+    device: torch.device
+    progress: Progress
+
+    def run(self) -> _Finished:
+        self._check_applicable()
+        method = self._method("original")
+        original = self._stage("original", method)
+        oracle = self._stage("oracle", self._method("oracle"))
+        oracle_2 = self._stage("oracle_2", self._method("second oracle"))
+        warnings = list(self.data.mismatches)
+        if method.is_oracle:
+            logits, cost = oracle.logits, Cost(oracle.seconds, oracle.peak_memory_mb)
+        else:
+            logits, cost, changed = self._unlearn(original)
+            if not changed and self.spec.method.name != "none":
+                warnings.append("unlearning changed nothing in the model")
+        tables = {"original": original, "oracle": oracle, "oracle_2": oracle_2}
+        outputs = self._outputs({**{name: stage.logits for name, stage in tables.items()}, "unlearned": logits})
+        values, missing = evaluate(RunOutputs.from_table(outputs, self.split.forget_class))
+        if cost.peak_memory_mb is None:
+            missing["peak_memory_mb"] = cost.missing or "not measured when the oracle was trained"
+        columns = {
+            "status": "ok",
+            **values,
+            "missing": json.dumps(missing, sort_keys=True),
+            "warnings": json.dumps(warnings),
+            "unlearn_seconds": cost.seconds,
+            "peak_memory_mb": cost.peak_memory_mb,
+            "train_seconds": original.seconds,
+            "oracle_seconds": oracle.seconds,
+        }
+        return _Finished(columns, outputs)
+
+    def _check_applicable(self) -> None:
+        card, scenario = self.spec.method, self.spec.scenario
+        if scenario.kind not in card.scenarios:
+            raise NotApplicableError(f"method '{card.name}' does not serve scenario '{scenario.kind}'")
+        if scenario.kind not in self.spec.dataset.scenarios:
+            raise NotApplicableError(f"data set '{self.data.name}' does not offer scenario '{scenario.kind}'")
+        if card.models and self.spec.preset.model not in card.models:
+            raise NotApplicableError(
+                f"method '{card.name}' needs model {' or '.join(card.models)}, not '{self.spec.preset.model}'"
+            )
+
+    def _method(self, doing: str) -> Method:
+        context = Context(
+            card=self.spec.method,
+            hparams=self.spec.hparams,
+            preset=self.spec.preset,
+            channels=self.data.train.pixels.shape[1],
+            classes=len(self.data.classes),
+            seed=self.spec.seed,
+            device=self.device,
+            progress=self.progress.named(f"{self.spec.method.name} on {self.data.name}: {doing}"),
+        )
+        method: Method = registry.load_code(self.spec.method)(context)
+        return method
+
+    def _stage(self, role: Any, method: Method) -> Stage:
+        images = self.data.train if role == "original" else self.split.retained(self.data)
+        return train_or_load(role, self.store, self.spec, method, self.data, images)
+
+    def _unlearn(self, original: Stage) -> tuple[dict[str, Tensor], Cost, bool]:
+        method = self._method("unlearning")
+        forget, retain = self.split.forgotten(self.data), self.split.retained(self.data)
+        access = Access(self.spec.method, forget.ids, forget, retain)
+        model = original.load(method)
+        before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        with measured(self.device) as cost:
+            model = method.unlearn(model, access).eval()
+        parts = {"train": self.data.train, "val": self.data.val, "test": self.data.test}
+        logits = {name: predict(model, part, self.device) for name, part in parts.items()}
+        if not all(torch.isfinite(values).all() for values in logits.values()):
+            raise DivergedError("the unlearned model gives outputs that are not finite")
+        return logits, cost, _differs(model, before)
+
+    def _outputs(self, logits: dict[str, dict[str, Tensor]]) -> pa.Table:
+        import pyarrow as pa
+
+        data = self.data
+        parts = (
+            ("retain", "train", data.train, torch.from_numpy(self.split.retain)),
+            ("forget", "train", data.train, torch.from_numpy(self.split.forget)),
+            ("val", "val", data.val, torch.arange(len(data.val))),
+            ("test", "test", data.test, torch.arange(len(data.test))),
+        )
+        tables = []
+        for name, source, images, rows in parts:
+            columns: dict[str, Any] = {
+                "example_id": images.ids[rows.numpy()],
+                "split": pa.array([name] * len(rows)),
+                "label": images.labels[rows.numpy()],
+            }
+            for model, by_split in logits.items():
+                columns[model] = pa.FixedSizeListArray.from_arrays(
+                    by_split[source][rows].flatten().numpy(), by_split[source].shape[1]
+                ).cast(pa.list_(pa.float32()))
+            schema = arrow_schema(OUTPUT_COLUMNS)
+            tables.append(pa.table({field.name: columns[field.name] for field in schema}, schema=schema))
+        return pa.concat_tables(tables)
+
+
+def _differs(model: nn.Module, before: dict[str, Tensor]) -> bool:
+    after = model.state_dict()
+    if after.keys() != before.keys():
+        return True
+    return any(not torch.equal(after[name], tensor) for name, tensor in before.items())

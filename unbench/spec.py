@@ -1,0 +1,81 @@
+"""What one run is: names checked, defaults filled in, and a key made of meaning only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from unbench import registry
+from unbench.cards import DatasetCard, MethodCard, Preset, Value
+from unbench.errors import SpecError, UnknownNameError
+from unbench.scenarios import Scenario, parse_scenario
+from unbench.seeds import digest
+from unbench.text import parse_call
+
+NUMERICS_VERSION = 1
+"""Raised when shared code (training loop, models, splits) changes numbers, so that no old result is reused."""
+
+MODELS = ("vit", "resnet18")
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One run, fully said: everything that decides its numbers besides the data themselves."""
+
+    method: MethodCard
+    hparams: dict[str, Value]
+    dataset: DatasetCard
+    scenario: Scenario
+    preset_name: str
+    preset: Preset
+    seed: int
+
+    @classmethod
+    def parse(
+        cls,
+        method: str = "munkey",
+        dataset: str = "digits",
+        scenario: str = "random10",
+        preset: str = "cpu",
+        seed: int = 0,
+        model: str | None = None,
+    ) -> RunSpec:
+        """Look every name up and check every value; raises SpecError or UnknownNameError."""
+        method_name, options = parse_call(method)
+        method_card = registry.method(method_name)
+        dataset_card = registry.dataset(dataset)
+        parsed_scenario = parse_scenario(scenario)
+        if preset not in dataset_card.presets:
+            raise UnknownNameError(f"preset of dataset '{dataset}'", preset, dataset_card.presets)
+        if seed < 0:
+            raise SpecError(f"the seed must not be negative, not {seed}")
+        chosen = dataset_card.presets[preset]
+        if model is not None and model != chosen.model:
+            if model not in MODELS:
+                raise UnknownNameError("model", model, MODELS)
+            chosen = chosen.model_copy(update={"model": model, "model_options": {}})
+        return cls(
+            method=method_card,
+            hparams=method_card.resolve_hparams(dict(options)),
+            dataset=dataset_card,
+            scenario=parsed_scenario,
+            preset_name=preset,
+            preset=chosen,
+            seed=seed,
+        )
+
+    def key(self, fingerprint: str, split_hash: str) -> str:
+        """Sixteen hexadecimal digits that name this run on these data: no paths, dates or devices in them."""
+        return digest(
+            {
+                "numerics": NUMERICS_VERSION,
+                "method": [self.method.name, self.method.version, self.hparams],
+                "dataset": [self.dataset.name, self.dataset.version, fingerprint],
+                "scenario": self.scenario.name,
+                "split": split_hash,
+                "preset": self.preset.model_dump(mode="json"),
+                "seed": self.seed,
+            }
+        )
+
+    def __str__(self) -> str:
+        return f"{self.method.name} on {self.dataset.name} ({self.scenario.name}, {self.preset_name}, seed {self.seed})"

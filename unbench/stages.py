@@ -1,0 +1,128 @@
+"""Models that are trained once and shared by all methods: the original and the oracles.
+
+STAGES/<role>-<key>/ holds the weights, the logits on every image of the data set, and what it cost. The key is made of
+what decides the weights, so a method that trains models of its own gets stages of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from unbench.cost import measured
+from unbench.data.images import Dataset, Images
+from unbench.errors import DivergedError, StoreError
+from unbench.methods.base import Method
+from unbench.seeds import derive_seed, digest
+from unbench.spec import NUMERICS_VERSION, RunSpec
+from unbench.store import Store
+from unbench.training import predict
+
+Role = Literal["original", "oracle", "oracle_2"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A trained model on disk and its outputs in memory.
+
+    Attributes:
+        folder: where it is stored.
+        images: size of its training set.
+        logits: float32 per split of the data set: "train" (N, K) in the order of Dataset.train, "val", "test".
+        seconds, peak_memory_mb: of its training.
+    """
+
+    folder: Path
+    images: int
+    logits: dict[str, Tensor]
+    seconds: float
+    peak_memory_mb: float | None
+
+    def load(self, method: Method) -> nn.Module:
+        """A fresh copy of the model, on the method's device, in eval mode."""
+        model = method.build(self.images).to(method.context.device)
+        try:
+            state = load_file(self.folder / "model.safetensors", device=str(method.context.device))
+            model.load_state_dict(state)
+        except (SafetensorError, RuntimeError, OSError) as error:
+            raise StoreError(f"{self.folder / 'model.safetensors'} is damaged; remove that folder") from error
+        return model.eval()
+
+
+def train_or_load(role: Role, store: Store, spec: RunSpec, method: Method, data: Dataset, images: Images) -> Stage:
+    """The model of `role` trained on `images`, from disk if it is there.
+
+    Raises:
+        DivergedError: training gave weights or outputs that are not finite; nothing is stored then.
+    """
+    key = _stage_key(role, spec, method, data, images)
+    folder = store.stages / f"{role}-{key}"
+    with store.lock(f"stage-{key}"):
+        if (folder / "stage.json").exists():
+            return _read(folder)
+        seed = derive_seed(role, data.name, spec.seed)
+        device = method.context.device
+        with measured(device) as cost:
+            model = method.train(images, seed)
+        logits = {"train": data.train, "val": data.val, "test": data.test}
+        outputs = {split: predict(model, part, device) for split, part in logits.items()}
+        if not all(torch.isfinite(values).all() for values in outputs.values()):
+            raise DivergedError(f"training the {role} gave outputs that are not finite")
+        about = {
+            "role": role,
+            "images": len(images),
+            "seconds": cost.seconds,
+            "peak_memory_mb": cost.peak_memory_mb,
+        }
+        _write(folder, model, outputs, about)
+        return _read(folder)
+
+
+def _stage_key(role: Role, spec: RunSpec, method: Method, data: Dataset, images: Images) -> str:
+    card = spec.method
+    trainer = [card.name, card.version, spec.hparams] if method.own_training else ["standard"]
+    return digest(
+        {
+            "numerics": NUMERICS_VERSION,
+            "role": role,
+            "trainer": trainer,
+            "dataset": [data.name, data.version, data.fingerprint],
+            "images": digest(images.ids.tolist()),
+            "preset": spec.preset.model_dump(mode="json"),
+            "seed": spec.seed,
+        }
+    )
+
+
+def _write(folder: Path, model: nn.Module, outputs: dict[str, Tensor], about: Mapping[str, object]) -> None:
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+        save_file(state, temporary / "model.safetensors")
+        save_file({name: tensor.contiguous() for name, tensor in outputs.items()}, temporary / "logits.safetensors")
+        (temporary / "stage.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n", "utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.replace(folder)
+    except OSError as error:
+        raise StoreError(f"cannot write {folder}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _read(folder: Path) -> Stage:
+    try:
+        about = json.loads((folder / "stage.json").read_text("utf-8"))
+        logits = load_file(folder / "logits.safetensors")
+        return Stage(folder, about["images"], logits, about["seconds"], about["peak_memory_mb"])
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise StoreError(f"the stored model {folder} is damaged ({error}); remove that folder") from error

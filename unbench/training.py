@@ -1,0 +1,102 @@
+"""The loops that every method shares: train from scratch by a recipe, or take steps on a given loss."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from unbench.batches import Batch, Batches
+from unbench.cards import Training
+from unbench.data.images import Images
+from unbench.errors import DivergedError
+from unbench.progress import Progress
+
+Parameters = Iterable[Tensor] | Iterable[dict[str, Any]]
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Run a block with torch's global generators set to `seed`, and put them back afterwards."""
+    devices = list(range(torch.cuda.device_count()))
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield
+
+
+def make_optimizer(parameters: Parameters, recipe: Training) -> torch.optim.Optimizer:
+    """The recipe's optimiser over `parameters` (tensors, or groups with settings of their own)."""
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(parameters, lr=recipe.lr, weight_decay=recipe.weight_decay)
+    return torch.optim.SGD(
+        parameters, lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay, nesterov=True
+    )
+
+
+def warmup_cosine(optimizer: torch.optim.Optimizer, warmup: int, total: int) -> torch.optim.lr_scheduler.LambdaLR:
+    """Learning rates that rise linearly over `warmup` steps and fall to zero on a half cosine by `total`."""
+
+    def factor(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / warmup
+        return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
+
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+
+
+def descend(
+    model: nn.Module,
+    epochs: Iterable[Iterable[object]],
+    loss_of: Callable[..., Tensor],
+    optimizer: torch.optim.Optimizer,
+    scheduler: torch.optim.lr_scheduler.LRScheduler | None = None,
+) -> None:
+    """Minimise `loss_of(item)` over the items of each epoch, stepping `scheduler` after each step.
+
+    An item is whatever `epochs` yields: a Batch, or a pair of them.
+
+    Raises:
+        DivergedError: the mean loss of an epoch is not finite.
+    """
+    for epoch in epochs:
+        total, steps = torch.zeros(()), 0
+        for item in epoch:
+            loss = loss_of(item)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            if scheduler is not None:
+                scheduler.step()
+            total, steps = total.to(loss.device) + loss.detach(), steps + 1
+        if not torch.isfinite(total):
+            raise DivergedError(f"the loss is {total.item() / max(1, steps)}")
+
+
+def train_classifier(
+    model: nn.Module, images: Images, recipe: Training, seed: int, device: torch.device, progress: Progress
+) -> nn.Module:
+    """Train `model` from where it stands by `recipe`, with cross-entropy; returns it in eval mode."""
+    batches = Batches(images, recipe.batch_size, device, seed, recipe.augment)
+    optimizer = make_optimizer(model.parameters(), recipe)
+    steps = len(batches)
+    schedule = warmup_cosine(optimizer, round(recipe.warmup_epochs * steps), recipe.epochs * steps)
+    model.train()
+    descend(model, progress.track([batches] * recipe.epochs), classification_loss(model), optimizer, schedule)
+    return model.eval()
+
+
+def classification_loss(model: nn.Module) -> Callable[[Batch], Tensor]:
+    """Mean cross-entropy of `model` on a batch."""
+    return lambda batch: nn.functional.cross_entropy(model(batch.images), batch.labels)
+
+
+@torch.inference_mode()
+def predict(model: nn.Module, images: Images, device: torch.device, batch_size: int = 512) -> Tensor:
+    """Logits (N, K) float32 on the CPU, in eval mode, un-augmented, in the order of the set."""
+    model.eval()
+    parts = [model(batch.images).float().cpu() for batch in Batches(images, batch_size, device)]
+    return torch.cat(parts) if parts else torch.empty(0)
