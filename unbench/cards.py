@@ -71,7 +71,10 @@ class Hyperparameter(BaseModel):
 
     @model_validator(mode="after")
     def _default_is_legal(self) -> Hyperparameter:
-        self.parse("card", "default", self.default)
+        try:
+            self.parse("of this card", "default", self.default)
+        except SpecError as error:  # pydantic collects ValueErrors, and says where they are
+            raise ValueError(str(error)) from error
         return self
 
 
@@ -161,7 +164,8 @@ def read_card(path: Path, kind: type[CardT]) -> CardT:
 
 
 def _first_fault(error: ValidationError, kind: type[Card]) -> str:
-    fault = error.errors()[0]
+    # A misspelt key is also a missing one; the misspelling is what to say.
+    fault = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
     where = ".".join(map(str, fault["loc"]))
     if fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1:
         return str(UnknownNameError("key", where, kind.model_fields))

@@ -72,8 +72,12 @@ def decode(card: DatasetCard, source: Source, files: Files, root: Path, image_si
 
 
 def _signature(card: DatasetCard, files: Files, image_size: int) -> str:
-    # Base names only: the same files elsewhere are the same data.
-    stats = sorted((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files.paths)
+    # Paths below the folder they share: the same files elsewhere are the same data, but a file moved from one class
+    # folder to another is not.
+    common = Path(os.path.commonpath([path.parent for path in files.paths])) if files.paths else Path()
+    stats = sorted(
+        (path.relative_to(common).as_posix(), path.stat().st_size, path.stat().st_mtime_ns) for path in files.paths
+    )
     options = card.model_dump(mode="json", include={"name", "version", "source", "source_options", "channels"})
     return digest([DECODE_VERSION, options, image_size, [list(entry) for entry in stats]])
 
@@ -95,7 +99,7 @@ def _write(folder: Path, card: DatasetCard, raw: RawData, files: Files, image_si
         manifest = {
             "classes": list(raw.classes),
             "hashes": hashes,
-            "mismatches": [*files.mismatches(), *_size_mismatches(card, raw)],
+            "mismatches": files.mismatches(),
             "published": files.published,
         }
         (temporary / "manifest.json").write_text(json.dumps(manifest, indent=1), "utf-8")
@@ -134,17 +138,6 @@ def _check(card: DatasetCard, raw: RawData) -> None:
         if low < 0 or high >= len(raw.classes):
             bad = low if low < 0 else high
             raise DataError(f"{card.name} {split} has the label {bad}, outside 0..{len(raw.classes) - 1}")
-
-
-def _size_mismatches(card: DatasetCard, raw: RawData) -> list[str]:
-    found = []
-    if card.classes and len(raw.classes) != card.classes:
-        found.append(f"{card.name} has {len(raw.classes)} classes here, {card.classes} as published")
-    for split, size in card.sizes.items():
-        here = len(raw.splits[split].labels) if split in raw.splits else 0
-        if here != size:
-            found.append(f"{card.name} has {here} {split} images here, {size} as published")
-    return found
 
 
 def _open(folder: Path) -> Decoded | None:

@@ -48,11 +48,12 @@ def load_dataset(
     source = sources.create(card)
     files = _find_or_fetch(source, root) if download else source.find(root)
     decoded = decode(card, source, files, root, preset.image_size, progress or Progress())
+    mismatches = (*decoded.mismatches, *_size_mismatches(card, decoded))
     accepted = checksums == "accept" or (checksums == "auto" and named is not None)
-    if decoded.mismatches and not accepted:
-        more = f" (and {len(decoded.mismatches) - 1} more)" if len(decoded.mismatches) > 1 else ""
-        raise ChecksumError(f"{decoded.mismatches[0]}{more}; to use it all the same: --checksums accept")
-    return _split(card, preset, decoded)
+    if mismatches and not accepted:
+        more = f" (and {len(mismatches) - 1} more)" if len(mismatches) > 1 else ""
+        raise ChecksumError(f"{mismatches[0]}{more}; to use it all the same: --checksums accept")
+    return _split(card, preset, decoded, mismatches)
 
 
 def _find_or_fetch(source: Source, root: Path) -> Files:
@@ -67,7 +68,18 @@ def _find_or_fetch(source: Source, root: Path) -> Files:
         return source.find(root)
 
 
-def _split(card: DatasetCard, preset: Preset, decoded: Decoded) -> Dataset:
+def _size_mismatches(card: DatasetCard, decoded: Decoded) -> tuple[str, ...]:
+    found = []
+    if card.classes and len(decoded.classes) != card.classes:
+        found.append(f"{card.name} has {len(decoded.classes)} classes here, {card.classes} as published")
+    for split, size in card.sizes.items():
+        here = len(decoded.splits[split][1]) if split in decoded.splits else 0
+        if here != size:
+            found.append(f"{card.name} has {here} {split} images here, {size} as published")
+    return tuple(found)
+
+
+def _split(card: DatasetCard, preset: Preset, decoded: Decoded, mismatches: tuple[str, ...]) -> Dataset:
     rows = {name: np.arange(len(labels)) for name, (_, labels) in decoded.splits.items()}
     origin = {"train": "train", "val": "val", "test": "test"}
     if "val" not in decoded.splits:
@@ -92,15 +104,15 @@ def _split(card: DatasetCard, preset: Preset, decoded: Decoded) -> Dataset:
         preset.image_size,
         {name: digest(part.tolist()) for name, part in rows.items()},
     ]
-    differs = "differs" if decoded.mismatches else "matches" if decoded.published else "none published"
+    checksum = "differs" if mismatches else "matches" if decoded.published else "none published"
     return Dataset(
         card.name,
         card.version,
         decoded.classes,
         **parts,
         fingerprint=digest(meaning),
-        checksum=differs,
-        mismatches=decoded.mismatches,
+        checksum=checksum,
+        mismatches=mismatches,
     )
 
 

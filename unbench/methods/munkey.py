@@ -106,4 +106,4 @@ class Pathways:
 
 def _chunks(images: Images, size: int = 4096) -> Iterator[Bytes]:
     for start in range(0, len(images), size):
-        yield np.ascontiguousarray(images.pixels[start : start + size])
+        yield np.array(images.pixels[start : start + size])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from unbench.report.formatting import clean
-from unbench.report.leaderboard import CELL
+from unbench.report.labels import CELL
 
 if TYPE_CHECKING:
     import pandas as pd

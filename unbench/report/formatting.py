@@ -32,8 +32,11 @@ NAMES = {
 
 def clean(text: object) -> str:
     """One line of printable text: a stored string may hold line breaks, terminal codes or half characters."""
-    kept = (" " if unicodedata.category(c)[0] == "C" else c for c in str(text))
-    return " ".join("".join(kept).split())
+    line = str(text)
+    # Nearly every string is fine as it is, and a report reads very many.
+    if not line.isprintable():
+        line = "".join(" " if unicodedata.category(c)[0] == "C" else c for c in line)
+    return " ".join(line.split())
 
 
 def shorten(text: str, width: int) -> str:

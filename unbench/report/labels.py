@@ -1,4 +1,4 @@
-"""Names of leaderboard rows: the method, and of its settings only those in which the rows differ."""
+"""Which rows are one, which may be compared, and what they are called."""
 
 from __future__ import annotations
 
@@ -8,15 +8,41 @@ from typing import Any
 
 from unbench.report.formatting import clean, json_object
 
+CELL = ("dataset", "dataset_version", "data_fingerprint", "scenario", "preset", "model")
+"""What makes two rows comparable: the same images, the same request to forget, the same size of model."""
+
+ROW = (*CELL, "model_options", "training", "method", "method_version")
+"""What makes two runs the same but for their seed."""
+
 _ABSENT = object()
 
 
 def row_labels(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Labels of the rows of one method in one cell, such as `ft`, or `ft[lr=0.01]` beside `ft[lr=0.1]`.
+    """The method of each row, with those of its settings in which rows of one method and cell differ.
+
+    `ft` alone in its cell is `ft`; beside another it is `ft[lr=0.01]` or `ft v2`. Runs of one row, which differ
+    in their seed alone, share a label, and no two rows of one cell do.
 
     Args:
-        rows: each with method, method_version, hparams, training and model_options (the last three as JSON).
+        rows: with the columns of ROW.
     """
+    labels = [""] * len(rows)
+    alike: dict[tuple[str, ...], list[int]] = {}
+    for number, row in enumerate(rows):
+        alike.setdefault(_key(row, (*CELL, "method")), []).append(number)
+    for numbers in alike.values():
+        for number, label in zip(numbers, _differences([rows[n] for n in numbers]), strict=True):
+            labels[number] = label
+    owners: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for number, row in enumerate(rows):
+        # Names may differ in what cannot be seen; a reader and a plot must still tell the rows apart.
+        cell, whole, label, count = _key(row, CELL), _key(row, ROW), labels[number], 2
+        while owners.setdefault((*cell, labels[number]), whole) != whole:
+            labels[number], count = f"{label} #{count}", count + 1
+    return labels
+
+
+def _differences(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     settings = [_settings(row) for row in rows]
     keys = sorted({key for options in settings for key in options})
     differing = [k for k in keys if len({_text(options.get(k, _ABSENT)) for options in settings}) > 1]
@@ -27,6 +53,10 @@ def row_labels(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         version = f" v{row['method_version']}" if versions else ""
         labels.append(clean(f"{row['method']}{version}{f'[{shown}]' if shown else ''}"))
     return labels
+
+
+def _key(row: Mapping[str, Any], names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(str(row[name]) for name in names)
 
 
 def _settings(row: Mapping[str, Any]) -> dict[str, Any]:

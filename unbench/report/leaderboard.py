@@ -8,16 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from unbench.metrics.gap import MEASURES
 from unbench.report.formatting import canonical, clean, json_list, json_object, seed_words
-from unbench.report.labels import row_labels
+from unbench.report.labels import CELL, ROW, row_labels
 
 if TYPE_CHECKING:
     import pandas as pd
-
-CELL = ("dataset", "dataset_version", "data_fingerprint", "scenario", "preset", "model")
-"""What makes two rows comparable: the same images, the same request to forget, the same size of model."""
-
-ROW = (*CELL, "model_options", "training", "method", "method_version", "hparams")
-"""What makes two runs the same but for their seed."""
 
 SCORES = (*MEASURES, "forget_class_test_acc", "avg_gap", "avg_gap_floor")
 COSTS = ("unlearn_seconds", "peak_memory_mb", "train_seconds", "oracle_seconds")
@@ -75,7 +69,8 @@ def leaderboard(frame: pd.DataFrame) -> pd.DataFrame:
         axis=1,
     )
     records = [_describe(group) for group in _groups(runs)]
-    _label(records)
+    for record, label in zip(records, row_labels(records), strict=True):
+        record["label"] = label
     board = pd.DataFrame(records).set_index("row").join(numbers)
     gap, floor = board["avg_gap_mean"], board["avg_gap_floor_mean"]
     within = (gap <= floor).astype("boolean")
@@ -169,23 +164,6 @@ def _with_seeds(pairs: Sequence[tuple[str, int]]) -> list[str]:
     for text, seed in pairs:
         by_text.setdefault(clean(text), []).append(seed)
     return [f"{text} ({seed_words(seeds)})" for text, seeds in by_text.items()]
-
-
-def _label(records: list[dict[str, Any]]) -> None:
-    """Name the rows so that no two of one cell read the same."""
-    same: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for record in records:
-        same.setdefault(tuple(_text(record[name]) for name in (*CELL, "method")), []).append(record)
-    for group in same.values():
-        for record, label in zip(group, row_labels(group), strict=True):
-            record["label"] = label
-    taken: set[tuple[Any, ...]] = set()
-    for record in records:
-        # Two strings may differ in what cannot be seen; a reader and a plot must still tell the rows apart.
-        cell, label, number = [_text(record[name]) for name in CELL], record["label"], 2
-        while (*cell, record["label"]) in taken:
-            record["label"], number = f"{label} #{number}", number + 1
-        taken.add((*cell, record["label"]))
 
 
 def _distinct(values: Sequence[Any]) -> str:

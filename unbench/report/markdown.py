@@ -39,8 +39,8 @@ hyper-parameters are never averaged together.
 """
 
 FTA_NOTE = (
-    "In scenario class, TA and MIA are over the test images of the remaining and of the forgotten class "
-    "respectively; FTA is the test accuracy on the forgotten class, in percent."
+    "In scenario class, TA is over the test images of the remaining classes, MIA compares the forget set with "
+    "the test images of the forgotten class, and FTA is the test accuracy on the forgotten class, in percent."
 )
 
 
@@ -58,7 +58,8 @@ def leaderboard_markdown(cells: Sequence[Cell], drawings: Sequence[Sequence[Draw
 
 def escape(text: object) -> str:
     """Show text as it is: no markup, no table column, no link."""
-    escaped = re.sub(r"([\\`*_{}\[\]()#+!|~$@])", r"\\\1", clean(text))
+    escaped = re.sub(r"([\\`*_{}\[\]#+!|~$@])", r"\\\1", clean(text))
+    escaped = re.sub(r"^(\d*)([-.)=])", r"\1\\\2", escaped)
     escaped = escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"(?i)(https?|ftp):(?=//)|(www)\.", lambda m: f"{m[1] or m[2]}\\{m[0][-1]}", escaped)
 
@@ -185,7 +186,14 @@ def _notes(rows: Sequence[dict[str, Any]]) -> list[str]:
             notes.append(f"{row['label']}: its seconds mix devices ({row['devices']}).")
         if row["n_superseded"]:
             notes.append(f"{row['label']}: {row['n_superseded']} older run(s) of a seed are left out for newer ones.")
-        notes.extend(f"{row['label']}: {warning}" for warning in json_list(row["warnings"]))
+    warned: dict[str, list[str]] = {}
+    for row in rows:
+        for warning in json_list(row["warnings"]):
+            warned.setdefault(warning, []).append(row["label"])
+    for warning, labels in warned.items():
+        # A fault of the data is in every row; said once it is read.
+        everyone = len(labels) > 1 and len(labels) == sum(row["n_seeds"] > 0 for row in rows)
+        notes.append(f"{'all rows' if everyone else ', '.join(labels)}: {warning}")
     return notes
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -22,6 +22,7 @@ from unbench.report.formatting import (
     points,
     present,
 )
+from unbench.report.labels import row_labels
 from unbench.report.leaderboard import NOTHING, ORACLE
 
 if TYPE_CHECKING:
@@ -30,8 +31,11 @@ if TYPE_CHECKING:
 _LEGEND = (
     "TA, RA, FA: accuracy on the test, retain and forget set, %. MIA: AUROC of telling forget from test "
     "images, %; 50 is chance. Gap: mean distance of these four to the oracle, the model retrained without "
-    "the forget set; lower is better. Floor: the gap of a second oracle, which is noise."
+    "the forget set; lower is better. Floor: the gap of a second oracle, which is noise. Seconds: of unlearning."
 )
+_MARK = f"{WITHIN_NOISE}: not above the floor."
+
+_NOT_SHOWN = ("forget_class_test_acc", "peak_memory_mb", "train_seconds")
 
 
 def run_table(rows: Sequence[Mapping[str, Any]]) -> Table:
@@ -41,34 +45,28 @@ def run_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """
     single = len(rows) == 1
     varying = [name for name in ("dataset", "scenario", "preset", "seed") if len({r[name] for r in rows}) > 1]
-    all_ok = all(row["status"] == "ok" for row in rows)
-    table = _table(Text(_run_title(rows, varying), style="bold"))
+    table = _table(_run_title(rows, varying))
     table.add_column("Method", overflow="fold")
     for name in varying:
         table.add_column(name.capitalize(), justify="right" if name == "seed" else "left", overflow="fold")
-    if not all_ok:
-        table.add_column("Status")
-    for measure in MEASURES:
-        table.add_column(NAMES[measure] if single else f"{NAMES[measure]} (oracle)", justify="right")
-    for title in ("Gap", "Floor", "Seconds" if single else "Unlearn s (oracle)"):
+    for title in (*(NAMES[measure] for measure in MEASURES), "Gap", "Floor", "Seconds"):
         table.add_column(title, justify="right")
     if single and rows[0]["status"] == "ok":
-        blank = [""] * (len(varying) + (not all_ok))
         for model, said, seconds in (
             ("original", "before unlearning", "train_seconds"),
-            ("oracle", "never saw the forget set", "oracle_seconds"),
+            ("oracle", "retain set only", "oracle_seconds"),
         ):
-            head = Text.assemble((model, "cyan"), (f"\n{said}", "dim"))
-            levels = [points(rows[0][f"{model}_{measure}"]) for measure in MEASURES]
-            table.add_row(head, *blank, *levels, "", "", amount(rows[0][seconds]))
+            levels = [points(rows[0][f"{model}_{measure}"], digits=1) for measure in MEASURES]
+            table.add_row(_name(model, "cyan", said), *levels, "", "", amount(rows[0][seconds]))
         table.add_section()
-    for row in rows:
-        cells = [Text(clean(row["method"]), style="bold")]
+    for row, label in zip(rows, row_labels(rows), strict=True):
+        bad = "" if row["status"] == "ok" else clean(row["status"])
+        cells = [_name(label, "bold", "after unlearning" if single and not bad else bad, bool(bad))]
         cells += [Text(clean(row[name])) for name in varying]
-        cells += [] if all_ok else [_status(row["status"])]
-        cells += [_beside(points, row[m], None if single else row[f"oracle_{m}"]) for m in MEASURES]
-        cells += [_gap(row["avg_gap"], row["avg_gap_floor"]), Text(points(row["avg_gap_floor"]))]
-        cells += [_beside(amount, row["unlearn_seconds"], None if single else row["oracle_seconds"])]
+        cells += [_beside(_percent, row[m], None if single else row[f"oracle_{m}"]) for m in MEASURES]
+        cells.append(_gap(row["avg_gap"], row["avg_gap_floor"], mark=row["method"] != ORACLE))
+        cells.append(Text(points(row["avg_gap_floor"])))
+        cells.append(_beside(amount, row["unlearn_seconds"], None if single else row["oracle_seconds"]))
         table.add_row(*cells)
     table.caption = _run_caption(rows)
     return table
@@ -80,46 +78,41 @@ def leaderboard_table(board: pd.DataFrame) -> Table:
     grid.add_column()
     cells = split_cells(board)
     for cell in cells:
-        table = _table(Text(f"{cell.title} · {cell.seeds}", style="bold"))
+        table = _table(f"{cell.title} · {cell.seeds}")
         table.add_column("Method", overflow="fold")
         for name in (*MEASURES, "avg_gap", "avg_gap_floor"):
             table.add_column(NAMES[name], justify="right")
-        for title in ("Unlearn s", "Seeds"):
-            table.add_column(title, justify="right")
+        table.add_column("Seconds", justify="right")
+        counts = " to " in cell.seeds
+        if counts:
+            table.add_column("Seeds", justify="right")
         for row in cell.rows.to_dict("records"):
-            reference = row["method"] in (ORACLE, NOTHING)
-            label = Text(str(row["label"]), style="italic" if reference else "bold")
-            if reference:
-                label.append(" (oracle)" if row["method"] == ORACLE else " (no unlearning)", style="dim")
+            said = {ORACLE: "the oracle", NOTHING: "no unlearning"}.get(str(row["method"]), "")
             bad = [f"{row[f'n_{s}']} {s}" for s in ("failed", "diverged", "skipped") if row[f"n_{s}"]]
             table.add_row(
-                label,
-                *(points(row[f"{name}_mean"], row[f"{name}_std"]) for name in MEASURES),
-                _gap(
-                    row["avg_gap_mean"],
-                    row["avg_gap_floor_mean"],
-                    row["avg_gap_std"],
-                    row["method"] != ORACLE,
-                ),
+                _name(str(row["label"]), "italic" if said else "bold", ", ".join([*bad, said]).strip(", "), bool(bad)),
+                *(_spread(row[f"{name}_mean"], row[f"{name}_std"]) for name in MEASURES),
+                _gap(row["avg_gap_mean"], row["avg_gap_floor_mean"], row["avg_gap_std"], row["method"] != ORACLE),
                 points(row["avg_gap_floor_mean"]),
                 amount(row["unlearn_seconds_mean"]),
-                Text(", ".join([str(row["n_seeds"]), *bad]), style="red" if bad else ""),
+                *([str(row["n_seeds"])] if counts else []),
             )
         grid.add_row(table)
-    legend = Text(f"{_LEGEND} {WITHIN_NOISE}: not above the floor. {DASH}: missing; leaderboard.md says why.")
-    legend.stylize("dim")
+        grid.add_row("")
+    legend = Text(f"{_LEGEND} {_MARK} {DASH}: missing; leaderboard.md says why.", "dim")
     grid.add_row(legend if cells else Text("There are no runs in the results folder yet."))
     return grid
 
 
-def _table(title: Text) -> Table:
+def _table(title: str) -> Table:
     return Table(
-        title=title,
+        title=Text(title, style="bold"),
         title_justify="left",
         caption_justify="left",
         box=box.SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,
+        collapse_padding=True,
         header_style="bold",
     )
 
@@ -130,12 +123,13 @@ def _run_title(rows: Sequence[Mapping[str, Any]], varying: Sequence[str]) -> str
     words = {"dataset": "{}", "scenario": "{}", "preset": "preset {}", "seed": "seed {}"}
     same = [words[name].format(clean(rows[0][name])) for name in words if name not in varying]
     ok = sum(row["status"] == "ok" for row in rows)
-    return " · ".join([f"{ok} of {len(rows)} runs ok" if len(rows) > 1 else "1 run", *same])
+    head = f"{ok} of {len(rows)} runs ok" if len(rows) > 1 else clean(rows[0]["method"])
+    return " · ".join([head, *same])
 
 
 def _run_caption(rows: Sequence[Mapping[str, Any]]) -> Text:
     """Verdict, then what went wrong, then what the columns mean."""
-    lines: list[Text] = []
+    lines = [Text()]
     if len(rows) == 1 and present(rows[0]["avg_gap"]) and present(rows[0]["avg_gap_floor"]):
         lines.append(_verdict(rows[0]))
     for row in rows:
@@ -145,12 +139,12 @@ def _run_caption(rows: Sequence[Mapping[str, Any]]) -> Text:
         lines += [Text(f"{who}: {clean(w)}", "yellow") for w in json_list(row["warnings"])]
         reasons: dict[str, list[str]] = {}
         for column, reason in json_object(row["missing"]).items():
-            if column in NAMES and row["status"] == "ok" and column != "forget_class_test_acc":
+            if column in NAMES and row["status"] == "ok" and column not in _NOT_SHOWN:
                 reasons.setdefault(clean(reason), []).append(NAMES[column])
         lines += [Text(f"{who}: {DASH} for {', '.join(n)}: {reason}", "yellow") for reason, n in reasons.items()]
     if any(row["status"] == "ok" for row in rows):
-        inside = "" if len(rows) == 1 else " In parentheses: the same for the oracle."
-        lines.append(Text(f"{_LEGEND} {WITHIN_NOISE}: not above the floor.{inside}", "dim"))
+        also = "For original and oracle: of training." if len(rows) == 1 else "In parentheses: the oracle's."
+        lines.append(Text(f"{_LEGEND} {also} {_MARK}", "dim"))
     return Text("\n").join(lines)
 
 
@@ -168,20 +162,35 @@ def _verdict(row: Mapping[str, Any]) -> Text:
     return Text(f"{method} is {gap} points from the oracle, more than the {floor} between two oracles.")
 
 
-def _status(status: str) -> Text:
-    return Text(clean(status), style="green" if status == "ok" else "red")
+def _name(label: str, style: str, said: str = "", wrong: bool = False) -> Text:
+    """A row's name, and under it what it is or what became of it."""
+    text = Text(label, style=style)
+    if said:
+        text.append(f"\n{said}", style="not bold not italic red" if wrong else "not bold not italic dim")
+    return text
 
 
-def _beside(show: Any, value: Any, oracle: Any) -> Text:
+def _percent(value: Any) -> str:
+    return points(value, digits=1)
+
+
+def _spread(mean: Any, std: Any) -> Text:
+    text = Text(_percent(mean))
+    if present(mean) and present(std):
+        text.append(f"\n±{_percent(std)}", style="dim")
+    return text
+
+
+def _beside(show: Callable[[Any], str], value: Any, oracle: Any) -> Text:
     text = Text(show(value))
     if present(value) and present(oracle):
-        text.append(f" ({show(oracle)})", style="dim")
+        text.append(f"\n({show(oracle)})", style="dim")
     return text
 
 
 def _gap(gap: Any, floor: Any, std: Any = None, mark: bool = True) -> Text:
-    text = Text(points(gap, std))
-    if mark and present(gap) and present(floor) and gap <= floor:
-        text.append(f" {WITHIN_NOISE}")
-        text.stylize("green")
+    within = mark and present(gap) and present(floor) and gap <= floor
+    text = Text(points(gap) + (WITHIN_NOISE if within else ""), style="green" if within else "")
+    if present(gap) and present(std):
+        text.append(f"\n±{points(std)}", style="dim")
     return text

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import sys
 import tarfile
 import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from unbench.cards import DatasetCard
-from unbench.data.sources.common import one_line
+from unbench.data.sources.common import one_line, reading
 from unbench.errors import ChecksumError, DataMissingError, UnbenchError
 
 _DAMAGE = (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError)
@@ -24,12 +26,13 @@ def explained(card: DatasetCard, by_hand: str) -> Iterator[None]:
 
     Raises ChecksumError for a damaged download and DataMissingError for any other failure.
     """
+    handled = sys.exception()  # what the caller is dealing with, which is no cause of what happens here
     try:
         yield
     except UnbenchError:
         raise
     except Exception as error:  # each library, and each version of it, has its own
-        chain = list(_chain(error))
+        chain = list(_chain(error, handled))
         for cause in chain:
             if isinstance(cause, KeyboardInterrupt):  # medmnist turns it into a RuntimeError
                 raise cause from None
@@ -54,21 +57,26 @@ def staged(card: DatasetCard, root: Path, by_hand: str) -> Iterator[Path]:
             _merge(Path(name), root)
 
 
-def differing(published: Mapping[Path, str], algorithm: str = "md5") -> list[str]:
-    """One sentence for each file whose checksum is not the published one."""
+def differing(published: Mapping[Path, str], algorithm: str = "md5", unpack: bool = False) -> list[str]:
+    """One sentence for each file whose checksum is not the published one.
+
+    With `unpack`, the checksums are those of what is inside .gz files.
+    """
     faults = []
     for path, wanted in published.items():
-        with path.open("rb") as file:
+        with reading(path), gzip.open(path) if unpack and path.suffix == ".gz" else path.open("rb") as file:
             # As an integrity check only: some systems forbid MD5 for security.
-            found = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
+            hasher = partial(hashlib.new, algorithm, usedforsecurity=False)
+            found = hashlib.file_digest(file, hasher).hexdigest()
         if found != wanted:
-            faults.append(f"{path} differs from the published file ({algorithm.upper()} {found}, published {wanted})")
+            kind = f"{algorithm.upper()} of its content" if unpack else algorithm.upper()
+            faults.append(f"{path} differs from the published file ({kind} {found}, published {wanted})")
     return faults
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and what it came from, the first cause last."""
-    while error is not None:
+def _chain(error: BaseException | None, end: BaseException | None) -> Iterator[BaseException]:
+    """The error and what it came from, up to and without `end`: the first cause last."""
+    while error is not None and error is not end:
         yield error
         error = error.__cause__ or error.__context__
 

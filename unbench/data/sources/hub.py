@@ -38,13 +38,12 @@ def fetch_files(card: DatasetCard, hub: str, revision: str, patterns: Sequence[s
             (home / folder / SUMS).write_text("".join(lines), "utf-8")
 
 
-def read_sums(folder: Path) -> dict[Path, str]:
-    """The published SHA-256 of the files in `folder`, as far as `fetch_files` kept them."""
-    path = folder / SUMS
-    if not path.is_file():
-        return {}
-    with reading(path):
-        pairs = [line.split("  ", 1) for line in path.read_text("utf-8").splitlines()]
+def read_sums(folder: Path, more: str = "") -> dict[Path, str]:
+    """The published SHA-256 of files in `folder`: those that `fetch_files` kept, and `more` in the same format."""
+    kept = folder / SUMS
+    with reading(kept):
+        text = kept.read_text("utf-8") if kept.is_file() else ""
+        pairs = [line.split(maxsplit=1) for line in f"{text}\n{more}".splitlines() if line.strip()]
         return {folder / name: sha256 for sha256, name in pairs if (folder / name).is_file()}
 
 

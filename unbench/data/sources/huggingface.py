@@ -21,8 +21,8 @@ class HuggingFace:
     """A hub data set with an image and a whole-number label in each row.
 
     Source options: hub, its id ("owner/name"); folder, that of its Parquet files there (mostly the name of a
-    configuration, or "data"); revision; image and label, the two columns; train, val and test, the names of
-    its splits (val "" where there is none).
+    configuration, or "data"); revision; sha256, checksums in the format of sha256sum, relative to folder; image
+    and label, the two columns; train, val and test, the names of its splits (val "" where there is none).
 
     Files called train-00000-of-00001.parquet, train.parquet or train/0000.parquet are looked for in <card's
     name>/<folder>, <hub name>/<folder>, <folder>, <card's name>, <hub name>, and the data root itself.
@@ -33,6 +33,7 @@ class HuggingFace:
         self.hub: str = option(card, "hub", "")
         self.folder: str = option(card, "folder", "data")
         self.revision: str = option(card, "revision", "main")
+        self.sha256: str = option(card, "sha256", "")
         self.image: str = option(card, "image", "image")
         self.label: str = option(card, "label", "label")
         names = {s: option(card, s, "" if s == "val" else s) for s in ("train", "val", "test")}
@@ -43,7 +44,7 @@ class HuggingFace:
     def find(self, root: Path) -> Files:
         """The Parquet files of all splits; raises DataMissingError naming those absent."""
         place, parts = self._locate(root)
-        sums = read_sums(place)
+        sums = read_sums(place, self.sha256)
         paths = tuple(path for part in parts.values() for path in part)
         return Files(paths, bool(sums), lambda: differing(sums, "sha256"))
 
@@ -80,5 +81,6 @@ class HuggingFace:
             parts[split], lacking = shards(place, name)
             absent += lacking
         if absent:
-            raise missing(self.card, root, f"{', '.join(absent)} in {place}")
+            how = f"unbench downloads it where there is a network, or get it from the hub's data set {self.hub}"
+            raise missing(self.card, root, f"{', '.join(absent)} in {place}", how)
         return place, parts

@@ -24,6 +24,8 @@ class _Photographs(ABC):
     """Split to the file, below `home`, that lists its images."""
     others: ClassVar[tuple[str, ...]] = ()
     """Further files needed, below `home`."""
+    listing: ClassVar[str] = "_image_files"
+    """torchvision's list of paths: private, but there is no public way to have them without decoding."""
 
     def __init__(self, card: DatasetCard) -> None:
         self.card = card
@@ -42,7 +44,9 @@ class _Photographs(ABC):
 
     def fetch(self, root: Path) -> None:
         """Download and unpack with torchvision, which checks the archives where their MD5 is published."""
-        with staged(self.card, root, f"unpack the archives from {self.card.homepage} in {root}") as folder:
+        wanted = ", ".join((*dict.fromkeys((*self.others, *self.tables.values())), f"{self.photographs}/"))
+        by_hand = f"unpack the archives from {self.card.homepage} so that {root / self.home} has {wanted}"
+        with staged(self.card, root, by_hand) as folder:
             for split in self.tables:
                 self._open(folder, split, download=True)
             for archive in [*folder.glob("*.t*gz"), *folder.glob("*/*.t*gz")]:
@@ -56,10 +60,9 @@ class _Photographs(ABC):
         for split, table in self.tables.items():
             with reading(base / table):
                 dataset = self._open(base.parent, split)
-            # Private names, because torchvision has no public way to list images without decoding them.
-            paths = getattr(dataset, "_image_files", None) or dataset._images
             classes = classes or tuple(dataset.classes)
-            splits[split] = file_split([Path(p) for p in paths], dataset._labels, len(classes), base / table)
+            paths = [Path(path) for path in getattr(dataset, self.listing)]
+            splits[split] = file_split(paths, dataset._labels, len(classes), base / table)
         return RawData(classes, splits)
 
     @abstractmethod
@@ -129,6 +132,7 @@ class Pets(_Photographs):
     home = "oxford-iiit-pet"
     photographs = "images"
     tables: ClassVar[dict[str, str]] = {"train": "annotations/trainval.txt", "test": "annotations/test.txt"}
+    listing = "_images"
 
     def _open(self, root: Path, split: str, download: bool = False) -> Any:
         from torchvision.datasets import OxfordIIITPet

@@ -48,7 +48,7 @@ def draw_plots(cells: Sequence[Cell], frame: pd.DataFrame, results: Path, out: P
             drawn = []
             for name, title, read, draw in (
                 ("accuracy", "Accuracy after unlearning", accuracy_data, draw_accuracy),
-                ("gap-time", "Gap to the oracle against time", tradeoff_data, draw_tradeoff),
+                ("gap-time", "Gap to the oracle against time (lower left is better)", tradeoff_data, draw_tradeoff),
             ):
                 data = read(cell.rows)
                 figure = draw(data, f"{title}\n{heading}", palette)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from matplotlib.lines import Line2D
+from typing import TYPE_CHECKING, Any
 
 from unbench.report.formatting import present, shorten
+from unbench.report.leaderboard import ORACLE
 from unbench.report.plots.style import ORACLE_COLOUR, Palette, PlotData, new_figure
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 SETS = {"forget_acc": "Forget set", "retain_acc": "Retain set", "test_acc": "Test set"}
@@ -63,33 +63,14 @@ def draw_accuracy(data: PlotData, title: str, palette: Palette) -> Figure | None
     if table.empty:
         return None
     labels = list(dict.fromkeys(table["label"]))
-    figure = new_figure(1.25 + 0.27 * len(labels), title, data.notes)
+    said = "Black line: the level of each method's own oracle; in parentheses the difference to it, in points."
+    if table["std"].notna().any():
+        said += " Whiskers: sample standard deviation over seeds."
+    figure = new_figure(1.15 + 0.27 * len(labels), title, [said, *data.notes])
     panels = figure.subplots(1, len(SETS), sharey=True, squeeze=False)[0]
-    spread = False
     for panel, (column, name) in zip(panels, SETS.items(), strict=True):
-        part = table[table["set"] == column.removesuffix("_acc")].to_dict("records")
-        for place, row in enumerate(part):
-            mean, std, oracle = row["mean"], row["std"], row["oracle"]
-            if not present(mean):
-                panel.text(1, place, "missing", va="center", fontsize=6.5, color="#666666")
-                continue
-            spread = spread or present(std)
-            panel.barh(
-                place,
-                mean,
-                height=0.72,
-                color=palette.colour(row["method"]),
-                edgecolor="white",
-                linewidth=0.4,
-                xerr=std if present(std) else None,
-                error_kw={"elinewidth": 0.8, "capsize": 1.8, "capthick": 0.8, "ecolor": "#222222"},
-            )
-            text = f"{mean:.1f}"
-            if present(oracle):
-                panel.vlines(oracle, place - 0.46, place + 0.46, color="white", linewidth=3.2, zorder=3)
-                panel.vlines(oracle, place - 0.46, place + 0.46, color=ORACLE_COLOUR, linewidth=1.5, zorder=4)
-                text += f" ({mean - oracle:+.1f})".replace("-", "−")
-            panel.text(1.04, place, text, va="center", fontsize=6.8, transform=panel.get_yaxis_transform())
+        for place, row in enumerate(table[table["set"] == column.removesuffix("_acc")].to_dict("records")):
+            _bar(panel, place, {str(key): value for key, value in row.items()}, palette)
         panel.set_xlim(0, 100)
         panel.set_xticks(range(0, 101, 25))
         panel.grid(axis="x")
@@ -98,14 +79,31 @@ def draw_accuracy(data: PlotData, title: str, palette: Palette) -> Figure | None
         panel.set_xlabel("accuracy, %")
     panels[0].set_yticks(range(len(labels)), [shorten(label, 34) for label in labels])
     panels[0].set_ylim(len(labels) - 0.4, -0.6)
-    said = "each method's own oracle; in parentheses the difference to it, in points"
-    said += "; bars at the ends: sample standard deviation over seeds" if spread else ""
-    figure.legend(
-        handles=[Line2D([], [], color=ORACLE_COLOUR, linewidth=1.5, marker="|", linestyle="none", markersize=8)],
-        labels=[said],
-        loc="outside lower left",
-        fontsize=7,
-        handletextpad=0.2,
-        borderpad=0,
-    )
     return figure
+
+
+def _bar(panel: Axes, place: int, row: dict[str, Any], palette: Palette) -> None:
+    mean, oracle = row["mean"], row["oracle"]
+    if not present(mean):
+        panel.text(1, place, "missing", va="center", fontsize=6.5, color="#666666")
+        return
+    is_oracle = row["method"] == ORACLE
+    panel.barh(
+        place,
+        mean,
+        height=0.72,
+        # Hollow, so that its whiskers show: on black they would not.
+        color="white" if is_oracle else palette.colour(row["method"]),
+        edgecolor=ORACLE_COLOUR if is_oracle else "white",
+        linewidth=1.2 if is_oracle else 0.4,
+        zorder=2,
+    )
+    text = f"{mean:.1f}"
+    if present(oracle) and not is_oracle:
+        # The white rim keeps the line visible on a dark bar.
+        for colour, width in (("white", 2.6), (ORACLE_COLOUR, 1.4)):
+            panel.vlines(oracle, place - 0.46, place + 0.46, color=colour, linewidth=width, zorder=3)
+        text += f" ({mean - oracle:+.1f})".replace("-", "−")
+    if present(row["std"]):
+        panel.errorbar(mean, place, xerr=row["std"], color="#222222", linewidth=0.8, capsize=1.8, zorder=4)
+    panel.text(1.04, place, text, va="center", fontsize=6.8, transform=panel.get_yaxis_transform())

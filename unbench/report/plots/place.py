@@ -1,80 +1,141 @@
-"""Labels beside points, kept off each other, off the points and inside the axes."""
+"""Labels beside points, kept off each other, off points and lines, and inside the axes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from matplotlib.transforms import Bbox
+import numpy as np
+from matplotlib.patheffects import withStroke
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Anchor = tuple[float, float, str, str]
-"""x and y in data units, text, colour."""
+Floats = NDArray[np.float64]
+"""Boxes are (N, 4): left, bottom, right, top in pixels."""
 
-_MARKER = 9.0
-"""Pixels around a point, at the figure's own resolution, that no label may cover."""
+_SIZE = 7.5
+_NEAR = 7.0
+"""Points from a point's centre to a label that needs no line to it."""
+_REACHES = (_NEAR, 14.0, 24.0, 36.0, 50.0, 66.0, 84.0, 104.0)
+_STEPS = 8
+_ANGLES = (0, 180, 90, 270, 30, 330, 150, 210, 60, 300, 120, 240)
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """A point to label: its place in data units, the text, its colour, and how far its whisker goes."""
+
+    x: float
+    y: float
+    text: str
+    colour: str
+    spread: float = 0.0
 
 
 def place_labels(figure: Figure, axes: Axes, anchors: Sequence[Anchor]) -> None:
-    """Annotate each point at the offset that covers least, nearest first; a thin line leads to far ones."""
+    """Annotate each point where its label covers least, nearest first; a thin line leads to far labels."""
     figure.draw_without_rendering()
     # The layout is settled now; solving it again with the labels in would move the points under them.
     figure.set_layout_engine("none")
-    window = axes.get_window_extent()
-    centres = [axes.transData.transform((x, y)) for x, y, _, _ in anchors]
-    taken = [
-        Bbox.from_extents(cx - _MARKER / 2, cy - _MARKER / 2, cx + _MARKER / 2, cy + _MARKER / 2) for cx, cy in centres
-    ]
-    for x, y, text, colour in anchors:
-        best: tuple[float, Bbox, tuple[float, float], str, str] | None = None
-        for rank, (dx, dy, ha, va) in enumerate(_offsets()):
-            note = axes.annotate(text, (x, y), xytext=(dx, dy), textcoords="offset points", ha=ha, va=va, fontsize=7.5)
-            box = note.get_window_extent()
-            note.remove()
-            cost = rank * 2.0 + sum(_overlap(box, other) for other in taken) + 5.0 * _outside(box, window)
-            if best is None or cost < best[0]:
-                best = (cost, box, (dx, dy), ha, va)
-        if best is None:
-            continue
-        _, box, offset, ha, va = best
-        far = max(abs(offset[0]), abs(offset[1])) > 12
-        axes.annotate(
-            text,
-            (x, y),
-            xytext=offset,
+    window = np.asarray(axes.get_window_extent().extents)
+    obstacles = _obstacles(axes, anchors)
+    labels = [_Label(axes, anchor, figure.dpi / 72) for anchor in anchors]
+    for again in range(3):
+        # The first label chooses without knowing the last one, so all choose again.
+        for number, label in enumerate(labels):
+            others = [other for other in (labels if again else labels[:number]) if other is not label]
+            texts = np.array([other.box for other in others]).reshape(-1, 4)
+            points = np.array([other.point for other in labels if other is not label]).reshape(-1, 4)
+            taken = np.vstack([obstacles, texts, label.point, points, *(other.line for other in others)])
+            label.choose(np.vstack([texts, points]), taken, window)
+    for label in labels:
+        label.draw(axes)
+
+
+class _Label:
+    """One text, its size, and where it goes."""
+
+    def __init__(self, axes: Axes, anchor: Anchor, pixels: float) -> None:
+        self.anchor = anchor
+        probe = axes.text(anchor.x, anchor.y, anchor.text, fontsize=_SIZE)
+        extent = probe.get_window_extent()
+        probe.remove()
+        size = np.array([extent.width + 2, extent.height + 2])
+        reaches = np.repeat(_REACHES, len(_ANGLES))
+        angles = np.radians(np.tile(_ANGLES, len(_REACHES)))
+        direction = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+        shifts = direction * (reaches[:, None] * pixels + size / 2)
+        centre = axes.transData.transform((anchor.x, anchor.y))
+        self.point: Floats = np.concatenate([centre - 5, centre + 5])
+        middles = centre + shifts
+        self.boxes: Floats = np.hstack([middles - size / 2, middles + size / 2])
+        self.offsets: Floats = shifts / pixels
+        self.reaches = reaches
+        # A few points along the line that leads from the point to the label's nearest edge, (places, steps, 2).
+        ends = np.clip(centre, self.boxes[:, :2], self.boxes[:, 2:])
+        steps = np.linspace(0.3, 0.95, _STEPS)[:, None]
+        self.lines: Floats = centre + steps * (ends - centre)[:, None, :]
+        # Beyond what it covers, a place costs a little: nearer ones and earlier angles are easier to read.
+        self.effort = 2 * reaches + np.tile(np.arange(len(_ANGLES)), len(_REACHES))
+        self.chosen = 0
+
+    @property
+    def box(self) -> Floats:
+        """Where it is now."""
+        return self.boxes[self.chosen]
+
+    @property
+    def line(self) -> Floats:
+        """Small boxes along its line, none if it is near enough to need no line."""
+        if self.reaches[self.chosen] <= _NEAR:
+            return np.empty((0, 4))
+        return np.hstack([self.lines[self.chosen] - 3, self.lines[self.chosen] + 3])
+
+    def choose(self, marks: Floats, taken: Floats, window: Floats) -> None:
+        """Move to the place of least cost: little covered, and no line through another label or point."""
+        area = np.prod(self.boxes[:, 2:] - self.boxes[:, :2], axis=1)
+        outside = area - _overlaps(self.boxes, window[None])[:, 0]
+        spots = self.lines.reshape(-1, 2)
+        crossed = _overlaps(np.hstack([spots - 1, spots + 1]), marks).sum(axis=1).reshape(-1, _STEPS).sum(axis=1)
+        covered = _overlaps(self.boxes, taken).sum(axis=1)
+        cost = self.effort + 4 * covered + 20 * outside + 10 * crossed
+        self.chosen = int(cost.argmin())
+
+    def draw(self, axes: Axes) -> None:
+        """Write the text; the white rim keeps it legible on a line that it could not avoid."""
+        line = {"arrowstyle": "-", "color": self.anchor.colour, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 3}
+        note = axes.annotate(
+            self.anchor.text,
+            (self.anchor.x, self.anchor.y),
+            xytext=tuple(self.offsets[self.chosen]),
             textcoords="offset points",
-            ha=ha,
-            va=va,
-            fontsize=7.5,
+            ha="center",
+            va="center",
+            fontsize=_SIZE,
             zorder=6,
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5, "shrinkB": 3} if far else None,
+            arrowprops=line if self.reaches[self.chosen] > _NEAR else None,
         )
-        taken.append(box)
+        note.set_path_effects([withStroke(linewidth=1.8, foreground="white")])
 
 
-def _offsets() -> list[tuple[float, float, str, str]]:
-    near: list[tuple[float, float, str, str]] = [
-        (6.0, 0.0, "left", "center"),
-        (-6.0, 0.0, "right", "center"),
-        (0.0, 6.0, "center", "bottom"),
-        (0.0, -6.0, "center", "top"),
-    ]
-    diagonal = [
-        (side * reach, level * reach * 0.8, "left" if side > 0 else "right", "bottom" if level > 0 else "top")
-        for reach in (5, 14, 24, 36, 50)
-        for level in (1, -1)
-        for side in (1, -1)
-    ]
-    return near + diagonal
+def _obstacles(axes: Axes, anchors: Sequence[Anchor]) -> Floats:
+    """What a label should not cover besides points: lines and whiskers."""
+    # The bars of whiskers do not tell where they are, so that follows from the anchors.
+    boxes: list[Floats] = [np.asarray(line.get_window_extent().padded(1.5).extents) for line in axes.lines]
+    for anchor in anchors:
+        low = axes.transData.transform((anchor.x, anchor.y - anchor.spread))
+        high = axes.transData.transform((anchor.x, anchor.y + anchor.spread))
+        boxes.append(np.concatenate([low - 1.5, high + 1.5]))
+    return np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
 
 
-def _overlap(one: Bbox, other: Bbox) -> float:
-    shared = Bbox.intersection(one, other)
-    return float(shared.width * shared.height) if shared is not None else 0.0
-
-
-def _outside(box: Bbox, window: Bbox) -> float:
-    return float(box.width * box.height) - _overlap(box, window)
+def _overlaps(boxes: Floats, others: Floats) -> Floats:
+    """Shared area of each box with each other one, (N, M)."""
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    shared: Floats = np.prod(np.clip(high - low, 0, None), axis=2)
+    return shared

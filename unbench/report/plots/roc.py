@@ -81,12 +81,13 @@ def draw_roc(data: PlotData, title: str, palette: Palette) -> Figure | None:
     if table.empty:
         return None
     labels = list(dict.fromkeys(table["label"]))
-    across = min(3, len(labels))
+    across = min(3 if len(labels) <= 9 else 4, len(labels))
     down = math.ceil(len(labels) / across)
     notes = data.notes
+    said = "Numbers: AUROC in percent; 50 is chance (dotted)."
     if table["seed"].nunique() > 1:
-        notes = ("Curves: mean true positive rate over seeds at each false positive rate.", *notes)
-    figure = new_figure(0.75 + 2.35 * down, title, notes)
+        said += " Curves: mean true positive rate over seeds; ± sample standard deviation over seeds."
+    figure = new_figure(0.75 + (2.75 if across < 4 else 2.2) * down, title, (said, *notes))
     panels = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True).flatten()
     for panel, label in zip(panels, labels, strict=False):
         _panel(panel, table[table["label"] == label], str(label), palette)
@@ -108,7 +109,7 @@ def mean_curve(table: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def _panel(panel: Axes, table: pd.DataFrame, label: str, palette: Palette) -> None:
-    panel.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8, linestyle=(0, (1, 2)), label="chance 50")
+    panel.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8, linestyle=(0, (1, 2)))
     looks: dict[str, dict[str, Any]] = {
         "original": {"color": "#7F7F7F", "linestyle": (0, (4, 2)), "linewidth": 1.1},
         "oracle": {"color": ORACLE_COLOUR, "linestyle": "-", "linewidth": 1.0},
@@ -128,14 +129,23 @@ def _panel(panel: Axes, table: pd.DataFrame, label: str, palette: Palette) -> No
             panel.plot(part["fpr"], part["tpr"], label=text, **looks[model])
         else:
             panel.plot(_GRID, mean_curve(part), label=text, **looks[model])
-    panel.set_title(shorten(label, 40), loc="left", fontweight="bold")
     panel.set_aspect("equal")
     panel.set_xlim(-0.01, 1.01)
     panel.set_ylim(-0.01, 1.01)
     panel.set_xticks([0, 0.5, 1])
     panel.set_yticks([0, 0.5, 1])
     panel.grid(True)
-    panel.legend(loc="lower right", title="AUROC, %", title_fontsize=6.5, fontsize=6.5, handlelength=1.8)
+    # Above the panel: a curve can pass through any corner inside it.
+    panel.legend(
+        title=shorten(label, 36),
+        title_fontproperties={"weight": "bold", "size": 8},
+        alignment="left",
+        loc="lower left",
+        bbox_to_anchor=(-0.03, 0.98),
+        fontsize=7,
+        handlelength=1.8,
+        labelspacing=0.25,
+    )
 
 
 def _outputs(results: Path, run: dict[str, Any]) -> RunOutputs:

@@ -94,7 +94,7 @@ def style() -> Iterator[None]:
 
 def new_figure(height: float, title: str, notes: Sequence[str]) -> Figure:
     """A figure with a title over it and notes under it, sized in inches."""
-    footer = "\n".join(textwrap.fill(note, 135) for note in notes)
+    footer = "\n".join(textwrap.fill(note, 150) for note in notes)
     # A constant for the title's two lines, and room for each line of the notes.
     height += 0.15 * (footer.count("\n") + 1 if footer else 0)
     figure = Figure(figsize=(WIDTH, height), layout="constrained")

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
-from unbench.report.formatting import amount, present, shorten
+from unbench.report.formatting import amount, points, present, shorten
 from unbench.report.oracles import oracle_groups
-from unbench.report.plots.place import place_labels
+from unbench.report.plots.place import Anchor, place_labels
 from unbench.report.plots.style import FAINT, Palette, PlotData, new_figure
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+_LINES = ((0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (9, 2)))
 
 
 def tradeoff_data(rows: pd.DataFrame) -> PlotData:
@@ -55,80 +59,105 @@ def draw_tradeoff(data: PlotData, title: str, palette: Palette) -> Figure | None
     """A point per row, best at the lower left; None if there is nothing to draw."""
     if data.table.empty:
         return None
-    points: list[dict[str, Any]] = [{str(k): v for k, v in record.items()} for record in data.table.to_dict("records")]
-    figure = new_figure(4.3, title, data.notes)
+    rows: list[dict[str, Any]] = [{str(k): v for k, v in row.items()} for row in data.table.to_dict("records")]
+    notes = data.notes
+    if data.table["gap_std"].notna().any():
+        notes = ("Whiskers: sample standard deviation of the gap over seeds.", *notes)
+    figure = new_figure(4.3, title, notes)
     axes = figure.subplots()
-    _scales(axes, points)
-    _references(axes, points)
+    places = _time_axis(axes, rows)
+    _gap_axis(axes, rows)
+    _references(axes, rows)
     anchors = []
-    for point in points:
-        x, y = point["x"], point["gap"]
-        colour, marker = palette.colour(point["method"]), palette.marker(point["method"])
-        if present(point["gap_std"]):
-            axes.errorbar(x, y, yerr=point["gap_std"], color=colour, linewidth=0.9, capsize=2, zorder=4)
+    for row, x in zip(rows, places, strict=True):
+        colour, marker = palette.colour(row["method"]), palette.marker(row["method"])
+        spread = row["gap_std"] if present(row["gap_std"]) else 0.0
+        if spread > 0:
+            axes.errorbar(x, row["gap"], yerr=spread, color=colour, linewidth=0.9, capsize=2, zorder=4)
         size = 90 if marker == "*" else 42
-        axes.scatter(x, y, s=size, c=colour, marker=marker, edgecolors="white", linewidths=0.6, zorder=5)
-        anchors.append((x, y, shorten(point["label"], 40), colour))
-    axes.set_xlabel("unlearning time, seconds (log scale)")
-    axes.set_ylabel(
-        "Average Gap to the oracle, points" + (" (log above the floor)" if axes.get_yscale() == "symlog" else "")
-    )
+        axes.scatter(x, row["gap"], s=size, c=colour, marker=marker, edgecolors="white", linewidths=0.6, zorder=5)
+        anchors.append(Anchor(x, row["gap"], shorten(row["label"], 40), colour, spread))
     axes.grid(axis="y")
     place_labels(figure, axes, anchors)
     return figure
 
 
-def _scales(axes: Axes, points: list[dict[str, Any]]) -> None:
-    """Log seconds with a place of its own for 0; gaps log above the floor where one dwarfs the rest."""
-    times = [p["seconds"] for p in points] + [p["oracle_seconds"] for p in points]
-    positive = [t for t in times if present(t) and t > 0]
-    low, high = (min(positive), max(positive)) if positive else (0.1, 1.0)
-    bottom, top = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    top = max(top, bottom + 1)
-    zero = 10.0 ** (bottom - 0.6)
-    has_zero = any(p["seconds"] <= 0 for p in points)
-    for point in points:
-        point["x"] = point["seconds"] if point["seconds"] > 0 else zero
+def _time_axis(axes: Axes, rows: list[dict[str, Any]]) -> list[float]:
+    """Seconds on a log scale, with a place of its own for 0, which no log scale has; the x of each row."""
+    times = [row["seconds"] for row in rows] + [row["oracle_seconds"] for row in rows]
+    positive = [time for time in times if present(time) and time > 0]
+    bottom = math.floor(math.log10(min(positive, default=0.1)))
+    top = max(math.ceil(math.log10(max(positive, default=1.0))), bottom + 1)
+    instant = any(row["seconds"] <= 0 for row in rows)
+    span = (top - bottom) / 7
+    zero = 10.0 ** (bottom - 0.7 * span)
     axes.set_xscale("log")
-    axes.set_xlim(10.0 ** (bottom - (1.0 if has_zero else 0.15)), 10.0 ** (top + 0.15))
-    ticks = [10.0**power for power in range(bottom, top + 1)]
-    axes.set_xticks(([zero] if has_zero else []) + ticks)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: "0" if has_zero and x == zero else f"{x:g}"))
-    axes.xaxis.set_minor_locator(LogLocator(subs=tuple(range(2, 10))))
+    axes.set_xlim(10.0 ** (bottom - (1.2 * span if instant else 0.15)), 10.0 ** (top + 0.15))
+    axes.set_xticks([zero] * instant + [10.0**power for power in range(bottom, top + 1)])
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: "0" if instant and x == zero else f"{x:g}"))
+    minor = [step * 10.0**power for power in range(bottom, top) for step in range(2, 10)]
+    axes.xaxis.set_minor_locator(FixedLocator(minor))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    if has_zero:
-        axes.axvline(10.0 ** (bottom - 0.25), color=FAINT, linewidth=0.8, linestyle=(0, (1, 2)))
-    floors = [p["floor"] for p in points if present(p["floor"]) and p["floor"] > 0]
-    largest = max(p["gap"] + (p["gap_std"] if present(p["gap_std"]) else 0) for p in points)
-    if floors and largest > 12 * max(floors):
-        axes.set_yscale("symlog", linthresh=max(floors), linscale=0.6)
+    axes.set_xlabel("unlearning time, seconds (log scale)")
+    if instant:
+        axes.axvline(10.0 ** (bottom - 0.12 * span), color=FAINT, linewidth=0.8, linestyle=(0, (1, 2)))
+    return [row["seconds"] if row["seconds"] > 0 else zero for row in rows]
+
+
+def _gap_axis(axes: Axes, rows: list[dict[str, Any]]) -> None:
+    """Points on a linear scale; log above the noise floor where one collapsed method dwarfs the others."""
+    floor = max((row["floor"] for row in rows if present(row["floor"])), default=0.0)
+    largest = max(row["gap"] + (row["gap_std"] if present(row["gap_std"]) else 0.0) for row in rows)
+    label = "Average Gap to the oracle, points"
+    if 0 < 12 * floor < largest:
+        axes.set_yscale("symlog", linthresh=floor, linscale=0.6)
         steps = [step * 10.0**power for power in range(-2, 3) for step in (1, 2, 5)]
-        axes.set_yticks([0.0, *(s for s in steps if max(floors) * 0.99 <= s <= largest * 1.3)])
+        axes.set_yticks([0.0, *(step for step in steps if 0.99 * floor <= step <= 1.3 * largest)])
         axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
-        axes.minorticks_off()
-        axes.set_ylim(-0.12 * max(floors), largest * 1.5)
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.set_ylim(-0.12 * floor, 1.5 * largest)
+        label = "Average Gap, points (log scale above the floor)"
     else:
-        tallest = max([largest, *floors, 0.1])
+        tallest = max(largest, floor, 0.1)
         axes.set_ylim(-0.05 * tallest, 1.15 * tallest)
+    axes.set_ylabel(label)
 
 
-def _references(axes: Axes, points: list[dict[str, Any]]) -> None:
-    """The noise floor as a band or, where oracles differ, lines; the oracle's training time as lines."""
-    floors = {p["oracle"]: p["floor"] for p in points if present(p["floor"])}
-    times = {p["oracle"]: p["oracle_seconds"] for p in points if present(p["oracle_seconds"])}
-    styles = ((0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 1.5, 1, 1.5)))
-    order = list(dict.fromkeys(p["oracle"] for p in points))
+def _references(axes: Axes, rows: list[dict[str, Any]]) -> None:
+    """The noise floor and the oracle's training time, one line per oracle; a band for the largest floor."""
+    floors = _by_value([(row["floor"], row["oracle"]) for row in rows], points)
+    times = _by_value([(row["oracle_seconds"], row["oracle"]) for row in rows], amount)
     if floors:
-        axes.axhspan(0, max(floors.values()), color="#EFEFEF", zorder=0)
-    handles = []
-    for number, who in enumerate(order):
-        name = f" of {shorten(who, 44)}" if who else ""
-        line = styles[number % len(styles)]
-        if who in floors and present(floors[who]):
-            text = f"noise floor{name}: {floors[who]:.2f} points"
-            handles.append(axes.axhline(floors[who], color="#555555", linewidth=0.9, linestyle=line, label=text))
-        if who in times:
-            text = f"training the oracle{name}: {amount(times[who])} s"
-            handles.append(axes.axvline(times[who], color="black", linewidth=1.1, linestyle=line, label=text))
+        axes.axhspan(0, max(floor for floor, _ in floors), color="#EFEFEF", zorder=0)
+    handles: list[Line2D] = []
+    for number, (floor, who) in enumerate(floors):
+        line = axes.axhline(floor, color="#555555", linewidth=0.9, linestyle=_LINES[number % len(_LINES)])
+        line.set_label(f"noise floor{who}: {points(floor)} points")
+        handles.append(line)
+    for number, (time, who) in enumerate(times):
+        line = axes.axvline(time, color="black", linewidth=1.1, linestyle=_LINES[number % len(_LINES)])
+        line.set_label(f"training the oracle{who}: {amount(time)} s")
+        handles.append(line)
     if handles:
-        axes.figure.legend(handles=handles, loc="outside lower left", ncols=2, fontsize=7, handlelength=2.8)
+        axes.legend(
+            handles=handles,
+            loc="upper left",
+            bbox_to_anchor=(-0.02, -0.13),
+            ncols=2 if len(handles) > 2 or len(floors) == len(times) == 1 else 1,
+            fontsize=7,
+            handlelength=2.8,
+            borderpad=0,
+        )
+
+
+def _by_value(pairs: list[tuple[Any, str]], show: Callable[[Any], str]) -> list[tuple[float, str]]:
+    """Distinct values with whose they are; nobody's name where all are alike to the digits shown."""
+    owners: dict[str, tuple[float, list[str]]] = {}
+    for value, who in pairs:
+        if present(value):
+            owners.setdefault(show(value), (value, []))[1].append(who)
+    named = []
+    for value, everyone in owners.values():
+        names = ", ".join(who for who in dict.fromkeys(everyone) if who)
+        named.append((float(value), f" of {shorten(names, 44)}" if names and len(owners) > 1 else ""))
+    return named

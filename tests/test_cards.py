@@ -1,0 +1,126 @@
+"""Cards: what is accepted, and what is said of a mistake."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from unbench import registry
+from unbench.cards import DatasetCard, MethodCard, read_card
+from unbench.errors import CardError, SpecError, UnknownNameError
+from unbench.methods.base import Method
+from unbench.spec import RunSpec
+from unbench.text import parse_call
+
+REPO = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.parametrize("name", registry.methods())
+def test_every_method_card_points_at_a_method_and_gives_reasons(name: str) -> None:
+    card = registry.method(name)
+    assert issubclass(registry.load_code(card), Method)
+    assert card.source.citation
+    assert all(knob.why for knob in card.hparams.values())
+
+
+@pytest.mark.parametrize("name", registry.datasets())
+def test_every_dataset_card_has_the_presets_that_scripts_rely_on(name: str) -> None:
+    card = registry.dataset(name)
+    assert {"smoke", "cpu", "paper"} <= card.presets.keys()
+    assert card.licence
+    assert card.citation
+
+
+def test_unknown_names_offer_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'munkey'"):
+        registry.method("munky")
+    with pytest.raises(UnknownNameError, match="did you mean 'digits'"):
+        registry.dataset("digit")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("claim =", "clam =", "did you mean 'claim'"),
+        ('name = "ft"', 'name = "tf"', "calls itself 'tf'"),
+        ("default = 0.01", "default = 5.0", "must lie in"),
+        ('family = "post-hoc"', 'family = "posthoc"', "family"),
+        ('name = "ft"', "name = ", "cannot read"),
+    ],
+)
+def test_a_wrong_card_is_named_with_its_fault(tmp_path: Path, old: str, new: str, said: str) -> None:
+    text = (REPO / "methods" / "ft.toml").read_text()
+    assert old in text
+    card = tmp_path / "ft.toml"
+    card.write_text(text.replace(old, new, 1))
+    with pytest.raises(CardError, match=said) as caught:
+        read_card(card, MethodCard)
+    assert str(card) in str(caught.value)
+    assert "\n" not in str(caught.value).split(": ", 1)[0]
+
+
+def test_cards_of_ones_own_are_found_and_duplicates_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "datasets").mkdir()
+    own = (REPO / "datasets" / "synthetic.toml").read_text().replace('name = "synthetic"', 'name = "mine"')
+    (tmp_path / "datasets" / "mine.toml").write_text(own)
+    monkeypatch.setenv("UNBENCH_CARDS", str(tmp_path))
+    assert isinstance(registry.dataset("mine"), DatasetCard)
+    assert "digits" in registry.datasets()
+    other = tmp_path / "other"
+    (other / "datasets").mkdir(parents=True)
+    shutil.copy(REPO / "datasets" / "digits.toml", other / "datasets")
+    monkeypatch.setenv("UNBENCH_CARDS", os.pathsep.join([str(tmp_path), str(other)]))
+    with pytest.raises(CardError, match="two cards are called 'digits'"):
+        registry.datasets()
+    monkeypatch.setenv("UNBENCH_CARDS", str(tmp_path / "nowhere"))
+    with pytest.raises(CardError, match="nowhere"):
+        registry.datasets()
+
+
+def test_calls_are_read() -> None:
+    assert parse_call(" ft[ lr=0.01 , epochs=3 ] ") == ("ft", {"lr": "0.01", "epochs": "3"})
+    assert parse_call("ft") == ("ft", {})
+    for wrong in ("ft[lr]", "ft[lr=1", "", "ft[lr=1,lr=2]", "a b"):
+        with pytest.raises(SpecError):
+            parse_call(wrong)
+
+
+@pytest.mark.parametrize(
+    ("request_", "said"),
+    [
+        ({"method": "ft[lrr=1]"}, "did you mean 'lr'"),
+        ({"method": "ft[lr=fast]"}, "must be a number"),
+        ({"method": "ft[lr=nan]"}, "must be finite"),
+        ({"method": "ft[epochs=2.5]"}, "must be an integer"),
+        ({"method": "ft[epochs=0]"}, "must lie in"),
+        ({"scenario": "random20"}, "did you mean 'random10'|did you mean 'random"),
+        ({"scenario": "class[label=cat]"}, "class number"),
+        ({"scenario": "random10[label=1]"}, "takes no options"),
+        ({"preset": "cpus"}, "did you mean 'cpu'"),
+        ({"model": "resnet"}, "did you mean 'resnet18'"),
+        ({"seed": -1}, "negative"),
+    ],
+)
+def test_a_wrong_request_is_refused_in_one_line(request_: dict, said: str) -> None:
+    with pytest.raises(SpecError, match=said) as caught:
+        RunSpec.parse(**request_)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_key_is_made_of_meaning() -> None:
+    base = RunSpec.parse("ft").key("data", "split")
+    assert RunSpec.parse("ft[lr=0.01]").key("data", "split") == base, "a default written out is the same run"
+    others = [
+        RunSpec.parse("ft[lr=0.02]").key("data", "split"),
+        RunSpec.parse("ga").key("data", "split"),
+        RunSpec.parse("ft", seed=1).key("data", "split"),
+        RunSpec.parse("ft", preset="smoke").key("data", "split"),
+        RunSpec.parse("ft", scenario="random1").key("data", "split"),
+        RunSpec.parse("ft", model="resnet18").key("data", "split"),
+        RunSpec.parse("ft").key("other", "split"),
+        RunSpec.parse("ft").key("data", "other"),
+    ]
+    assert len({base, *others}) == 1 + len(others)

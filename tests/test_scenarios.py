@@ -1,0 +1,98 @@
+"""Forget sets and the index files that freeze them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from unbench import registry
+from unbench.data import Dataset, load_dataset
+from unbench.data.loading import stratified
+from unbench.data.splits import freeze_split
+from unbench.errors import SpecError, StoreError
+from unbench.scenarios import SCENARIOS, draw_forget_set, parse_scenario
+from unbench.store import Store
+
+LABELS = np.repeat(np.arange(5), 40)
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    card = registry.dataset("synthetic")
+    return load_dataset(card, card.presets["cpu"])
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_forget_and_retain_divide_the_training_set(name: str) -> None:
+    drawn = draw_forget_set(parse_scenario(name), LABELS, 5, seed=3)
+    np.testing.assert_array_equal(np.sort(np.concatenate([drawn.forget, drawn.retain])), np.arange(200))
+    again = draw_forget_set(parse_scenario(name), LABELS, 5, seed=3)
+    np.testing.assert_array_equal(drawn.forget, again.forget)
+
+
+@pytest.mark.parametrize(("name", "size"), [("random1", 2), ("random10", 20), ("random50", 100), ("class", 40)])
+def test_sizes_are_as_named_and_seeds_differ(name: str, size: int) -> None:
+    draws = [draw_forget_set(parse_scenario(name), LABELS, 5, seed).forget for seed in range(8)]
+    assert {len(draw) for draw in draws} == {size}
+    assert len({tuple(draw) for draw in draws}) > 1
+
+
+def test_class_forgets_all_of_one_class_and_nothing_else() -> None:
+    drawn = draw_forget_set(parse_scenario("class[label=2]"), LABELS, 5, seed=0)
+    assert drawn.forget_class == 2
+    np.testing.assert_array_equal(drawn.forget, np.flatnonzero(LABELS == 2))
+
+
+@pytest.mark.parametrize(
+    ("scenario", "labels", "said"),
+    [
+        ("random1", np.zeros(10, dtype=np.int64), "forgets none of the 10"),
+        ("class[label=0]", np.zeros(10, dtype=np.int64), "forgets all 10"),
+        ("class[label=1]", np.zeros(10, dtype=np.int64), "forgets none"),
+        ("class[label=9]", LABELS, "there are 5 classes"),
+    ],
+)
+def test_an_empty_or_whole_forget_set_is_refused(scenario: str, labels: np.ndarray, said: str) -> None:
+    classes = 5 if labels is LABELS else 2
+    with pytest.raises(SpecError, match=said):
+        draw_forget_set(parse_scenario(scenario), labels, classes, seed=0)
+
+
+def test_the_index_file_is_written_once_and_then_obeyed(tmp_path: Path, data: Dataset) -> None:
+    store, scenario = Store(tmp_path), parse_scenario("random10")
+    first = freeze_split(store, data, scenario, seed=0)
+    (path,) = store.splits.glob("*.json")
+    stamp = path.stat().st_mtime_ns
+    second = freeze_split(store, data, scenario, seed=0)
+    assert path.stat().st_mtime_ns == stamp
+    assert first.hash == second.hash == json.loads(path.read_text())["hash"]
+    np.testing.assert_array_equal(first.forget, second.forget)
+    index = json.loads(path.read_text())
+    assert set(index["forget"]) | set(index["retain"]) == set(data.train.ids.tolist())
+    assert not set(index["forget"]) & set(index["retain"])
+    assert not (set(index["forget"]) | set(index["retain"])) & set(index["val"]), "val is carved from train"
+
+
+def test_a_changed_index_file_is_noticed(tmp_path: Path, data: Dataset) -> None:
+    store, scenario = Store(tmp_path), parse_scenario("random10")
+    freeze_split(store, data, scenario, seed=0)
+    (path,) = store.splits.glob("*.json")
+    index = json.loads(path.read_text())
+    index["retain"].append(index["forget"].pop())
+    path.write_text(json.dumps(index))
+    with pytest.raises(StoreError, match="does not match its own hash"):
+        freeze_split(store, data, scenario, seed=0)
+    path.write_text("{")
+    with pytest.raises(StoreError, match="damaged"):
+        freeze_split(store, data, scenario, seed=0)
+
+
+def test_stratified_subsets_keep_shares_and_rare_classes() -> None:
+    labels = np.repeat([0, 1, 2], [900, 90, 10])
+    rows = stratified(labels, 100, seed=0)
+    assert len(rows) == len(set(rows.tolist())) == 100
+    np.testing.assert_allclose(np.bincount(labels[rows]), [90, 9, 1], atol=1)
+    assert len(stratified(labels, 1000, seed=0)) == 1000
