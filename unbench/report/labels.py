@@ -11,7 +11,7 @@ from unbench.report.formatting import clean, json_object
 CELL = ("dataset", "dataset_version", "data_fingerprint", "scenario", "preset", "model")
 """What makes two rows comparable: the same images, the same request to forget, the same size of model."""
 
-ROW = (*CELL, "model_options", "training", "method", "method_version")
+ROW = (*CELL, "model_options", "training", "method", "method_version", "hparams")
 """What makes two runs the same but for their seed."""
 
 _ABSENT = object()

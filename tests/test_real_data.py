@@ -1,0 +1,56 @@
+"""Real images, end to end: digits always, the other families where the files are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import unbench
+from unbench.run import run
+
+
+@pytest.fixture(scope="module")
+def digits_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("digits")
+
+
+@pytest.mark.parametrize("method", ["munkey", "none"])
+def test_models_learn_digits_and_oracles_do_too(digits_results: Path, method: str) -> None:
+    row = run(method, "digits", results=digits_results, device="cpu")
+    assert row["status"] == "ok"
+    assert row["original_test_acc"] > 90
+    assert row["oracle_test_acc"] > 90
+    assert row["n_train"] + row["n_test"] < 1797, "validation images are neither trained nor tested on"
+
+
+def test_deleting_keys_lowers_forget_accuracy_and_not_retain_accuracy(digits_results: Path) -> None:
+    row = run("munkey", "digits", results=digits_results, device="cpu")
+    assert row["forget_acc"] < row["original_forget_acc"]
+    assert row["mia_auroc"] < row["original_mia_auroc"]
+    assert row["retain_acc"] >= row["original_retain_acc"] - 0.2
+    assert row["avg_gap"] < 2.0
+
+
+def test_munkey_forgets_in_less_time_than_one_epoch(digits_results: Path) -> None:
+    row = run("munkey", "digits", results=digits_results, device="cpu")
+    epochs = json.loads(row["training"])["epochs"]
+    assert row["unlearn_seconds"] < row["train_seconds"] / epochs
+
+
+def test_the_attack_knows_the_model_that_forgot_nothing(digits_results: Path) -> None:
+    row = run("munkey", "digits", results=digits_results, device="cpu")
+    assert row["original_mia_auroc"] > row["oracle_mia_auroc"]
+
+
+@pytest.mark.parametrize("dataset", ["cub", "cifar10", "pneumoniamnist"])
+def test_each_family_runs_on_its_real_files(dataset: str, shared_data: Path, results: Path) -> None:
+    row = run("munkey", dataset, preset="smoke", data_root=shared_data, results=results, device="cpu")
+    assert row["status"] == "ok", row["error"]
+    assert 0 <= row["test_acc"] <= 100
+    assert row["data_checksum"] == "differs", "these are copies that their README calls different"
+    assert json.loads(row["warnings"])
+    table = unbench.load_outputs(results, row)
+    assert np.isfinite(np.stack(table["unlearned"].to_pylist())).all()
