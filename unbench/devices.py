@@ -24,5 +24,6 @@ def choose_device(name: str = "auto") -> torch.device:
 def make_deterministic() -> None:
     """Ask torch for deterministic algorithms; it warns where a device has none for an operation."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # The same as use_deterministic_algorithms(True, warn_only=True), which would also import the compiler: 1.5 s.
+    torch.set_deterministic_debug_mode("warn")
     torch.backends.cudnn.benchmark = False
