@@ -45,7 +45,7 @@ def test_run_ends_in_a_table_and_the_paths_of_what_was_written(tmp_path: Path) -
     paths = [line for line in done.stdout.splitlines() if line.endswith(".parquet")]
     assert len(paths) == 2
     assert all((tmp_path / path).is_file() for path in paths)
-    assert "original" in done.stderr, "progress goes to standard error"
+    assert "starting" in done.stderr, "what is said along the way goes to standard error"
 
 
 def test_run_json_prints_one_object_per_run_and_nothing_else(home: Path) -> None:

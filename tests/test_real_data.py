@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import unbench
-from unbench.run import run
+from unbench.runner import run
 
 
 @pytest.fixture(scope="module")

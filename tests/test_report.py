@@ -23,19 +23,19 @@ from sklearn.metrics import auc
 
 from unbench.errors import StoreError
 from unbench.metrics import MEASURES, METRICS, MissingValue, RunOutputs, average_gap
-from unbench.report import report
-from unbench.report.cells import split_cells
-from unbench.report.formatting import DASH, WITHIN_NOISE, clean
-from unbench.report.labels import ROW, row_labels
-from unbench.report.leaderboard import COLUMNS as BOARD_COLUMNS
-from unbench.report.leaderboard import leaderboard
-from unbench.report.markdown import escape
-from unbench.report.plots.accuracy import accuracy_data
-from unbench.report.plots.place import Anchor, place_labels
-from unbench.report.plots.roc import draw_roc, mean_curve, roc_data
-from unbench.report.plots.style import Palette, new_figure
-from unbench.report.plots.tradeoff import draw_tradeoff, tradeoff_data
-from unbench.report.terminal import leaderboard_table, run_table
+from unbench.reporting import report
+from unbench.reporting.cells import split_cells
+from unbench.reporting.formatting import DASH, WITHIN_NOISE, clean
+from unbench.reporting.labels import ROW, row_labels
+from unbench.reporting.leaderboard import COLUMNS as BOARD_COLUMNS
+from unbench.reporting.leaderboard import leaderboard
+from unbench.reporting.markdown import escape
+from unbench.reporting.plots.accuracy import accuracy_data
+from unbench.reporting.plots.place import Anchor, place_labels
+from unbench.reporting.plots.roc import draw_roc, mean_curve, roc_data
+from unbench.reporting.plots.style import Palette, new_figure
+from unbench.reporting.plots.tradeoff import draw_tradeoff, tradeoff_data
+from unbench.reporting.terminal import leaderboard_table, run_table
 from unbench.schema import COLUMNS, OUTPUT_COLUMNS
 from unbench.seeds import digest
 from unbench.store import Store, arrow_schema, load_results
@@ -568,7 +568,7 @@ def test_leaderboard_table_fits_80_columns(made: tuple[Path, Path]) -> None:
 
 def test_importing_is_cheap_and_drawing_leaves_pyplot_alone(made: tuple[Path, Path], tmp_path: Path) -> None:
     code = (
-        "import sys; from unbench.report import report\n"
+        "import sys; from unbench.reporting import report\n"
         "assert not {'pandas', 'matplotlib', 'torch'} & set(sys.modules)\n"
         f"report({str(made[0])!r}, {str(tmp_path)!r})\n"
         "assert not {'matplotlib.pyplot', 'torch'} & set(sys.modules)"

@@ -18,7 +18,7 @@ from unbench.evaluation import evaluate
 from unbench.methods.base import Access, Method
 from unbench.methods.ft import FineTune
 from unbench.metrics import MEASURES, RunOutputs
-from unbench.run import run
+from unbench.runner import run
 
 
 def go(method: str, results: Path, **more: Any) -> dict[str, Any]:

@@ -99,7 +99,8 @@ def test_schedule_warms_up_and_ends_at_zero() -> None:
 
 def test_predictions_do_not_depend_on_the_batch_size_or_the_mode() -> None:
     model = linear().train()
-    one, many = predict(model, images(), CPU, batch_size=1), predict(model, images(), CPU, batch_size=512)
+    one, many = (predict(model, {"test": images()}, CPU, batch_size=size)["test"] for size in (1, 512))
+    assert one.shape == (20, 3)
     torch.testing.assert_close(one, many)
     assert not model.training
 

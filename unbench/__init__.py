@@ -1,7 +1,7 @@
 """unbench: an honest benchmark of machine-unlearning methods for image classification.
 
-The functions below are what the command line calls; each is imported on first use, so that `import unbench` is
-instant.
+The functions below are what the command line calls (`unbench list methods` is `list_methods`, and so on); each is
+imported on first use, so that `import unbench` is instant.
 """
 
 from __future__ import annotations
@@ -10,38 +10,55 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from unbench.catalogue import (
+        list_datasets,
+        list_methods,
+        list_metrics,
+        list_runs,
+        list_scenarios,
+        show_dataset,
+        show_method,
+        show_run,
+    )
     from unbench.check import check_all, check_dataset, check_method
     from unbench.data import load_dataset
-    from unbench.report import report
-    from unbench.run import run
+    from unbench.reporting import report
+    from unbench.runner import run
     from unbench.store import load_outputs, load_results
 
 __all__ = [
     "check_all",
     "check_dataset",
     "check_method",
+    "list_datasets",
+    "list_methods",
+    "list_metrics",
+    "list_runs",
+    "list_scenarios",
     "load_dataset",
     "load_outputs",
     "load_results",
     "report",
     "run",
+    "show_dataset",
+    "show_method",
+    "show_run",
 ]
 
 _HOMES = {
-    "check_all": "unbench.check",
-    "check_dataset": "unbench.check",
-    "check_method": "unbench.check",
+    "check": "unbench.check",
+    "list": "unbench.catalogue",
+    "show": "unbench.catalogue",
     "load_dataset": "unbench.data",
-    "load_outputs": "unbench.store",
-    "load_results": "unbench.store",
-    "report": "unbench.report",
-    "run": "unbench.run",
+    "load": "unbench.store",
+    "report": "unbench.reporting",
+    "run": "unbench.runner",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module 'unbench' has no attribute '{name}'")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
-    globals()[name] = value
+    home = _HOMES.get(name) or _HOMES[name.partition("_")[0]]
+    value = globals()[name] = getattr(importlib.import_module(home), name)
     return value

@@ -73,7 +73,7 @@ def _ask(card: str, question: str, test: Callable[[], None]) -> CheckResult:
 
 
 def _runs(method: str, scenario: str, results: Path | str) -> None:
-    from unbench.run import run
+    from unbench.runner import run
 
     row = run(method, "synthetic", scenario=scenario, preset="cpu", results=results, device="cpu")
     if row["status"] != "ok":
@@ -84,7 +84,7 @@ def _runs(method: str, scenario: str, results: Path | str) -> None:
 
 
 def _repeats(method: str, scenario: str, results: Path | str) -> None:
-    from unbench.run import run
+    from unbench.runner import run
     from unbench.store import load_outputs
 
     tables = []

@@ -12,7 +12,16 @@ from typing import Annotated
 
 import typer
 
-from unbench.console import console, print_json, print_record, print_rows, print_runs, say, say_what_happened
+from unbench.console import (
+    console,
+    print_json,
+    print_leaderboard,
+    print_record,
+    print_rows,
+    print_runs,
+    say,
+    say_what_happened,
+)
 from unbench.errors import UnbenchError, UnknownNameError
 
 app = typer.Typer(
@@ -72,7 +81,7 @@ def run(
     say("unbench is starting ...")
     from unbench.catalogue import decode_json
     from unbench.progress import ConsoleProgress
-    from unbench.run import run as run_one
+    from unbench.runner import run as run_one
 
     rows = []
     for m, d in wanted:
@@ -106,10 +115,13 @@ def report(
     out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("reports"),
 ) -> None:
     """Write leaderboard.md, leaderboard.csv and plots from stored results."""
-    from unbench.report import report as write
+    from unbench.reporting import report as write
 
     say(f"reading {results} ...")
-    for path in write(results, out):
+    paths = write(results, out)
+    if sys.stdout.isatty():
+        print_leaderboard(results)
+    for path in paths:
         print(path)
 
 

@@ -41,7 +41,7 @@ def print_json(value: Any, indent: int | None = None) -> None:
 
 def print_runs(rows: list[Row], results: Path) -> None:
     """The table at the end of `unbench run`, and where everything was written."""
-    from unbench.report.terminal import run_table
+    from unbench.reporting.terminal import run_table
     from unbench.store import Store
 
     console(stderr=False).print(run_table(rows))
@@ -51,6 +51,15 @@ def print_runs(rows: list[Row], results: Path) -> None:
         if store.outputs_path(row).is_file():
             print(store.outputs_path(row))
     say(f"next: unbench report --results {results}")
+
+
+def print_leaderboard(results: Path) -> None:
+    """The leaderboard as a table."""
+    from unbench.reporting.leaderboard import leaderboard
+    from unbench.reporting.terminal import leaderboard_table
+    from unbench.store import load_results
+
+    console(stderr=False).print(leaderboard_table(leaderboard(load_results(results))))
 
 
 def print_rows(rows: list[Row], as_json: bool) -> None:

@@ -30,9 +30,19 @@ class Cost:
     missing: str | None = None
 
 
+def warm_up(device: torch.device) -> None:
+    """Take one step of each optimiser on one number, so that what torch loads on first use is not in anyone's time."""
+    number = torch.nn.Parameter(torch.ones(1, device=device))
+    for kind in (torch.optim.SGD, torch.optim.AdamW):
+        optimizer = kind([number], lr=0.0)
+        (number * number).sum().backward()
+        optimizer.step()
+
+
 @contextmanager
 def measured(device: torch.device) -> Iterator[Cost]:
-    """Measure a block."""
+    """Measure a block, warmed up first."""
+    warm_up(device)
     cost = Cost()
     before = _reset_peak(device)
     _synchronise(device)

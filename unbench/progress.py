@@ -1,9 +1,9 @@
-"""Progress on standard error: bars on a terminal, nothing but start and end lines in a pipe."""
+"""Progress on standard error: bars on a terminal; in a pipe one line when a longer piece of work is done."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sized
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -11,12 +11,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+WORTH_A_LINE = 1.0
+"""Seconds below which a finished piece of work is not mentioned."""
+
 
 class Progress:
-    """Tells how far one named piece of work is. The base class says nothing, for use as a library."""
+    """Tells how far one named piece of work is. This base class says nothing, for use as a library."""
 
-    def track(self, items: Sequence[T], unit: str = "epoch") -> Iterator[T]:
-        """Yield `items` while showing how many are done."""
+    def track(self, items: Iterable[T], unit: str = "epochs", total: int | None = None) -> Iterator[T]:
+        """Yield `items` while showing how many of `total` (default: len(items)) are done."""
         yield from items
 
     def named(self, title: str) -> Progress:
@@ -25,7 +28,7 @@ class Progress:
 
 
 class ConsoleProgress(Progress):
-    """Draws with rich on a terminal; elsewhere prints one line when a piece of work ends."""
+    """Draws with rich."""
 
     def __init__(self, console: Console, title: str = "") -> None:
         self.console = console
@@ -35,18 +38,14 @@ class ConsoleProgress(Progress):
         """The same console under another title."""
         return ConsoleProgress(self.console, title)
 
-    def track(self, items: Sequence[T], unit: str = "epoch") -> Iterator[T]:
+    def track(self, items: Iterable[T], unit: str = "epochs", total: int | None = None) -> Iterator[T]:
         """Yield `items` behind a bar with the time that is left."""
         from rich.markup import escape
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
         from rich.progress import Progress as Bars
 
+        if total is None and isinstance(items, Sized):
+            total = len(items)
         started = time.perf_counter()
         columns = (
             TextColumn("{task.description}"),
@@ -58,6 +57,7 @@ class ConsoleProgress(Progress):
             TimeRemainingColumn(),
         )
         with Bars(*columns, console=self.console, transient=True, disable=not self.console.is_terminal) as bars:
-            yield from bars.track(items, total=len(items), description=escape(self.title))
+            yield from bars.track(items, total=total, description=escape(self.title))
         seconds = time.perf_counter() - started
-        self.console.print(f"{escape(self.title)}: {len(items)} {unit}s, {seconds:.1f} s", highlight=False)
+        if seconds >= WORTH_A_LINE:
+            self.console.print(f"{escape(self.title)}: {total} {unit}, {seconds:.1f} s", highlight=False)

@@ -74,8 +74,7 @@ def train_or_load(role: Role, store: Store, spec: RunSpec, method: Method, data:
         device = method.context.device
         with measured(device) as cost:
             model = method.train(images, seed)
-        logits = {"train": data.train, "val": data.val, "test": data.test}
-        outputs = {split: predict(model, part, device) for split, part in logits.items()}
+        outputs = predict(model, data.splits, device, method.context.progress)
         if not all(torch.isfinite(values).all() for values in outputs.values()):
             raise DivergedError(f"training the {role} gave outputs that are not finite")
         about = {
@@ -113,8 +112,8 @@ def _write(folder: Path, model: nn.Module, outputs: dict[str, Tensor], about: Ma
         (temporary / "stage.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n", "utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         temporary.replace(folder)
-    except OSError as error:
-        raise StoreError(f"cannot write {folder}: {error.strerror or error}") from error
+    except (OSError, SafetensorError) as error:
+        raise StoreError(f"cannot write {folder}: {error}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

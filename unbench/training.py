@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -95,8 +95,19 @@ def classification_loss(model: nn.Module) -> Callable[[Batch], Tensor]:
 
 
 @torch.inference_mode()
-def predict(model: nn.Module, images: Images, device: torch.device, batch_size: int = 512) -> Tensor:
-    """Logits (N, K) float32 on the CPU, in eval mode, un-augmented, in the order of the set."""
+def predict(
+    model: nn.Module,
+    splits: Mapping[str, Images],
+    device: torch.device,
+    progress: Progress | None = None,
+    batch_size: int = 512,
+) -> dict[str, Tensor]:
+    """Logits (N, K) of each split, float32 on the CPU, in eval mode, un-augmented, in the order of the split."""
     model.eval()
-    parts = [model(batch.images).float().cpu() for batch in Batches(images, batch_size, device)]
-    return torch.cat(parts) if parts else torch.empty(0)
+    supplies = {name: Batches(images, batch_size, device) for name, images in splits.items()}
+    items = ((name, batch) for name, supply in supplies.items() for batch in supply)
+    found: dict[str, list[Tensor]] = {name: [] for name in splits}
+    total = sum(len(supply) for supply in supplies.values())
+    for name, batch in (progress or Progress()).track(items, "batches", total):
+        found[name].append(model(batch.images).float().cpu())
+    return {name: torch.cat(parts) for name, parts in found.items()}

@@ -112,7 +112,7 @@ def _decode_split(
     card: DatasetCard, split: str, content: RawSplit, pixels: Bytes, image_size: int, progress: Progress
 ) -> None:
     images = iter(content.images())
-    rows = progress.named(f"decoding {card.name} {split}").track(range(len(content.labels)), "image")
+    rows = progress.named(f"decoding {card.name} {split}").track(range(len(content.labels)), "images")
     for row in rows:
         image = next(images, None)
         if image is None:

@@ -55,3 +55,8 @@ class Dataset:
     fingerprint: str
     checksum: str
     mismatches: tuple[str, ...] = ()
+
+    @property
+    def splits(self) -> dict[str, Images]:
+        """The three splits by name."""
+        return {"train": self.train, "val": self.val, "test": self.test}

@@ -70,7 +70,7 @@ def differing(published: Mapping[Path, str], algorithm: str = "md5", unpack: boo
             found = hashlib.file_digest(file, hasher).hexdigest()
         if found != wanted:
             kind = f"{algorithm.upper()} of its content" if unpack else algorithm.upper()
-            faults.append(f"{path} differs from the published file ({kind} {found}, published {wanted})")
+            faults.append(f"{path.name} differs from the published file ({kind} {found}, published {wanted})")
     return faults
 
 

@@ -7,13 +7,13 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from unbench.report.cells import Cell
-from unbench.report.formatting import DASH, NAMES, WITHIN_NOISE, amount, clean, json_list, json_object, points
-from unbench.report.leaderboard import COSTS, NOTHING, ORACLE
-from unbench.report.oracles import oracle_groups
+from unbench.reporting.cells import Cell
+from unbench.reporting.formatting import DASH, NAMES, WITHIN_NOISE, amount, clean, json_list, json_object, points
+from unbench.reporting.leaderboard import COSTS, NOTHING, ORACLE
+from unbench.reporting.oracles import oracle_groups
 
 if TYPE_CHECKING:
-    from unbench.report.plots import Drawing
+    from unbench.reporting.plots import Drawing
 
 HEADER = f"""\
 # Leaderboard

@@ -12,9 +12,9 @@ import numpy as np
 from unbench.errors import StoreError
 from unbench.metrics.membership import attack_scores, auroc
 from unbench.metrics.outputs import MissingValue, Model, RunOutputs
-from unbench.report.formatting import points, seed_words, shorten
-from unbench.report.leaderboard import NOTHING, ORACLE
-from unbench.report.plots.style import FAINT, ORACLE_COLOUR, Palette, PlotData, new_figure
+from unbench.reporting.formatting import points, seed_words, shorten
+from unbench.reporting.leaderboard import NOTHING, ORACLE
+from unbench.reporting.plots.style import FAINT, ORACLE_COLOUR, Palette, PlotData, new_figure
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,8 +7,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from unbench.report.formatting import clean
-from unbench.report.labels import CELL
+from unbench.reporting.formatting import clean
+from unbench.reporting.labels import CELL
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,8 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from unbench.files import atomic_path
-from unbench.report.cells import Cell
-from unbench.report.leaderboard import NOTHING, ORACLE
+from unbench.reporting.cells import Cell
+from unbench.reporting.leaderboard import NOTHING, ORACLE
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -230,8 +230,7 @@ class _Runner:
         before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         with measured(self.device) as cost:
             model = method.unlearn(model, access).eval()
-        parts = {"train": self.data.train, "val": self.data.val, "test": self.data.test}
-        logits = {name: predict(model, part, self.device) for name, part in parts.items()}
+        logits = predict(model, self.data.splits, self.device, method.context.progress)
         if not all(torch.isfinite(values).all() for values in logits.values()):
             raise DivergedError("the unlearned model gives outputs that are not finite")
         return logits, cost, _differs(model, before)

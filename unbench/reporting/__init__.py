@@ -18,10 +18,10 @@ def report(results: Path | str = "results", out: Path | str = "reports") -> list
         StoreError: the results folder does not exist or holds a corrupt shard, or OUT cannot be written.
     """
     from unbench.files import atomic_path
-    from unbench.report.cells import split_cells
-    from unbench.report.leaderboard import leaderboard, leaderboard_csv
-    from unbench.report.markdown import leaderboard_markdown
-    from unbench.report.plots import draw_plots
+    from unbench.reporting.cells import split_cells
+    from unbench.reporting.leaderboard import leaderboard, leaderboard_csv
+    from unbench.reporting.markdown import leaderboard_markdown
+    from unbench.reporting.plots import draw_plots
     from unbench.store import load_results
 
     folder = Path(out)

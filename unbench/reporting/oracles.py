@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from unbench.report.formatting import present
-from unbench.report.leaderboard import LEVELS
+from unbench.reporting.formatting import present
+from unbench.reporting.leaderboard import LEVELS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from unbench.report.formatting import clean, json_object
+from unbench.reporting.formatting import clean, json_object
 
 CELL = ("dataset", "dataset_version", "data_fingerprint", "scenario", "preset", "model")
 """What makes two rows comparable: the same images, the same request to forget, the same size of model."""

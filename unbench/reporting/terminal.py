@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from unbench.metrics.gap import MEASURES
-from unbench.report.cells import split_cells
-from unbench.report.formatting import (
+from unbench.reporting.cells import split_cells
+from unbench.reporting.formatting import (
     DASH,
     NAMES,
     WITHIN_NOISE,
@@ -22,8 +22,8 @@ from unbench.report.formatting import (
     points,
     present,
 )
-from unbench.report.labels import row_labels
-from unbench.report.leaderboard import NOTHING, ORACLE
+from unbench.reporting.labels import row_labels
+from unbench.reporting.leaderboard import NOTHING, ORACLE
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from unbench.metrics.gap import MEASURES
-from unbench.report.formatting import canonical, clean, json_list, json_object, seed_words
-from unbench.report.labels import CELL, ROW, row_labels
+from unbench.reporting.formatting import canonical, clean, json_list, json_object, seed_words
+from unbench.reporting.labels import CELL, ROW, row_labels
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unbench.report.cells import Cell
+from unbench.reporting.cells import Cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,10 +35,10 @@ def draw_plots(cells: Sequence[Cell], frame: pd.DataFrame, results: Path, out: P
     """
     if not cells:
         return []
-    from unbench.report.plots.accuracy import accuracy_data, draw_accuracy
-    from unbench.report.plots.roc import draw_roc, roc_data
-    from unbench.report.plots.style import Palette, save, style
-    from unbench.report.plots.tradeoff import draw_tradeoff, tradeoff_data
+    from unbench.reporting.plots.accuracy import accuracy_data, draw_accuracy
+    from unbench.reporting.plots.roc import draw_roc, roc_data
+    from unbench.reporting.plots.style import Palette, save, style
+    from unbench.reporting.plots.tradeoff import draw_tradeoff, tradeoff_data
 
     palette = Palette.of(cells)
     drawings = []

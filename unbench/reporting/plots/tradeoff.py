@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
-from unbench.report.formatting import amount, points, present, shorten
-from unbench.report.oracles import oracle_groups
-from unbench.report.plots.place import Anchor, place_labels
-from unbench.report.plots.style import FAINT, Palette, PlotData, new_figure
+from unbench.reporting.formatting import amount, points, present, shorten
+from unbench.reporting.oracles import oracle_groups
+from unbench.reporting.plots.place import Anchor, place_labels
+from unbench.reporting.plots.style import FAINT, Palette, PlotData, new_figure
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from unbench.report.formatting import present, shorten
-from unbench.report.leaderboard import ORACLE
-from unbench.report.plots.style import ORACLE_COLOUR, Palette, PlotData, new_figure
+from unbench.reporting.formatting import present, shorten
+from unbench.reporting.leaderboard import ORACLE
+from unbench.reporting.plots.style import ORACLE_COLOUR, Palette, PlotData, new_figure
 
 if TYPE_CHECKING:
     import pandas as pd
