@@ -58,3 +58,14 @@ def test_devices_are_chosen_or_refused() -> None:
     assert choose_device("auto").type in ("cpu", "cuda")
     with pytest.raises(SpecError, match="cannot be used here"):
         choose_device("quantum")
+
+
+@pytest.mark.skipif(not cost._CLEAR.exists(), reason="peak memory is read from Linux's /proc")
+def test_memory_that_earlier_work_freed_does_not_hide_what_a_block_needs() -> None:
+    earlier = [torch.ones(10_000) for _ in range(1500)]  # small blocks, which the allocator keeps for itself
+    del earlier
+    with measured(CPU) as spent:
+        blocks = [torch.ones(10_000) for _ in range(1500)]  # 57 MiB
+    assert spent.peak_memory_mb is not None
+    assert spent.peak_memory_mb > 40
+    assert len(blocks) == 1500

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import gc
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,11 +70,19 @@ def _reset_peak(device: torch.device) -> float | None:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return float(torch.cuda.memory_allocated(device))
+    _return_freed_memory()
     try:
         _CLEAR.write_text("5")  # Linux: sets the high-water mark back to what is resident now
         return _resident("VmRSS")
     except (OSError, KeyError):
         return None
+
+
+def _return_freed_memory() -> None:
+    """Give the system back what earlier work freed: the block would reuse it, and seem to need no memory."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # only glibc has it
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _peak(device: torch.device) -> float:
