@@ -12,6 +12,7 @@ from unbench.errors import UnknownNameError
 
 REPO = Path(__file__).resolve().parents[1]
 MODULE = """
+import random
 import torch
 from unbench.methods.base import Method
 
@@ -27,7 +28,7 @@ class Moody(Base):
     def spoil(self, model, access):
         with torch.no_grad():
             for parameter in model.parameters():
-                parameter.add_(torch.rand_like(parameter))
+                parameter.add_(random.random())
         return model
 """
 

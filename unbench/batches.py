@@ -78,6 +78,11 @@ class Batches:
         return images
 
 
+def first_batch(images: Images, batch_size: int, device: torch.device) -> Tensor:
+    """The first images of a set, un-augmented, (B, C, S, S)."""
+    return next(iter(Batches(images, batch_size, device))).images
+
+
 def random_crop(images: Tensor, generator: torch.Generator | None) -> Tensor:
     """Each image (B, C, S, S) shifted by its own offset of at most the padding, with edges filled by -1 (black)."""
     count, _, side, _ = images.shape

@@ -14,14 +14,12 @@ Row = dict[str, Any]
 
 
 def list_methods() -> list[Row]:
-    """Name, family, version, needs and title of every method."""
+    """Name, family, needs and title of every method."""
     return [
         {
             "name": card.name,
             "family": card.family,
-            "version": card.version,
-            "needs": ", ".join(card.needs) or "only the ids to forget",
-            "scenarios": ", ".join(card.scenarios),
+            "needs": ", ".join(card.needs) or "nothing",
             "title": card.title,
         }
         for card in registry.methods().values()
@@ -34,11 +32,9 @@ def list_datasets() -> list[Row]:
         {
             "name": card.name,
             "family": card.family,
-            "version": card.version,
             "classes": card.classes or "from the files",
             "train": card.sizes.get("train", "from the files"),
             "test": card.sizes.get("test", "from the files"),
-            "presets": ", ".join(card.presets),
             "title": card.title,
         }
         for card in registry.datasets().values()

@@ -71,10 +71,11 @@ def print_rows(rows: list[Row], as_json: bool) -> None:
         for row in rows:
             print("\t".join("" if value is None else str(value) for value in row.values()))
         return
+    from rich import box
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(*(rows[0] if rows else ["nothing here yet"]))
+    table = Table(*(rows[0] if rows else ["nothing here yet"]), box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for row in rows:
         table.add_row(*(escape(_short(value)) for value in row.values()))
     console(stderr=False).print(table)

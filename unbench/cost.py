@@ -8,10 +8,12 @@ import gc
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 
 _CLEAR = Path("/proc/self/clear_refs")
 _STATUS = Path("/proc/self/status")
@@ -33,19 +35,18 @@ class Cost:
     missing: str | None = None
 
 
-def warm_up(device: torch.device) -> None:
-    """Take one step of each optimiser on one number, so that what torch loads on first use is not in anyone's time."""
-    number = torch.nn.Parameter(torch.ones(1, device=device))
+def warm_up(model: nn.Module, images: Tensor) -> None:
+    """Take one step on a copy of `model`, so that what torch loads or compiles on first use is in nobody's cost."""
+    copy = deepcopy(model).train()
     for kind in (torch.optim.SGD, torch.optim.AdamW):
-        optimizer = kind([number], lr=0.0)
-        (number * number).sum().backward()
+        optimizer = kind(copy.parameters(), lr=0.0)
+        copy(images).sum().backward()
         optimizer.step()
 
 
 @contextmanager
 def measured(device: torch.device) -> Iterator[Cost]:
-    """Measure a block, warmed up first."""
-    warm_up(device)
+    """Measure a block."""
     cost = Cost()
     before = _reset_peak(device)
     _synchronise(device)

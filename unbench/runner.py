@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from unbench import registry
-from unbench.cost import Cost, measured
+from unbench.batches import first_batch
+from unbench.cost import Cost, measured, warm_up
 from unbench.data import Dataset, load_dataset
 from unbench.data.loading import Checksums
 from unbench.data.splits import Split, freeze_split
@@ -28,7 +29,7 @@ from unbench.schema import OUTPUT_COLUMNS
 from unbench.spec import RunSpec
 from unbench.stages import Stage, train_or_load
 from unbench.store import Store, arrow_schema
-from unbench.training import predict
+from unbench.training import predict, seeded
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -228,7 +229,9 @@ class _Runner:
         access = Access(self.spec.method, forget.ids, forget, retain)
         model = original.load(method)
         before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-        with measured(self.device) as cost:
+        warm_up(model, first_batch(forget, self.spec.preset.training.batch_size, self.device))
+        # Seeded, for methods that draw from torch's global generator rather than from one of their own.
+        with seeded(method.context.seed_for("unlearning")), measured(self.device) as cost:
             model = method.unlearn(model, access).eval()
         logits = predict(model, self.data.splits, self.device, method.context.progress)
         if not all(torch.isfinite(values).all() for values in logits.values()):

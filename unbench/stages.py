@@ -19,7 +19,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from unbench.cost import measured
+from unbench.batches import first_batch
+from unbench.cost import measured, warm_up
 from unbench.data.images import Dataset, Images
 from unbench.errors import DivergedError, StoreError
 from unbench.methods.base import Method
@@ -72,6 +73,7 @@ def train_or_load(role: Role, store: Store, spec: RunSpec, method: Method, data:
             return _read(folder)
         seed = derive_seed(role, data.name, spec.seed)
         device = method.context.device
+        warm_up(method.build(len(images)).to(device), first_batch(images, spec.preset.training.batch_size, device))
         with measured(device) as cost:
             model = method.train(images, seed)
         outputs = predict(model, data.splits, device, method.context.progress)
