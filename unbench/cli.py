@@ -6,6 +6,7 @@ check failed; 2 the request or the files are wrong (one line says how); 130 inte
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -229,6 +230,9 @@ def check(
 
 def main() -> None:
     """Entry point: turns a user's mistake into one line and exit code 2."""
+    # Threads that wait by spinning make two runs on one machine tenfold slower than one after the other; asleep they
+    # cost a lone run about a tenth. Read when torch loads its OpenMP, which is later; a user's own choice stands.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         sys.exit(app(standalone_mode=False))
     except UnbenchError as error:
