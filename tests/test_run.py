@@ -143,7 +143,7 @@ def test_class_scenario_names_its_class_and_keeps_its_test_accuracy_apart(result
 
 
 def fail(self: Method, model: nn.Module, access: Access) -> nn.Module:
-    raise ZeroDivisionError("a bug of the method")
+    raise ZeroDivisionError("a bug\nof the method")
 
 
 def reach(self: Method, model: nn.Module, access: Access) -> nn.Module:

@@ -102,7 +102,8 @@ def run(
 def command(spec: RunSpec) -> str:
     """The command line that repeats a run, hyper-parameters that differ from their defaults included."""
     defaults = spec.method.resolve_hparams({})
-    changed = ",".join(f"{k}={json.dumps(v)}" for k, v in spec.hparams.items() if v != defaults[k])
+    texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in spec.hparams.items()}
+    changed = ",".join(f"{k}={text}" for k, text in texts.items() if spec.hparams[k] != defaults[k])
     method = f"{spec.method.name}[{changed}]" if changed else spec.method.name
     words = ["unbench", "run", "-m", method, "-d", spec.dataset.name, "--scenario", spec.scenario.name]
     words += ["--seed", str(spec.seed), "--preset", spec.preset_name]
@@ -114,7 +115,7 @@ def command(spec: RunSpec) -> str:
 def describe(error: Exception) -> str:
     """One line: the error and where it was raised."""
     last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})"
+    return f"{type(error).__name__}: {' '.join(str(error).split())} ({Path(last.filename).name}:{last.lineno})"
 
 
 def _identity(spec: RunSpec, data: Dataset, split: Split, device: torch.device) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -53,4 +55,4 @@ class MemoryTransformer(nn.Module):
         rows = self.memory.nearest(pixel_keys(images), self.neighbours)
         passes = [self.read(patches, self.memory.tokens[rows[:, rank]]) for rank in range(rows.shape[1])]
         stacked = torch.stack([logits.log_softmax(1) for logits in passes])
-        return stacked.logsumexp(0) - torch.log(torch.tensor(float(len(passes))))
+        return stacked.logsumexp(0) - math.log(len(passes))
