@@ -8,13 +8,12 @@ import torch
 from torch import nn
 
 from unbench import registry
-from unbench.batches import Batches, normalise
+from unbench.batches import Batches, PairedBatches, normalise
 from unbench.check import check_method
 from unbench.data import Dataset, load_dataset
 from unbench.data.images import Images
 from unbench.errors import AccessError
 from unbench.methods.base import Access, Context, Method
-from unbench.methods.pairs import PairedBatches
 from unbench.progress import Progress
 
 CPU = torch.device("cpu")

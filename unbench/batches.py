@@ -78,6 +78,22 @@ class Batches:
         return images
 
 
+class PairedBatches:
+    """An epoch over `retain`, each batch with one of `forget`, which starts over in a new order when used up."""
+
+    def __init__(self, retain: Batches, forget: Batches) -> None:
+        self.retain = retain
+        self.forget = _forever(forget)
+
+    def __iter__(self) -> Iterator[tuple[Batch, Batch]]:
+        return zip(self.retain, self.forget, strict=False)
+
+
+def _forever(batches: Batches) -> Iterator[Batch]:
+    while True:
+        yield from batches
+
+
 def first_batch(images: Images, batch_size: int, device: torch.device) -> Tensor:
     """The first images of a set, un-augmented, (B, C, S, S)."""
     return next(iter(Batches(images, batch_size, device))).images

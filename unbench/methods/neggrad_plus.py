@@ -2,9 +2,8 @@
 
 from torch import Tensor, nn
 
-from unbench.batches import Batch
+from unbench.batches import Batch, PairedBatches
 from unbench.methods.base import Access, Method
-from unbench.methods.pairs import PairedBatches
 from unbench.training import classification_loss, descend
 
 
