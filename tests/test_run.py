@@ -195,6 +195,12 @@ def test_a_model_that_the_method_cannot_use_is_skipped_with_the_reason(tmp_path:
     assert not list(Path(tmp_path, "stages").iterdir())
 
 
+def test_a_single_image_can_be_forgotten_whatever_the_model(tmp_path: Path) -> None:
+    row = go("none", tmp_path, model="resnet18", scenario="random1")
+    assert row["n_forget"] == 1
+    assert row["status"] == "ok", row["error"]
+
+
 def test_the_model_can_be_overridden(tmp_path: Path) -> None:
     row = go("none", tmp_path, model="resnet18")
     assert row["status"] == "ok"

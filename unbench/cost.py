@@ -37,11 +37,10 @@ class Cost:
 
 def warm_up(model: nn.Module, images: Tensor) -> None:
     """Take one step on a copy of `model`, so that what torch loads or compiles on first use is in nobody's cost."""
-    copy = deepcopy(model).train()
+    copy = deepcopy(model).eval()  # in training mode, batch norm refuses a single image
+    copy(images).sum().backward()
     for kind in (torch.optim.SGD, torch.optim.AdamW):
-        optimizer = kind(copy.parameters(), lr=0.0)
-        copy(images).sum().backward()
-        optimizer.step()
+        kind(copy.parameters(), lr=0.0).step()
 
 
 @contextmanager
