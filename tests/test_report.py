@@ -22,7 +22,8 @@ from rich.console import Console
 from sklearn.metrics import auc
 
 from unbench.errors import StoreError
-from unbench.metrics import MEASURES, METRICS, MissingValue, RunOutputs, average_gap
+from unbench.evaluation import evaluate
+from unbench.metrics import METRICS, RunOutputs
 from unbench.reporting import report
 from unbench.reporting.cells import split_cells
 from unbench.reporting.formatting import DASH, WITHIN_NOISE, clean
@@ -52,16 +53,7 @@ def fake_run(
     """Write one run whose numbers follow from its outputs; `changes` overwrite columns of its row."""
     table = _outputs(method, seed)
     forget_class = 1 if scenario == "class" else None
-    run = RunOutputs.from_table(table, forget_class)
-    values: dict[str, dict[str, float]] = {}
-    missing = {}
-    for model in ("original", "unlearned", "oracle", "oracle_2"):
-        values[model] = {}
-        for name, metric in METRICS.items():
-            try:
-                values[model][name] = metric.function(run, model)
-            except MissingValue as error:
-                missing[name] = str(error)
+    values, missing = evaluate(RunOutputs.from_table(table, forget_class))
     row: dict[str, Any] = {
         **dict.fromkeys((column.name for column in COLUMNS if column.name != "attempt"), None),
         "status": "ok",
@@ -87,10 +79,7 @@ def fake_run(
         "training": '{"epochs": 30, "lr": 0.001}',
         "seed": seed,
         "hparams": "{}",
-        **values["unlearned"],
-        "avg_gap": average_gap(values["unlearned"], values["oracle"]),
-        "avg_gap_floor": average_gap(values["oracle_2"], values["oracle"]),
-        **{f"{model}_{m}": values[model][m] for model in ("original", "oracle") for m in MEASURES},
+        **values,
         "unlearn_seconds": {"none": 0.0, "munkey": 0.0004}.get(method, 1.5 + seed / 4),
         "train_seconds": 24.0 + seed,
         "oracle_seconds": 21.0 + seed,

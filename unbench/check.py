@@ -119,7 +119,7 @@ def _loads(card: DatasetCard, data_root: Path | str | None) -> None:
 
     preset = card.presets.get("smoke") or next(iter(card.presets.values()))
     data = load_dataset(card, preset, data_root, checksums="accept", download=False)
-    for part in (data.train, data.val, data.test):
+    for part in data.splits.values():
         if not len(part) or part.labels.min() < 0 or part.labels.max() >= len(data.classes):
             raise AssertionError("a split is empty or has labels out of range")
         if len(np.unique(part.ids)) != len(part) or part.pixels.shape[1] != card.channels:

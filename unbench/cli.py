@@ -119,10 +119,7 @@ def report(
     from unbench.reporting import report as write
 
     say(f"reading {results} ...")
-    paths = write(results, out)
-    if sys.stdout.isatty():
-        print_leaderboard(results)
-    for path in paths:
+    for path in write(results, out, show=print_leaderboard if sys.stdout.isatty() else None):
         print(path)
 
 

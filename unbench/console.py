@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.console import Console
 
 Row = dict[str, Any]
@@ -53,13 +54,11 @@ def print_runs(rows: list[Row], results: Path) -> None:
     say(f"next: unbench report --results {results}")
 
 
-def print_leaderboard(results: Path) -> None:
+def print_leaderboard(board: pd.DataFrame) -> None:
     """The leaderboard as a table."""
-    from unbench.reporting.leaderboard import leaderboard
     from unbench.reporting.terminal import leaderboard_table
-    from unbench.store import load_results
 
-    console(stderr=False).print(leaderboard_table(leaderboard(load_results(results))))
+    console(stderr=False).print(leaderboard_table(board))
 
 
 def print_rows(rows: list[Row], as_json: bool) -> None:

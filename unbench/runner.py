@@ -29,7 +29,7 @@ from unbench.schema import OUTPUT_COLUMNS
 from unbench.spec import RunSpec
 from unbench.stages import Stage, train_or_load
 from unbench.store import Store, arrow_schema
-from unbench.training import predict, seeded
+from unbench.training import predict, require_finite, seeded
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -235,8 +235,7 @@ class _Runner:
         with seeded(method.context.seed_for("unlearning")), measured(self.device) as cost:
             model = method.unlearn(model, access).eval()
         logits = predict(model, self.data.splits, self.device, method.context.progress)
-        if not all(torch.isfinite(values).all() for values in logits.values()):
-            raise DivergedError("the unlearned model gives outputs that are not finite")
+        require_finite(logits, "the unlearned model gives")
         return logits, cost, _differs(model, before)
 
     def _outputs(self, logits: dict[str, dict[str, Tensor]]) -> pa.Table:

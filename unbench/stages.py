@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -22,12 +21,12 @@ from torch import Tensor, nn
 from unbench.batches import first_batch
 from unbench.cost import measured, warm_up
 from unbench.data.images import Dataset, Images
-from unbench.errors import DivergedError, StoreError
+from unbench.errors import StoreError
 from unbench.methods.base import Method
 from unbench.seeds import derive_seed, digest
 from unbench.spec import NUMERICS_VERSION, RunSpec
 from unbench.store import Store
-from unbench.training import predict
+from unbench.training import predict, require_finite
 
 Role = Literal["original", "oracle", "oracle_2"]
 
@@ -77,8 +76,7 @@ def train_or_load(role: Role, store: Store, spec: RunSpec, method: Method, data:
         with measured(device) as cost:
             model = method.train(images, seed)
         outputs = predict(model, data.splits, device, method.context.progress)
-        if not all(torch.isfinite(values).all() for values in outputs.values()):
-            raise DivergedError(f"training the {role} gave outputs that are not finite")
+        require_finite(outputs, f"training the {role} gave")
         about = {
             "role": role,
             "images": len(images),

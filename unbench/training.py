@@ -111,3 +111,9 @@ def predict(
     for name, batch in (progress or Progress()).track(items, "batches", total):
         found[name].append(model(batch.images).float().cpu())
     return {name: torch.cat(parts) for name, parts in found.items()}
+
+
+def require_finite(logits: Mapping[str, Tensor], said: str) -> None:
+    """Raise DivergedError, beginning with what was `said` of their origin, if any of the logits is not finite."""
+    if not all(torch.isfinite(values).all() for values in logits.values()):
+        raise DivergedError(f"{said} outputs that are not finite")

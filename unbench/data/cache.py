@@ -75,11 +75,9 @@ def _signature(card: DatasetCard, files: Files, image_size: int) -> str:
     # Paths below the folder they share: the same files elsewhere are the same data, but a file moved from one class
     # folder to another is not.
     common = Path(os.path.commonpath([path.parent for path in files.paths])) if files.paths else Path()
-    stats = sorted(
-        (path.relative_to(common).as_posix(), path.stat().st_size, path.stat().st_mtime_ns) for path in files.paths
-    )
+    stats = sorted((path.relative_to(common).as_posix(), path.stat()) for path in files.paths)
     options = card.model_dump(mode="json", include={"name", "version", "source", "source_options", "channels"})
-    return digest([DECODE_VERSION, options, image_size, [list(entry) for entry in stats]])
+    return digest([DECODE_VERSION, options, image_size, [[name, s.st_size, s.st_mtime_ns] for name, s in stats]])
 
 
 def _write(folder: Path, card: DatasetCard, raw: RawData, files: Files, image_size: int, progress: Progress) -> None:

@@ -6,13 +6,27 @@ name enters them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["report"]
 
 
-def report(results: Path | str = "results", out: Path | str = "reports") -> list[Path]:
+def report(
+    results: Path | str = "results",
+    out: Path | str = "reports",
+    show: Callable[[pd.DataFrame], None] | None = None,
+) -> list[Path]:
     """Write OUT/leaderboard.md, OUT/leaderboard.csv and the plots as OUT/*.png; return the paths written.
+
+    Args:
+        results: the results folder.
+        out: the folder to write in, made if it is not there.
+        show: called with the leaderboard once everything is written.
 
     Raises:
         StoreError: the results folder does not exist or holds a corrupt shard, or OUT cannot be written.
@@ -35,4 +49,6 @@ def report(results: Path | str = "results", out: Path | str = "reports") -> list
     drawings = draw_plots(cells, frame, Path(results), folder)
     with atomic_path(written[0]) as path:
         path.write_bytes(leaderboard_markdown(cells, drawings).encode())
+    if show is not None:
+        show(board)
     return written + [folder / drawing.file for group in drawings for drawing in group if drawing.file is not None]

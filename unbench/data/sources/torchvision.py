@@ -33,7 +33,7 @@ class _Photographs(ABC):
     def find(self, root: Path) -> Files:
         """Tables and photographs; raises DataMissingError naming those absent."""
         base = self._base(root)
-        tables = [base / name for name in dict.fromkeys((*self.others, *self.tables.values()))]
+        tables = [base / name for name in self._needed()]
         photographs = list_files(base / self.photographs)
         absent = [str(path) for path in tables if not path.is_file()]
         if not photographs:
@@ -44,7 +44,7 @@ class _Photographs(ABC):
 
     def fetch(self, root: Path) -> None:
         """Download and unpack with torchvision, which checks the archives where their MD5 is published."""
-        wanted = ", ".join((*dict.fromkeys((*self.others, *self.tables.values())), f"{self.photographs}/"))
+        wanted = ", ".join((*self._needed(), f"{self.photographs}/"))
         by_hand = f"unpack the archives from {self.card.homepage} so that {root / self.home} has {wanted}"
         with staged(self.card, root, by_hand) as folder:
             for split in self.tables:
@@ -74,6 +74,10 @@ class _Photographs(ABC):
 
     def _mismatches(self, base: Path) -> list[str]:
         return []
+
+    def _needed(self) -> tuple[str, ...]:
+        """Every file below `home` besides the photographs, once."""
+        return tuple(dict.fromkeys((*self.others, *self.tables.values())))
 
     def _base(self, root: Path) -> Path:
         return root if root.name == self.home and not (root / self.home).is_dir() else root / self.home
