@@ -1,0 +1,98 @@
+"""Rows of numbers on disk, each present or absent, from which single rows can be erased."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from unbench.data.images import Ints
+
+ABSENT = -1
+"""In place of a row's checksum, which is never negative."""
+
+
+class Table:
+    """N rows in `path`, and beside it their CRC-32 or ABSENT.
+
+    A row counts as present only if its checksum fits, so that a crash at any moment, or damage, leaves rows absent
+    and none wrong. Not safe for several processes at once: the caller holds a lock.
+    """
+
+    def __init__(self, path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> None:
+        self.path = path
+        self.shape = shape
+        self.dtype = np.dtype(dtype)
+
+    def read(self) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """A copy of all rows, zero where absent, and which are present (N,)."""
+        rows = np.zeros(self.shape, self.dtype)
+        present = np.zeros(len(rows), dtype=np.bool_)
+        found = self._open()
+        if found is not None:
+            stored, checks = found
+            for at in np.flatnonzero(checks != ABSENT):
+                rows[at] = stored[at]
+                present[at] = _check(rows[at]) == checks[at]
+            rows[~present] = 0
+        return rows, present
+
+    def write(self, at: Ints, rows: NDArray[Any]) -> None:
+        """Store `rows` at the positions `at`."""
+        stored, checks = self._open() or self._create()
+        stored[at] = rows
+        checks[at] = [_check(row) for row in rows.astype(self.dtype)]
+
+    def _open(self) -> tuple[NDArray[Any], Ints] | None:
+        found = _open(self.path)
+        if found is None or found[0].shape != self.shape or found[0].dtype != self.dtype:
+            return None
+        return found
+
+    def _create(self) -> tuple[NDArray[Any], Ints]:
+        # Written out, not mapped: on a full disk that is an error here, not a killed process later.
+        self.path.unlink(missing_ok=True)
+        np.save(checks_path(self.path), np.full(self.shape[:1], ABSENT))
+        np.save(self.path, np.zeros(self.shape, self.dtype))
+        found = self._open()
+        assert found is not None
+        return found
+
+
+def erase(path: Path, at: Ints) -> int:
+    """Mark the rows `at` of a table absent and overwrite them with zeros; how many of them were present.
+
+    A table that cannot be read is removed whole, since what it holds cannot be told.
+    """
+    found = _open(path)
+    if found is None:
+        path.unlink(missing_ok=True)
+        return 0
+    rows, checks = found
+    present = int((checks[at] != ABSENT).sum())
+    rows[at] = 0
+    rows.flush()  # type: ignore[attr-defined]
+    checks[at] = ABSENT
+    checks.flush()  # type: ignore[attr-defined]
+    return present
+
+
+def checks_path(path: Path) -> Path:
+    """Where the checksums of the table at `path` are."""
+    return path.with_suffix(".crc.npy")
+
+
+def _open(path: Path) -> tuple[NDArray[Any], Ints] | None:
+    try:
+        rows = np.load(path, mmap_mode="r+", allow_pickle=False)
+        checks = np.load(checks_path(path), mmap_mode="r+", allow_pickle=False)
+    except (FileNotFoundError, ValueError, EOFError):
+        return None
+    return (rows, checks) if checks.dtype == np.int64 and checks.shape == rows.shape[:1] else None
+
+
+def _check(row: NDArray[Any]) -> int:
+    return zlib.crc32(np.ascontiguousarray(row).data)
