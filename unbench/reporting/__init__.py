@@ -1,7 +1,7 @@
-"""Reports: everything a reader sees, as a pure function of what is stored.
+"""Reports: everything a reader sees, as a pure function of what is stored and of the methods' cards.
 
 The same results give the same bytes, so that reports can be committed and compared: no time and no folder
-name enters them.
+name enters them. From the cards comes what a method's default hyper-parameters are.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ def report(
 
     Raises:
         StoreError: the results folder does not exist or holds a corrupt shard, or OUT cannot be written.
+        CardError: the methods' cards cannot be read.
     """
     from unbench.files import atomic_path
     from unbench.reporting.cells import split_cells

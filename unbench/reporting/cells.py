@@ -7,7 +7,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from unbench.reporting.formatting import clean
+from unbench.reporting.ablations import Study, studies
+from unbench.reporting.formatting import clean, seed_span
 from unbench.reporting.labels import CELL
 
 if TYPE_CHECKING:
@@ -22,31 +23,44 @@ class Cell:
         title: such as "digits · random10 · preset cpu · vit".
         slug: the same as a file name without an ending, unlike that of every other cell.
         rows: its rows of the leaderboard, in order.
+        main: those of them that are compared with each other: all but the variants of `studies`.
+        studies: ablations, told of apart from the comparison of methods.
     """
 
     title: str
     slug: str
     rows: pd.DataFrame
+    main: pd.DataFrame
+    studies: tuple[Study, ...]
 
     @property
     def seeds(self) -> str:
-        """How many seeds its numbers rest on: `3 seeds`, `1 to 3 seeds`."""
-        counts = sorted(set(self.rows.loc[self.rows["n_seeds"] > 0, "n_seeds"]))
-        if not counts:
-            return "no seed"
-        span = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-        return f"{span} seed{'' if counts[-1] == 1 else 's'}"
+        """How many seeds the comparison rests on: `3 seeds`, `1 to 3 seeds`."""
+        return seed_span(self.main["n_seeds"])
+
+    @property
+    def left_out(self) -> list[str]:
+        """In words, which of its rows the comparison leaves out."""
+        return [
+            f"{study.method}: rows with one hyper-parameter changed from the default are among its ablations in "
+            f"leaderboard.md, not in this table: {len(study.ablated)}."
+            for study in self.studies
+        ]
 
 
 def split_cells(board: pd.DataFrame) -> list[Cell]:
-    """The cells of a leaderboard, in its order."""
+    """The cells of a leaderboard, in its order.
+
+    Raises:
+        CardError: the cards of the methods, which say what a default is, cannot be read.
+    """
     if board.empty:
         return []
     groups = [rows for _, rows in board.groupby(list(CELL), dropna=False, sort=False)]
     short = ("dataset", "scenario", "preset")
     heads = [{name: clean(rows.iloc[0][name]) for name in CELL} for rows in groups]
     alike = Counter(tuple(head[name] for name in short) for head in heads)
-    with_model = Counter(tuple(head[name] for name in (*short, "model")) for head in heads)
+    same_inputs = Counter(tuple(head[name] for name in (*short, "model", "stem")) for head in heads)
     cells: list[Cell] = []
     taken: set[str] = set()
     for head, rows in zip(heads, groups, strict=True):
@@ -55,7 +69,10 @@ def split_cells(board: pd.DataFrame) -> list[Cell]:
         names = list(base)
         if alike[base] > 1:
             names.append(head["model"])
-        if with_model[(*base, head["model"])] > 1:
+            if head["stem"]:
+                title += f" · stem {head['stem']}"
+                names.append(head["stem"])
+        if same_inputs[(*base, head["model"], head["stem"])] > 1:
             # Other images under the same name: another version of the card, or files that differ.
             data = f"data v{head['dataset_version']} {head['data_fingerprint'][:8]}"
             title += f" · {data}"
@@ -67,7 +84,10 @@ def split_cells(board: pd.DataFrame) -> list[Cell]:
         while unique.lower() in taken:
             unique, number = f"{slug}-{number}", number + 1
         taken.add(unique.lower())
-        cells.append(Cell(title, unique, rows.reset_index(drop=True)))
+        found = tuple(studies(rows))
+        apart = {row["label"] for study in found for row in study.ablated}
+        main = rows[~rows["label"].isin(apart)].reset_index(drop=True)
+        cells.append(Cell(title, unique, rows.reset_index(drop=True), main, found))
     return cells
 
 

@@ -52,6 +52,15 @@ def present(value: Any) -> bool:
         return False
 
 
+def is_number(value: Any) -> bool:
+    """Whether a setting is a finite number, and neither text nor true or false.
+
+    >>> is_number(4), is_number(0.5), is_number("4"), is_number(True)
+    (True, True, False, False)
+    """
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def points(mean: Any, std: Any = None, digits: int = 2) -> str:
     """Percent or percentage points, with the spread where there is one.
 
@@ -77,6 +86,26 @@ def amount(mean: Any, std: Any = None) -> str:
         return "<0.001"
     digits = 3 if mean < 1 else 2 if mean < 10 else 1 if mean < 100 else 0
     return points(mean, std, digits)
+
+
+def count(mean: Any, std: Any = None) -> str:
+    """Whole things, such as entries or bytes, with the spread where there is one.
+
+    >>> count(1000000.0, 0.0), count(1234.5, 3.0), count(None)
+    ('1,000,000', '1,234 ± 3', '–')
+    """
+    if not present(mean):
+        return DASH
+    return f"{mean:,.0f}" + (f" ± {std:,.0f}" if present(std) and std > 0 else "")
+
+
+def seed_span(counts: Iterable[int]) -> str:
+    """How many seeds rows rest on, rows of none aside: `3 seeds`, `1 to 3 seeds`, `no seed`."""
+    known = sorted({count for count in counts if count > 0})
+    if not known:
+        return "no seed"
+    span = str(known[0]) if len(known) == 1 else f"{known[0]} to {known[-1]}"
+    return f"{span} seed{'' if known[-1] == 1 else 's'}"
 
 
 def seed_words(seeds: Iterable[int]) -> str:

@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from unbench.reporting.defaults import default_hparams
 from unbench.reporting.formatting import clean, json_object
 
-CELL = ("dataset", "dataset_version", "data_fingerprint", "scenario", "preset", "model")
-"""What makes two rows comparable: the same images, the same request to forget, the same size of model."""
+CELL = ("dataset", "dataset_version", "data_fingerprint", "stem", "scenario", "preset", "model")
+"""What makes two rows comparable: the same inputs, the same request to forget, the same size of model."""
 
 ROW = (*CELL, "model_options", "training", "method", "method_version", "hparams")
 """What makes two runs the same but for their seed."""
@@ -20,8 +21,9 @@ _ABSENT = object()
 def row_labels(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """The method of each row, with those of its settings in which rows of one method and cell differ.
 
-    `ft` alone in its cell is `ft`; beside another it is `ft[lr=0.01]` or `ft v2`. Runs of one row, which differ
-    in their seed alone, share a label, and no two rows of one cell do.
+    `ft` alone in its cell is `ft`; beside another it is `ft[lr=0.01]` or `ft v2`. Where one of them has the
+    card's default hyper-parameters it stays `ft`, and the others show what differs from it. Runs of one row,
+    which differ in their seed alone, share a label, and no two rows of one cell do.
 
     Args:
         rows: with the columns of ROW.
@@ -45,14 +47,30 @@ def row_labels(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 def _differences(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     settings = [_settings(row) for row in rows]
     keys = sorted({key for options in settings for key in options})
-    differing = [k for k in keys if len({_text(options.get(k, _ABSENT)) for options in settings}) > 1]
+    differing = [k for k in keys if len({setting_text(options.get(k, _ABSENT)) for options in settings}) > 1]
     versions = len({row["method_version"] for row in rows}) > 1
     labels = []
-    for row, options in zip(rows, settings, strict=True):
-        shown = ",".join(f"{key}={_text(options[key])}" for key in differing if key in options)
+    for row, options, base in zip(rows, settings, _defaults(rows), strict=True):
+        shown = ",".join(
+            f"{key}={setting_text(options[key])}"
+            for key in differing
+            if key in options and not (key in base and options[key] == base[key])
+        )
         version = f" v{row['method_version']}" if versions else ""
         labels.append(clean(f"{row['method']}{version}{f'[{shown}]' if shown else ''}"))
     return labels
+
+
+def _defaults(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """For each row of one method and cell its default hyper-parameters, if another row or itself has just those."""
+    hparams = [json_object(row["hparams"]) for row in rows]
+    found: dict[int, dict[str, Any]] = {}
+    for version in {row["method_version"] for row in rows}:
+        members = [number for number, row in enumerate(rows) if row["method_version"] == version]
+        base = default_hparams(rows[members[0]]) if len(members) > 1 else None
+        if base is not None and any(hparams[number] == base for number in members):
+            found.update({number: base for number in members if hparams[number].keys() == base.keys()})
+    return [found.get(number, {}) for number in range(len(rows))]
 
 
 def _key(row: Mapping[str, Any], names: Sequence[str]) -> tuple[str, ...]:
@@ -66,7 +84,8 @@ def _settings(row: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _text(value: Any) -> str:
+def setting_text(value: Any) -> str:
+    """The value of a setting as labels show it."""
     if value is _ABSENT:
         return "(absent)"
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from unbench.metrics.gap import MEASURES
 from unbench.reporting.formatting import canonical, clean, json_list, json_object, seed_words
 from unbench.reporting.labels import CELL, ROW, row_labels
+from unbench.reporting.records import records
+from unbench.schema import AUDITED, PATHWAYS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,14 +18,30 @@ if TYPE_CHECKING:
 SCORES = (*MEASURES, "forget_class_test_acc", "avg_gap", "avg_gap_floor")
 COSTS = ("unlearn_seconds", "peak_memory_mb", "train_seconds", "oracle_seconds")
 LEVELS = tuple(f"{model}_{measure}" for model in ("original", "oracle") for measure in MEASURES)
-VALUES = (*SCORES, *COSTS, *LEVELS)
+AUDIT = tuple(
+    f"{prefix}{name}"
+    for prefix in AUDITED
+    for name in (
+        *(f"{pathway}_{measure}" for pathway in PATHWAYS for measure in MEASURES),
+        *(f"pathway_sensitivity_{split}" for split in ("val", "forget")),
+    )
+)
+DEPLOYMENT = (
+    *("memory_entries", "memory_bytes_per_entry", "index_build_seconds", "delete_seconds"),
+    *(f"predict_ms_{way}" for way in ("ensemble", "softmax", "rank", "plain")),
+)
+VALUES = (*SCORES, *COSTS, *LEVELS, *AUDIT, *DEPLOYMENT)
 """Columns averaged over seeds."""
 
 ORACLE, NOTHING = "retrain", "none"
 """The two reference methods: the oracle itself as a row, and the original left as it is."""
 
+_OPTIONAL = frozenset((*AUDIT, *DEPLOYMENT))
 _FAILURES = ("failed", "diverged", "skipped")
-_TEXTS = ("family", "method_family", "n_train", "n_forget", "n_test", "forget_class", "data_checksum")
+_TEXTS = (
+    *("family", "method_family", "n_train", "n_forget", "n_test", "forget_class", "data_checksum"),
+    *("stem_trained_on", "key_encoder", "key_encoder_trained_on", "memory_index"),
+)
 _VERSIONS = ("unbench_version", "torch_version", "python_version")
 COLUMNS = (
     *ROW,
@@ -40,11 +58,12 @@ COLUMNS = (
 def leaderboard(frame: pd.DataFrame) -> pd.DataFrame:
     """Average runs over their seeds.
 
-    One row per (data set and its version and images, scenario, preset, model and its options, recipe, method
-    and its version, hyper-parameters); runs that differ in any of these are never averaged together. For each
-    column of VALUES there are `<name>_mean` and `<name>_std` (sample standard deviation, missing for one
-    seed) over the seeds whose run is ok. A value that one of these seeds lacks is missing in the row as well,
-    because a mean over the seeds that happen to have it would be another number; `missing` (JSON) says why.
+    One row per (data set and its version and images, stem, scenario, preset, model and its options, recipe,
+    method and its version, hyper-parameters); runs that differ in any of these are never averaged together.
+    For each column of VALUES there are `<name>_mean` and `<name>_std` (sample standard deviation, missing for
+    one seed) over the seeds whose run is ok. A value that one of these seeds lacks is missing in the row as
+    well, because a mean over the seeds that happen to have it would be another number; `missing` (JSON) says
+    why. Columns of AUDIT and DEPLOYMENT that no seed has and none gives a reason for do not apply to the row.
 
     Args:
         frame: as unbench.load_results gives it.
@@ -68,10 +87,11 @@ def leaderboard(frame: pd.DataFrame) -> pd.DataFrame:
         ],
         axis=1,
     )
-    records = [_describe(group) for group in _groups(runs)]
-    for record, label in zip(records, row_labels(records), strict=True):
+    rows = [_describe(group) for group in _groups(runs)]
+    for record, label in zip(rows, row_labels(rows), strict=True):
         record["label"] = label
-    board = pd.DataFrame(records).set_index("row").join(numbers)
+    # Copied into one piece: what is joined is many, and pandas warns of adding columns to that.
+    board = pd.DataFrame(rows).set_index("row").join(numbers).copy()
     gap, floor = board["avg_gap_mean"], board["avg_gap_floor_mean"]
     within = (gap <= floor).astype("boolean")
     # The oracle's distance to itself says nothing, so it gets no mark.
@@ -97,6 +117,7 @@ def _one_run_per_seed(frame: pd.DataFrame) -> pd.DataFrame:
     runs = frame.copy()
     for name in ("model_options", "training", "hparams"):
         runs[name] = [canonical(text) for text in runs[name]]
+    runs["stem"] = [_text(name) for name in runs["stem"]]
     numbers = runs[list(VALUES)].astype("float64")
     runs[list(VALUES)] = numbers.where(np.isfinite(numbers))
     runs["row"] = runs.groupby(list(ROW), dropna=False, sort=True).ngroup()
@@ -111,8 +132,7 @@ def _one_run_per_seed(frame: pd.DataFrame) -> pd.DataFrame:
 def _groups(runs: pd.DataFrame) -> list[list[dict[str, Any]]]:
     """The runs of each row as plain dicts: far faster than one DataFrame per row."""
     groups: dict[int, list[dict[str, Any]]] = {}
-    for record in runs.to_dict("records"):
-        run = {str(key): value for key, value in record.items()}
+    for run in records(runs):
         groups.setdefault(run["row"], []).append(run)
     return list(groups.values())
 
@@ -147,13 +167,12 @@ def _reasons(ok: Sequence[dict[str, Any]]) -> dict[str, str]:
     """Why a column has no mean: the reasons that the runs give, each with its seeds."""
     reasons: dict[str, str] = {}
     stated = [json_object(run["missing"]) for run in ok]
+    named = {name for said in stated for name in said}
     for name in VALUES:
-        pairs = [
-            (clean(said.get(name, "no value is stored, and no reason")), run["seed"])
-            for run, said in zip(ok, stated, strict=True)
-            if run[name] != run[name]
-        ]
-        if pairs:
+        lacking = [(run, said) for run, said in zip(ok, stated, strict=True) if run[name] != run[name]]
+        applies = name not in _OPTIONAL or name in named or len(lacking) < len(ok)
+        if lacking and applies:
+            pairs = [(clean(said.get(name, "no value is stored, and no reason")), run["seed"]) for run, said in lacking]
             reasons[name] = "; ".join(_with_seeds(pairs))
     return reasons
 

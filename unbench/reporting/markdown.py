@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from unbench.metrics.gap import MEASURES
+from unbench.reporting.ablation_section import ablation_section
+from unbench.reporting.audit import audit_section
 from unbench.reporting.cells import Cell
-from unbench.reporting.formatting import DASH, NAMES, WITHIN_NOISE, amount, clean, json_list, json_object, points
-from unbench.reporting.leaderboard import COSTS, NOTHING, ORACLE
+from unbench.reporting.deployment import deployment_section
+from unbench.reporting.formatting import DASH, NAMES, WITHIN_NOISE, amount, json_list, json_object, points
+from unbench.reporting.leaderboard import NOTHING, ORACLE
+from unbench.reporting.markup import Footnotes, code, escape, number, seeds, table
 from unbench.reporting.oracles import oracle_groups
+from unbench.reporting.records import records
 
 if TYPE_CHECKING:
     from unbench.reporting.plots import Drawing
@@ -56,55 +61,29 @@ def leaderboard_markdown(cells: Sequence[Cell], drawings: Sequence[Sequence[Draw
     return "\n".join(parts)
 
 
-def escape(text: object) -> str:
-    """Show text as it is: no markup, no table column, no link."""
-    escaped = re.sub(r"([\\`*_{}\[\]#+!|~$@])", r"\\\1", clean(text))
-    escaped = re.sub(r"^(\d*)([-.)=])", r"\1\\\2", escaped)
-    escaped = escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"(?i)(https?|ftp):(?=//)|(www)\.", lambda m: f"{m[1] or m[2]}\\{m[0][-1]}", escaped)
-
-
-class Footnotes:
-    """Letters for the notes of one table; the same note gets the same letter."""
-
-    def __init__(self) -> None:
-        self.notes: dict[str, str] = {}
-
-    def mark(self, note: str) -> str:
-        """The letter that refers to `note`."""
-        letter = self.notes.setdefault(note, _letter(len(self.notes)))
-        return f"<sup>{letter}</sup>"
-
-    def __str__(self) -> str:
-        return "".join(f"- <sup>{letter}</sup> {escape(note)}\n" for note, letter in self.notes.items())
-
-
-def _letter(number: int) -> str:
-    prefix, last = divmod(number, 26)
-    return (_letter(prefix - 1) if prefix else "") + chr(ord("a") + last)
-
-
 def _section(cell: Cell, plots: Sequence[Drawing]) -> str:
-    rows = [{str(k): v for k, v in record.items()} for record in cell.rows.to_dict("records")]
+    rows, main = records(cell.rows), records(cell.main)
     class_scenario = any(row["forget_class"] for row in rows)
     footnotes = Footnotes()
     parts = [f"## {escape(cell.title)}\n", _facts(rows)]
-    parts.append(_table(rows, class_scenario, footnotes))
-    notes = str(footnotes) + "".join(f"- {escape(note)}\n" for note in _notes(rows))
+    parts.append(_table(main, class_scenario, footnotes))
+    notes = str(footnotes) + "".join(f"- {escape(note)}\n" for note in (*cell.left_out, *_notes(rows)))
     if class_scenario:
         notes += f"- {FTA_NOTE}\n"
-    if notes:
-        parts.append(notes)
-    levels = _levels(cell)
-    if levels:
-        parts.append(levels)
-    for plot in plots:
-        if plot.file is not None:
-            parts.append(f"![{escape(plot.title)}]({plot.file})\n")
-        else:
-            parts.append(f"*{escape(plot.title)}*: not drawn. {escape(' '.join(plot.notes))}\n")
+    parts += [notes, _levels(cell)]
+    parts += [_picture(plot) for plot in plots if not plot.method]
+    parts += [audit_section(rows), deployment_section(main)]
+    for study in cell.studies:
+        parts.append(ablation_section(study))
+        parts += [_picture(plot) for plot in plots if plot.method == study.method]
     parts.append(_repeat(rows))
-    return "\n".join(parts)
+    return "\n".join(part for part in parts if part)
+
+
+def _picture(plot: Drawing) -> str:
+    if plot.file is not None:
+        return f"![{escape(plot.title)}]({plot.file})\n"
+    return f"*{escape(plot.title)}*: not drawn. {escape(' '.join(plot.notes))}\n"
 
 
 def _facts(rows: Sequence[dict[str, Any]]) -> str:
@@ -120,22 +99,23 @@ def _facts(rows: Sequence[dict[str, Any]]) -> str:
         (f"ran on {each('devices')}", "devices"),
     ]
     known = [text for text, column in facts if each(column)]
-    return ", ".join(known) + ".\n" if known else ""
+    text = ", ".join(known) + ".\n" if known else ""
+    if each("stem"):
+        seen = each("stem_trained_on") or "not stored"
+        text += f"Images are seen through the frozen stem {each('stem')}, trained on: {seen}.\n"
+    return text
 
 
 def _table(rows: Sequence[dict[str, Any]], class_scenario: bool, footnotes: Footnotes) -> str:
-    measures = ["test_acc", "retain_acc", "forget_acc", "mia_auroc"]
-    if class_scenario:
-        measures.append("forget_class_test_acc")
+    measures = [*MEASURES, *(["forget_class_test_acc"] if class_scenario else [])]
     columns = [*measures, "avg_gap", "avg_gap_floor", "unlearn_seconds", "peak_memory_mb"]
-    lines = [
-        "| Method | " + " | ".join(NAMES[column] for column in columns) + " | Seeds |",
-        "|:---|" + "---:|" * (len(columns) + 1),
-    ]
-    for row in rows:
-        cells = [_number(row, column, footnotes) for column in columns]
-        lines.append(f"| {_method(row)} | {' | '.join(cells)} | {_seeds(row, footnotes)} |")
-    return "\n".join(lines) + "\n"
+    return table(
+        ["Method", *(NAMES[column] for column in columns), "Seeds"],
+        [
+            [_method(row), *(number(row, column, footnotes) for column in columns), seeds(row, footnotes)]
+            for row in rows
+        ],
+    )
 
 
 def _method(row: dict[str, Any]) -> str:
@@ -145,25 +125,6 @@ def _method(row: dict[str, Any]) -> str:
     if row["method"] == NOTHING:
         return f"*{name}* (no unlearning)"
     return f"*{name}*" if row["method_family"] == "reference" else name
-
-
-def _number(row: dict[str, Any], column: str, footnotes: Footnotes) -> str:
-    show = amount if column in COSTS else points
-    text = show(row[f"{column}_mean"], row[f"{column}_std"])
-    if text == DASH and row["n_seeds"]:
-        reason = json_object(row["missing"]).get(column, "no reason is stored")
-        return f"{text} {footnotes.mark(f'not known: {reason}')}"
-    if column == "avg_gap" and row["within_noise"] is True:
-        return f"{text} {WITHIN_NOISE}"
-    return text
-
-
-def _seeds(row: dict[str, Any], footnotes: Footnotes) -> str:
-    marks = [
-        footnotes.mark(f"{row['label']}, seed {failure['seed']}: {failure['status']}: {failure['error']}")
-        for failure in json.loads(row["failures"])
-    ]
-    return f"{row['n_seeds']}{' ' if marks else ''}{' '.join(marks)}"
 
 
 def _notes(rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -199,26 +160,20 @@ def _notes(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 def _levels(cell: Cell) -> str:
     """The levels to be matched: every original and oracle that the gaps above refer to."""
-    groups = oracle_groups(cell.rows)
+    groups = oracle_groups(cell.main)
     if not groups:
         return ""
-    lines = [
-        "Levels to compare with:\n",
-        "| Model | TA | RA | FA | MIA | Floor | Training s |",
-        "|:---|---:|---:|---:|---:|---:|---:|",
-    ]
+    lines = []
     for group in groups:
+        row = group.row
         for model, seconds in (("original", "train_seconds"), ("oracle", "oracle_seconds")):
-            accuracies = [
-                points(group.row[f"{model}_{measure}_mean"], group.row[f"{model}_{measure}_std"])
-                for measure in ("test_acc", "retain_acc", "forget_acc", "mia_auroc")
-            ]
-            row = group.row
+            accuracies = [points(row[f"{model}_{measure}_mean"], row[f"{model}_{measure}_std"]) for measure in MEASURES]
             floor = points(row["avg_gap_floor_mean"], row["avg_gap_floor_std"]) if model == "oracle" else ""
             time = amount(row[f"{seconds}_mean"], row[f"{seconds}_std"])
             name = f"{model} of {escape(group.who)}" if group.who else model
-            lines.append(f"| {name} | {' | '.join(accuracies)} | {floor} | {time} |")
-    return "\n".join(lines) + "\n"
+            lines.append([name, *accuracies, floor, time])
+    titles = ["Model", *(NAMES[measure] for measure in MEASURES), "Floor", "Training s"]
+    return "Levels to compare with:\n\n" + table(titles, lines)
 
 
 def _repeat(rows: Sequence[dict[str, Any]]) -> str:
@@ -240,17 +195,13 @@ def _repeat(rows: Sequence[dict[str, Any]]) -> str:
         ]
         hparams = ", ".join(f"{k}={json.dumps(v)}" for k, v in json_object(row["hparams"]).items())
         parts.append(f"**{escape(row['label'])}**: {escape(', '.join(versions))}.")
+        if row["key_encoder"]:
+            seen = escape(row["key_encoder_trained_on"]) or "not stored"
+            parts.append(f"Encoder of the keys: {escape(row['key_encoder'])}, trained on: {seen}.")
         parts.append(f"Hyper-parameters: {escape(hparams) if hparams else 'none'}.\n")
         if row["commands"]:
-            parts.append(_code(row["commands"]))
+            parts.append(code(row["commands"]))
     recipes = dict.fromkeys((row["model_options"], row["training"]) for row in rows)
     for options, training in recipes:
         parts.append(f"Model options: {escape(options) or 'not stored'}. Training: {escape(training) or 'not stored'}.")
     return "\n".join(parts) + "\n</details>\n"
-
-
-def _code(text: str) -> str:
-    """A fenced block whose fence is longer than any run of backticks inside it."""
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}sh\n{text}\n{fence}\n"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from unbench.reporting.formatting import present
 from unbench.reporting.leaderboard import LEVELS
+from unbench.reporting.records import records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,8 +33,7 @@ class OracleGroup:
 def oracle_groups(rows: pd.DataFrame) -> list[OracleGroup]:
     """The distinct pairs of original and oracle in one cell, in the order of its rows."""
     found: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for record in rows[rows["n_seeds"] > 0].to_dict("records"):
-        row = {str(key): value for key, value in record.items()}
+    for row in records(rows[rows["n_seeds"] > 0]):
         columns = [f"{name}_{part}" for name in _SHARED for part in ("mean", "std")]
         if not any(present(row[f"{name}_mean"]) for name in _SHARED):
             continue

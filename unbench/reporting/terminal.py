@@ -24,6 +24,7 @@ from unbench.reporting.formatting import (
 )
 from unbench.reporting.labels import row_labels
 from unbench.reporting.leaderboard import NOTHING, ORACLE
+from unbench.reporting.records import records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,11 +87,11 @@ def leaderboard_table(board: pd.DataFrame) -> Table:
         counts = " to " in cell.seeds
         if counts:
             table.add_column("Seeds", justify="right")
-        for row in cell.rows.to_dict("records"):
-            said = {ORACLE: "the oracle", NOTHING: "no unlearning"}.get(str(row["method"]), "")
+        for row in records(cell.main):
+            said = {ORACLE: "the oracle", NOTHING: "no unlearning"}.get(row["method"], "")
             bad = [f"{row[f'n_{s}']} {s}" for s in ("failed", "diverged", "skipped") if row[f"n_{s}"]]
             table.add_row(
-                _name(str(row["label"]), "italic" if said else "bold", ", ".join([*bad, said]).strip(", "), bool(bad)),
+                _name(row["label"], "italic" if said else "bold", ", ".join([*bad, said]).strip(", "), bool(bad)),
                 *(_spread(row[f"{name}_mean"], row[f"{name}_std"]) for name in MEASURES),
                 _gap(row["avg_gap_mean"], row["avg_gap_floor_mean"], row["avg_gap_std"], row["method"] != ORACLE),
                 points(row["avg_gap_floor_mean"]),
@@ -98,6 +99,8 @@ def leaderboard_table(board: pd.DataFrame) -> Table:
                 *([str(row["n_seeds"])] if counts else []),
             )
         grid.add_row(table)
+        for note in cell.left_out:
+            grid.add_row(Text(note, "dim"))
         grid.add_row("")
     legend = Text(f"{_LEGEND} {_MARK} {DASH}: missing; leaderboard.md says why.", "dim")
     grid.add_row(legend if cells else Text("There are no runs in the results folder yet."))

@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unbench.reporting.cells import Cell
+from unbench.reporting.formatting import seed_span
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
+
+    from unbench.reporting.plots.style import Palette, PlotData
 
 __all__ = ["Drawing", "draw_plots"]
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """One plot of one cell: its file's name, None where there was nothing to draw, and what it leaves out."""
+    """One plot of one cell: its file's name, None where there was nothing to draw, and what it leaves out.
+
+    `method` is the one whose ablations it shows; empty for plots that compare methods.
+    """
 
     title: str
     file: str | None
     notes: tuple[str, ...]
+    method: str = ""
+
+
+@dataclass(frozen=True)
+class _Plot:
+    """A plot to be: the first part of its file's name, its title, what it shows and how that is drawn."""
+
+    name: str
+    title: str
+    heading: str
+    data: PlotData
+    draw: Callable[[PlotData, str, Palette], Figure | None]
+    method: str = ""
 
 
 def draw_plots(cells: Sequence[Cell], frame: pd.DataFrame, results: Path, out: Path) -> list[list[Drawing]]:
@@ -35,33 +55,41 @@ def draw_plots(cells: Sequence[Cell], frame: pd.DataFrame, results: Path, out: P
     """
     if not cells:
         return []
-    from unbench.reporting.plots.accuracy import accuracy_data, draw_accuracy
-    from unbench.reporting.plots.roc import draw_roc, roc_data
     from unbench.reporting.plots.style import Palette, save, style
-    from unbench.reporting.plots.tradeoff import draw_tradeoff, tradeoff_data
 
     palette = Palette.of(cells)
     drawings = []
     with style():
         for cell in cells:
-            heading = f"{cell.title} · {cell.seeds}"
             drawn = []
-            for name, title, read, draw in (
-                ("accuracy", "Accuracy after unlearning", accuracy_data, draw_accuracy),
-                ("gap-time", "Gap to the oracle against time (lower left is better)", tradeoff_data, draw_tradeoff),
-            ):
-                data = read(cell.rows)
-                figure = draw(data, f"{title}\n{heading}", palette)
-                file = f"{name}-{cell.slug}.png"
-                if figure is not None:
+            for plot in _plots(cell, frame, results):
+                figure = plot.draw(plot.data, f"{plot.title}\n{plot.heading}", palette)
+                file = None if figure is None else f"{plot.name}-{cell.slug}.png"
+                if figure is not None and file is not None:
                     save(figure, out / file)
-                drawn.append(Drawing(f"{title}: {heading}", file if figure is not None else None, data.notes))
-            curves = roc_data(cell.rows, frame, results)
-            title = "Membership inference: forget set against test set"
-            figure = draw_roc(curves, f"{title}\n{heading}", palette)
-            file = f"roc-{cell.slug}.png"
-            if figure is not None:
-                save(figure, out / file)
-            drawn.append(Drawing(f"{title}: {heading}", file if figure is not None else None, curves.notes))
+                drawn.append(Drawing(f"{plot.title}: {plot.heading}", file, plot.data.notes, plot.method))
             drawings.append(drawn)
     return drawings
+
+
+def _plots(cell: Cell, frame: pd.DataFrame, results: Path) -> Iterator[_Plot]:
+    """The plots of one cell, one at a time: the curves of many runs are large."""
+    from unbench.reporting.plots.ablation import ablation_data, draw_ablation
+    from unbench.reporting.plots.accuracy import accuracy_data, draw_accuracy
+    from unbench.reporting.plots.accuracy_gap import accuracy_gap_data, draw_accuracy_gap
+    from unbench.reporting.plots.roc import draw_roc, roc_data
+    from unbench.reporting.plots.tradeoff import draw_tradeoff, tradeoff_data
+
+    heading = f"{cell.title} · {cell.seeds}"
+    yield _Plot("accuracy", "Accuracy after unlearning", heading, accuracy_data(cell.main), draw_accuracy)
+    title = "Gap to the oracle against time (lower left is better)"
+    yield _Plot("gap-time", title, heading, tradeoff_data(cell.main), draw_tradeoff)
+    title = "Membership inference: forget set against test set"
+    yield _Plot("roc", title, heading, roc_data(cell.main, frame, results), draw_roc)
+    for study in cell.studies:
+        method = study.method
+        heading = f"{cell.title} · {seed_span(row['n_seeds'] for row in study.rows)}"
+        title = f"Ablations of {method}: one hyper-parameter at a time"
+        yield _Plot(f"ablation-{method}", title, heading, ablation_data(study), draw_ablation, method)
+        title = f"Accuracy against gap, variants of {method} (upper left is better)"
+        yield _Plot(f"accuracy-gap-{method}", title, heading, accuracy_gap_data(study), draw_accuracy_gap, method)

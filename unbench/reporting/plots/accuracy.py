@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from unbench.reporting.formatting import present, shorten
 from unbench.reporting.leaderboard import ORACLE
 from unbench.reporting.plots.style import ORACLE_COLOUR, Palette, PlotData, new_figure
+from unbench.reporting.records import records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,17 +27,17 @@ def accuracy_data(rows: pd.DataFrame) -> PlotData:
     """
     import pandas as pd
 
-    records: list[dict[str, object]] = []
+    known: list[dict[str, object]] = []
     left_out: list[str] = []
     too_many: list[str] = []
-    for row in rows.to_dict("records"):
+    for row in records(rows):
         if not any(present(row[f"{column}_mean"]) for column in SETS):
             left_out.append(str(row["label"]))
             continue
-        if len(records) >= MOST * len(SETS):
+        if len(known) >= MOST * len(SETS):
             too_many.append(str(row["label"]))
             continue
-        records += [
+        known += [
             {
                 "label": row["label"],
                 "method": row["method"],
@@ -54,7 +55,7 @@ def accuracy_data(rows: pd.DataFrame) -> PlotData:
         notes.append(f"Without numbers: {', '.join(left_out)}.")
     if too_many:
         notes.append(f"Not drawn for want of room: {len(too_many)} rows with a larger gap.")
-    return PlotData(pd.DataFrame(records, columns=columns), tuple(notes))
+    return PlotData(pd.DataFrame(known, columns=columns), tuple(notes))
 
 
 def draw_accuracy(data: PlotData, title: str, palette: Palette) -> Figure | None:
@@ -69,8 +70,8 @@ def draw_accuracy(data: PlotData, title: str, palette: Palette) -> Figure | None
     figure = new_figure(1.15 + 0.27 * len(labels), title, [said, *data.notes])
     panels = figure.subplots(1, len(SETS), sharey=True, squeeze=False)[0]
     for panel, (column, name) in zip(panels, SETS.items(), strict=True):
-        for place, row in enumerate(table[table["set"] == column.removesuffix("_acc")].to_dict("records")):
-            _bar(panel, place, {str(key): value for key, value in row.items()}, palette)
+        for place, row in enumerate(records(table[table["set"] == column.removesuffix("_acc")])):
+            _bar(panel, place, row, palette)
         panel.set_xlim(0, 100)
         panel.set_xticks(range(0, 101, 25))
         panel.grid(axis="x")

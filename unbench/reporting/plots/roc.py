@@ -15,6 +15,7 @@ from unbench.metrics.outputs import MissingValue, Model, RunOutputs
 from unbench.reporting.formatting import points, seed_words, shorten
 from unbench.reporting.leaderboard import NOTHING, ORACLE
 from unbench.reporting.plots.style import FAINT, ORACLE_COLOUR, Palette, PlotData, new_figure
+from unbench.reporting.records import records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,15 +46,16 @@ def roc_data(rows: pd.DataFrame, frame: pd.DataFrame, results: Path) -> PlotData
     shown = rows[(rows["n_seeds"] > 0)]
     others = shown[~shown["method"].isin([ORACLE, NOTHING])]
     chosen = others if len(others) else shown
-    runs = {str(run["run_key"]): run for run in frame[frame["status"] == "ok"].to_dict("records")}
+    keys = {key for text in chosen["run_keys"].head(MOST) for key in text.split()}
+    runs = {run["run_key"]: run for run in records(frame[(frame["status"] == "ok") & frame["run_key"].isin(keys)])}
     parts: list[pd.DataFrame] = []
     notes: list[str] = []
     if len(chosen) > MOST:
         notes.append(f"Not drawn for want of room: {len(chosen) - MOST} rows with a larger gap.")
-    for row in chosen.head(MOST).to_dict("records"):
+    for row in records(chosen.head(MOST)):
         lacking: dict[str, list[int]] = {}
-        for key in str(row["run_keys"]).split():
-            run = {str(k): v for k, v in runs[key].items()}
+        for key in row["run_keys"].split():
+            run = runs[key]
             try:
                 outputs = _outputs(results, run)
             except StoreError as error:

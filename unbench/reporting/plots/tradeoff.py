@@ -7,12 +7,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
 from unbench.reporting.formatting import amount, points, present, shorten
 from unbench.reporting.oracles import oracle_groups
+from unbench.reporting.plots.gap_axis import gap_axis
 from unbench.reporting.plots.place import Anchor, place_labels
 from unbench.reporting.plots.style import FAINT, Palette, PlotData, new_figure
+from unbench.reporting.records import records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,12 +35,13 @@ def tradeoff_data(rows: pd.DataFrame) -> PlotData:
     import pandas as pd
 
     whose = {label: group.who for group in oracle_groups(rows) for label in group.labels}
-    records, left_out = [], []
-    for row in rows.to_dict("records"):
+    known: list[dict[str, Any]] = []
+    left_out = []
+    for row in records(rows):
         if not (present(row["avg_gap_mean"]) and present(row["unlearn_seconds_mean"])):
             left_out.append(str(row["label"]))
             continue
-        records.append(
+        known.append(
             {
                 "label": row["label"],
                 "method": row["method"],
@@ -52,21 +55,23 @@ def tradeoff_data(rows: pd.DataFrame) -> PlotData:
         )
     columns = ["label", "method", "seconds", "gap", "gap_std", "floor", "oracle_seconds", "oracle"]
     notes = (f"Without a gap or a time: {', '.join(left_out)}.",) if left_out else ()
-    return PlotData(pd.DataFrame(records, columns=columns), notes)
+    return PlotData(pd.DataFrame(known, columns=columns), notes)
 
 
 def draw_tradeoff(data: PlotData, title: str, palette: Palette) -> Figure | None:
     """A point per row, best at the lower left; None if there is nothing to draw."""
     if data.table.empty:
         return None
-    rows: list[dict[str, Any]] = [{str(k): v for k, v in row.items()} for row in data.table.to_dict("records")]
+    rows = records(data.table)
     notes = data.notes
     if data.table["gap_std"].notna().any():
         notes = ("Whiskers: sample standard deviation of the gap over seeds.", *notes)
     figure = new_figure(4.3, title, notes)
     axes = figure.subplots()
     places = _time_axis(axes, rows)
-    _gap_axis(axes, rows)
+    floor = max((row["floor"] for row in rows if present(row["floor"])), default=0.0)
+    largest = max(row["gap"] + (row["gap_std"] if present(row["gap_std"]) else 0.0) for row in rows)
+    gap_axis(axes, "y", largest, floor)
     _references(axes, rows)
     anchors = []
     for row, x in zip(rows, places, strict=True):
@@ -102,25 +107,6 @@ def _time_axis(axes: Axes, rows: list[dict[str, Any]]) -> list[float]:
     if instant:
         axes.axvline(10.0 ** (bottom - 0.12 * span), color=FAINT, linewidth=0.8, linestyle=(0, (1, 2)))
     return [row["seconds"] if row["seconds"] > 0 else zero for row in rows]
-
-
-def _gap_axis(axes: Axes, rows: list[dict[str, Any]]) -> None:
-    """Points on a linear scale; log above the noise floor where one collapsed method dwarfs the others."""
-    floor = max((row["floor"] for row in rows if present(row["floor"])), default=0.0)
-    largest = max(row["gap"] + (row["gap_std"] if present(row["gap_std"]) else 0.0) for row in rows)
-    label = "Average Gap to the oracle, points"
-    if 0 < 12 * floor < largest:
-        axes.set_yscale("symlog", linthresh=floor, linscale=0.6)
-        steps = [step * 10.0**power for power in range(-2, 3) for step in (1, 2, 5)]
-        axes.set_yticks([0.0, *(step for step in steps if 0.99 * floor <= step <= 1.3 * largest)])
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
-        axes.yaxis.set_minor_locator(NullLocator())
-        axes.set_ylim(-0.12 * floor, 1.5 * largest)
-        label = "Average Gap, points (log scale above the floor)"
-    else:
-        tallest = max(largest, floor, 0.1)
-        axes.set_ylim(-0.05 * tallest, 1.15 * tallest)
-    axes.set_ylabel(label)
 
 
 def _references(axes: Axes, rows: list[dict[str, Any]]) -> None:

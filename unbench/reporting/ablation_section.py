@@ -1,0 +1,42 @@
+"""The ablations of one method as a section of the report."""
+
+from __future__ import annotations
+
+from unbench.reporting.ablations import Point, Study
+from unbench.reporting.formatting import NAMES, is_number, present
+from unbench.reporting.markup import Footnotes, escape, number, seeds, table
+
+SCORES = ("test_acc", "forget_acc", "mia_auroc", "avg_gap", "avg_gap_floor")
+IMAGE = "image_forget_acc"
+
+
+def ablation_section(study: Study) -> str:
+    """One table: a line per value of each hyper-parameter that was varied alone, the default's value in bold."""
+    lines = [(ablation.hparam, point) for ablation in study.ablations for point in ablation.points]
+    columns = [*SCORES, *([IMAGE] if any(present(point.row[f"{IMAGE}_mean"]) for _, point in lines) else [])]
+    footnotes = Footnotes()
+    cells = [
+        [
+            escape(hparam),
+            f"**{_value(point)}**" if point.default else _value(point),
+            *(number(point.row, column, footnotes) for column in columns),
+            seeds(point.row, footnotes),
+        ]
+        for hparam, point in lines
+    ]
+    titles = [NAMES.get(column, "FA, image alone") for column in columns]
+    said = "Each line differs from the default, in bold, in one hyper-parameter."
+    if study.default["method_family"] == "by-design":
+        said += " Each was trained anew and has an oracle of its own."
+    parts = [
+        f"### Ablations of {escape(study.method)}\n",
+        f"{said}\n",
+        table(["Hyper-parameter", "Value", *titles, "Seeds"], cells, texts=2),
+        str(footnotes),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _value(point: Point) -> str:
+    """Nothing in a number needs escaping, and tables are read as text too."""
+    return point.text if is_number(point.value) else escape(point.text)
