@@ -13,7 +13,7 @@ from unbench.cards import DatasetCard, MethodCard, read_card
 from unbench.errors import CardError, SpecError, UnknownNameError
 from unbench.methods.base import Method
 from unbench.spec import RunSpec
-from unbench.text import parse_call
+from unbench.text import expand, parse_call
 
 REPO = Path(__file__).resolve().parents[1]
 
@@ -124,3 +124,35 @@ def test_the_key_is_made_of_meaning() -> None:
         RunSpec.parse("ft").key("data", "other"),
     ]
     assert len({base, *others}) == 1 + len(others)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ft", ["ft"]),
+        ("ft[lr=1|2]", ["ft[lr=1]", "ft[lr=2]"]),
+        ("ft[a=1|2, b=x, c=3|4]", ["ft[a=1,b=x,c=3]", "ft[a=1,b=x,c=4]", "ft[a=2,b=x,c=3]", "ft[a=2,b=x,c=4]"]),
+    ],
+)
+def test_alternatives_are_multiplied_out(text: str, expected: list[str]) -> None:
+    assert expand(text) == expected
+
+
+def test_a_stem_must_be_an_encoder_with_maps(tmp_path: Path) -> None:
+    text = (REPO / "datasets" / "digits.toml").read_text()
+    for stem, said in (("pixels", "gives no feature map"), ("resnet9000", "unknown encoder")):
+        card = tmp_path / "digits.toml"
+        card.write_text(text.replace("[presets.cpu]\n", f'[presets.cpu]\nstem = "{stem}"\n'))
+        with pytest.raises(CardError, match=said):
+            read_card(card, DatasetCard)
+
+
+def test_defaults_with_a_stem_hold_on_presets_with_one() -> None:
+    card = registry.method("munkey")
+    special = {name: knob for name, knob in card.hparams.items() if knob.with_stem is not None}
+    assert special
+    with_stem = RunSpec.parse("munkey", "cub", preset="cpu").hparams
+    without = RunSpec.parse("munkey", "cub", preset="smoke").hparams
+    for name, knob in special.items():
+        assert with_stem[name] == knob.with_stem
+        assert without[name] == knob.default

@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from safetensors.torch import load_file
 
 from unbench import registry
 from unbench.metrics import METRICS
@@ -80,6 +82,17 @@ def test_run_json_prints_one_object_per_run_and_nothing_else(home: Path) -> None
         (("show", "run", "ffff", "--results", "nowhere"), "there is no results folder"),
         (("check", "method", "nune"), "did you mean 'none'"),
         (("check",), "say 'unbench check method NAME'"),
+        (("run", "-m", "munkey[encoder=pixel]"), "did you mean 'pixels'"),
+        (("run", "-m", "munkey[aggregation=mean]"), "must be one of"),
+        (("run", "-m", "ft[lr=0.1|]"), "an alternative is empty"),
+        (("run", "-m", "ft[lr=0.1|fast]"), "must be a number"),
+        (("train", "m", "-m", "munky"), "did you mean 'munkey'"),
+        (("train", ".", *SMOKE), "is not empty"),
+        (("forget", "nowhere", "--ids", "nowhere.txt"), "cannot read nowhere.txt"),
+        (("forget", "nowhere", "--ids", "file"), "has no ids"),
+        (("predict", "nowhere", "file"), "holds no model"),
+        (("cost", "--entries", "10,many"), "whole numbers"),
+        (("cost", "--entries", "10", "--index", "exacd"), "index is one of"),
         (("lst",), "lst"),
     ],
 )
@@ -114,6 +127,48 @@ def test_a_failing_method_does_not_stop_the_next_and_the_exit_code_tells(tmp_pat
     assert [row["status"] for row in rows] == ["failed", "ok"]
     assert "out of luck" in rows[0]["error"]
     assert "out of luck" in done.stderr
+
+
+def test_alternatives_and_seeds_are_runs_of_their_own(home: Path) -> None:
+    methods = ("-m", "none", "-m", "ft[lr=0.02|0.03]")
+    done = unbench("run", *methods, *SMOKE, "--seed", "0", "--seed", "1", "--json", cwd=home)
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    found = [(row["method"], row["hparams"].get("lr"), row["seed"]) for row in rows]
+    assert found == [(m, lr, s) for s in (0, 1) for m, lr in (("none", None), ("ft", 0.02), ("ft", 0.03))]
+
+
+def test_a_model_is_trained_asked_and_made_to_forget(home: Path) -> None:
+    done = unbench("train", "model", *SMOKE, cwd=home)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "model\n"
+    Image.new("L", (20, 20), 90).save(home / "grey.png")
+    before = unbench("predict", "model", "grey.png", "--json", cwd=home)
+    assert [set(row) for row in json.loads(before.stdout)] == [{"image", "class", "probability"}]
+    stored = load_file(home / "model" / "model.safetensors")["memory.ids"].tolist()
+    (home / "ids.txt").write_text(f"# a request\n{stored[0]}\n{stored[1]}\n987654\n")
+    done = unbench("forget", "model", "--ids", "ids.txt", "--json", cwd=home)
+    assert done.returncode == 0, done.stderr
+    receipt = json.loads(done.stdout)
+    assert receipt["deleted"] == sorted(stored[:2])
+    assert "987654" in done.stderr
+    strict = unbench("forget", "model", "--ids", "ids.txt", "--strict", cwd=home)
+    assert strict.returncode == 2
+    piped = subprocess.run(
+        [sys.executable, "-m", "unbench", "forget", "model", "--ids", "-", "--json"],
+        cwd=home,
+        input=str(stored[2]),
+        capture_output=True,
+        text=True,
+    )
+    assert json.loads(piped.stdout)["deleted"] == [stored[2]]
+    assert unbench("predict", "model", "grey.png", cwd=home).returncode == 0
+
+
+def test_cost_prints_a_row_for_each_size(tmp_path: Path) -> None:
+    done = unbench("cost", "--entries", "100,200", "--dim", "8", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [row["entries"] for row in json.loads(done.stdout)] == [100, 200]
 
 
 def test_report_writes_leaderboard_and_plots(home: Path) -> None:

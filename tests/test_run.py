@@ -12,13 +12,17 @@ import torch
 from torch import nn
 
 import unbench
+from unbench import encoders, registry
+from unbench.data import load_dataset
 from unbench.data.images import Images
+from unbench.encoders.cache import FeatureCache
 from unbench.errors import StoreError
 from unbench.evaluation import evaluate
 from unbench.methods.base import Access, Method
 from unbench.methods.ft import FineTune
 from unbench.metrics import MEASURES, RunOutputs
 from unbench.runner import run
+from unbench.schema import COLUMNS
 
 
 def go(method: str, results: Path, **more: Any) -> dict[str, Any]:
@@ -107,7 +111,8 @@ def test_two_runs_of_one_spec_agree_to_the_last_bit(tmp_path: Path, method: str)
     rows = [go(method, tmp_path / name) for name in ("a", "b")]
     tables = [unbench.load_outputs(tmp_path / name, row) for name, row in zip("ab", rows, strict=True)]
     assert tables[0].equals(tables[1])
-    noisy = {"unlearn_seconds", "train_seconds", "oracle_seconds", "peak_memory_mb", "started_at"}
+    timed = {c.name for c in COLUMNS if "seconds" in c.name or c.name.startswith(("predict_ms", "peak_memory"))}
+    noisy = {"started_at", *timed}
     assert {k: v for k, v in rows[0].items() if k not in noisy} == {k: v for k, v in rows[1].items() if k not in noisy}
     weights = [sorted((tmp_path / name).glob("stages/*/model.safetensors")) for name in "ab"]
     assert [p.read_bytes() for p in weights[0]] == [p.read_bytes() for p in weights[1]]
@@ -224,3 +229,42 @@ def test_a_damaged_shared_model_is_named_and_not_used(tmp_path: Path, damage: st
         path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(StoreError, match="remove that folder"):
         go("ft", tmp_path)
+
+
+def test_a_memory_model_is_audited_and_accounted_for(results: Path) -> None:
+    row = go("munkey", results)
+    assert row["key_encoder"] == "pixels"
+    assert row["key_encoder_trained_on"]
+    assert row["stem"] is None
+    assert row["memory_entries"] == row["n_train"] - row["n_forget"]
+    names = [column.name for column in COLUMNS]
+    applicable = names[names.index("original_image_test_acc") - 10 :]
+    assert [name for name in applicable if row[name] is None] == []
+    # Deletion cannot change what the image pathway says.
+    for measure in MEASURES:
+        assert row[f"image_{measure}"] == row[f"original_image_{measure}"]
+    table = unbench.load_outputs(results, row)
+    assert table["unlearned_image"].equals(table["original_image"])
+    assert not table["unlearned_memory"].equals(table["original_memory"])
+
+
+def test_what_does_not_apply_is_null(results: Path) -> None:
+    row = go("ft", results)
+    assert row["image_test_acc"] is row["memory_entries"] is row["key_encoder"] is None
+    assert unbench.load_outputs(results, row)["unlearned_image"].drop_null().length() == 0
+
+
+def test_unlearning_erases_the_keys_kept_on_disk(results: Path) -> None:
+    row = go("munkey", results)
+    card = registry.dataset("synthetic")
+    data = load_dataset(card, card.presets["smoke"])
+    cache = FeatureCache(data)
+    pixels = encoders.load("pixels", "cpu")
+    keys = cache.keys(pixels, "train", store=False)
+    table = unbench.load_outputs(results, go("munkey", results, force=True))
+    gone = np.asarray(table["example_id"])[np.array(table["split"].to_pylist()) == "forget"]
+    assert len(gone) == row["n_forget"]
+    stored = b"".join(path.read_bytes() for path in cache.folder.glob("*.train.npy"))
+    forgotten = np.isin(data.train.ids, gone)
+    assert not any(key.tobytes() in stored for key in keys[forgotten])
+    assert any(key.tobytes() in stored for key in keys[~forgotten]), "else the search proves nothing"

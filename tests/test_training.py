@@ -115,14 +115,14 @@ def test_models_take_their_images_and_give_a_logit_per_class(model: str, size: i
             update={"image_size": size, "model": model, "model_options": {"patch": 4} if model == "vit" else {}}
         )
     )
-    assert build(preset, channels, 7)(torch.zeros(2, channels, size, size)).shape == (2, 7)
+    assert build(preset, (channels, size), 7)(torch.zeros(2, channels, size, size)).shape == (2, 7)
 
 
 def test_a_model_that_does_not_fit_is_refused() -> None:
     preset = registry.dataset("synthetic").presets["cpu"]
     with pytest.raises(SpecError, match="must divide"):
-        build(preset.model_copy(update={"model_options": {"patch": 3}}), 1, 2)
+        build(preset.model_copy(update={"model_options": {"patch": 3}}), (1, preset.image_size), 2)
     with pytest.raises(SpecError, match="cannot build"):
-        build(preset.model_copy(update={"model_options": {"pach": 4}}), 1, 2)
+        build(preset.model_copy(update={"model_options": {"pach": 4}}), (1, preset.image_size), 2)
     with pytest.raises(NotApplicableError, match="needs a transformer"):
-        build_transformer(preset.model_copy(update={"model": "resnet18", "model_options": {}}), 1, 2)
+        build_transformer(preset.model_copy(update={"model": "resnet18", "model_options": {}}), (1, 8), 2)

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     )
     from unbench.check import check_all, check_dataset, check_method
     from unbench.data import load_dataset
+    from unbench.deployment.costs import cost
+    from unbench.deployment.forget import forget
+    from unbench.deployment.predict import predict
+    from unbench.deployment.train import train
     from unbench.reporting import report
     from unbench.runner import run
     from unbench.store import load_outputs, load_results
@@ -30,6 +34,8 @@ __all__ = [
     "check_all",
     "check_dataset",
     "check_method",
+    "cost",
+    "forget",
     "list_datasets",
     "list_methods",
     "list_metrics",
@@ -38,21 +44,27 @@ __all__ = [
     "load_dataset",
     "load_outputs",
     "load_results",
+    "predict",
     "report",
     "run",
     "show_dataset",
     "show_method",
     "show_run",
+    "train",
 ]
 
 _HOMES = {
     "check": "unbench.check",
+    "cost": "unbench.deployment.costs",
+    "forget": "unbench.deployment.forget",
     "list": "unbench.catalogue",
+    "predict": "unbench.deployment.predict",
     "show": "unbench.catalogue",
     "load_dataset": "unbench.data",
     "load": "unbench.store",
     "report": "unbench.reporting",
     "run": "unbench.runner",
+    "train": "unbench.deployment.train",
 }
 
 

@@ -16,16 +16,25 @@ CROP_PADDING = 4
 
 
 class Batch(NamedTuple):
-    """rows (B,): positions in the set; images (B, C, S, S) normalised floats; labels (B,)."""
+    """rows (B,): positions in the set; images (B, C, S, S) normalised floats; labels (B,); keys (B, D) or None."""
 
     rows: Tensor
     images: Tensor
     labels: Tensor
+    keys: Tensor | None = None
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """What a model is called with: the images, and their keys if the set has them."""
+        return (self.images,) if self.keys is None else (self.images, self.keys)
 
 
 def normalise(pixels: Tensor) -> Tensor:
-    """Bytes to floats in [-1, 1]. Fixed constants: statistics of the training set would carry the forget set."""
-    return pixels.float().div_(127.5).sub_(1.0)
+    """Bytes to floats in [-1, 1]. Fixed constants: statistics of the training set would carry the forget set.
+
+    Features of a stem, floats already, keep their scale.
+    """
+    return pixels.float().div_(127.5).sub_(1.0) if pixels.dtype == torch.uint8 else pixels.float()
 
 
 class Batches:
@@ -67,7 +76,8 @@ class Batches:
             picked = rows.numpy()
             pixels = torch.from_numpy(np.ascontiguousarray(self.images.pixels[picked])).to(self.device)
             labels = torch.from_numpy(self.images.labels[picked]).to(self.device)
-            yield Batch(rows.to(self.device), self._augmented(normalise(pixels)), labels)
+            keys = None if self.images.keys is None else torch.from_numpy(self.images.keys[picked]).to(self.device)
+            yield Batch(rows.to(self.device), self._augmented(normalise(pixels)), labels, keys)
 
     def _augmented(self, images: Tensor) -> Tensor:
         if "crop" in self.augment:
@@ -94,9 +104,9 @@ def _forever(batches: Batches) -> Iterator[Batch]:
         yield from batches
 
 
-def first_batch(images: Images, batch_size: int, device: torch.device) -> Tensor:
-    """The first images of a set, un-augmented, (B, C, S, S)."""
-    return next(iter(Batches(images, batch_size, device))).images
+def first_batch(images: Images, batch_size: int, device: torch.device) -> Batch:
+    """The first images of a set, un-augmented."""
+    return next(iter(Batches(images, batch_size, device)))
 
 
 def random_crop(images: Tensor, generator: torch.Generator | None) -> Tensor:

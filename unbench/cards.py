@@ -10,8 +10,9 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from unbench import encoders
 from unbench.errors import CardError, SpecError, UnknownNameError
 
 Need = Literal["forget_images", "retain_images", "labels", "original_training"]
@@ -47,11 +48,15 @@ class Hyperparameter(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     default: Value
+    with_stem: Value | None = None
+    """Default for presets with a stem, whose features are strong from the first step; None: the same."""
     why: str = Field(min_length=1)
     low: float | None = None
     high: float | None = None
     log: bool = False
     choices: tuple[Value, ...] | None = None
+    names: Literal["encoders"] | None = None
+    """Values are "auto" or names of this kind."""
 
     def parse(self, method: str, name: str, value: Value) -> Value:
         """Turn `value` (typed, or text from a command line) into this hyper-parameter's type, or raise."""
@@ -60,6 +65,8 @@ class Hyperparameter(BaseModel):
         if parsed is None:
             wanted = {bool: "true or false", int: "an integer", float: "a number", str: "text"}
             raise SpecError(f"{where} must be {wanted[type(self.default)]}, not '{value}'")
+        if self.names == "encoders" and parsed != "auto":
+            encoders.check_name(str(parsed))
         if self.choices is not None and parsed not in self.choices:
             raise SpecError(f"{where} must be one of {', '.join(map(str, self.choices))}, not '{value}'")
         if isinstance(parsed, (int, float)) and not isinstance(parsed, bool):
@@ -73,6 +80,8 @@ class Hyperparameter(BaseModel):
     def _default_is_legal(self) -> Hyperparameter:
         try:
             self.parse("of this card", "default", self.default)
+            if self.with_stem is not None:
+                self.parse("of this card", "with_stem", self.with_stem)
         except SpecError as error:  # pydantic collects ValueErrors, and says where they are
             raise ValueError(str(error)) from error
         return self
@@ -92,12 +101,13 @@ class MethodCard(Card):
     notes: str = ""
     hparams: dict[str, Hyperparameter] = {}
 
-    def resolve_hparams(self, given: dict[str, Value]) -> dict[str, Value]:
-        """Defaults overridden by `given`, typed and checked, in the card's order."""
+    def resolve_hparams(self, given: dict[str, Value], stem: bool = False) -> dict[str, Value]:
+        """Defaults, for presets with or without a stem, overridden by `given`; typed, checked, in the card's order."""
         for name in given:
             if name not in self.hparams:
                 raise UnknownNameError(f"hyper-parameter of method '{self.name}'", name, self.hparams)
-        return {k: h.parse(self.name, k, given.get(k, h.default)) for k, h in self.hparams.items()}
+        defaults = {k: h.with_stem if stem and h.with_stem is not None else h.default for k, h in self.hparams.items()}
+        return {k: h.parse(self.name, k, given.get(k, defaults[k])) for k, h in self.hparams.items()}
 
 
 class Training(BaseModel):
@@ -126,7 +136,27 @@ class Preset(BaseModel):
     test_size: int = Field(default=0, ge=0)
     model: Literal["vit", "resnet18"] = "vit"
     model_options: dict[str, Value] = {}
+    stem: str = ""
+    """Encoder whose frozen feature maps take the place of the pixels, for every method alike; empty means none."""
+    keys: str = ""
+    """Encoder of the keys, for methods that find images by keys; empty means the stem, or pixels without one."""
     training: Training
+
+    @field_validator("stem", "keys")
+    @classmethod
+    def _is_an_encoder(cls, name: str, info: ValidationInfo) -> str:
+        if name:
+            try:
+                encoders.check_name(name, stem=info.field_name == "stem")
+            except SpecError as error:  # pydantic collects ValueErrors, and says where they are
+                raise ValueError(str(error)) from error
+        return name
+
+    @model_validator(mode="after")
+    def _maps_are_not_augmented(self) -> Preset:
+        if self.stem and self.training.augment:
+            raise ValueError("with a stem there is nothing to augment: its maps are made once, of whole images")
+        return self
 
 
 class DatasetCard(Card):

@@ -100,13 +100,20 @@ def _repeats(method: str, scenario: str, results: Path | str) -> None:
 def _model_fits(card: DatasetCard, preset_name: str) -> None:
     import torch
 
+    from unbench import encoders
+    from unbench.encoders.base import FeatureEncoder
     from unbench.models import build
 
     preset = card.presets[preset_name]
     classes = card.classes or 2
-    model = build(preset, card.channels, classes).eval()
+    images = torch.zeros(1, card.channels, preset.image_size, preset.image_size)
+    if preset.stem:
+        stem = encoders.load(preset.stem, "cpu")
+        assert isinstance(stem, FeatureEncoder)
+        images = stem.maps(images.byte())
+    model = build(preset, (images.shape[1], images.shape[2]), classes).eval()
     with torch.inference_mode():
-        shape = model(torch.zeros(1, card.channels, preset.image_size, preset.image_size)).shape
+        shape = model(images).shape
     if shape != (1, classes):
         raise AssertionError(f"the model gives outputs of shape {tuple(shape)} for {classes} classes")
 

@@ -40,6 +40,8 @@ DataRoot = Annotated[
     typer.Option("--data-root", envvar="UNBENCH_DATA", help="Folder with the data sets' files."),
 ]
 
+Checksums = Annotated[str, typer.Option(help="auto, strict or accept: may files differ from the published ones?")]
+
 
 @app.callback(invoke_without_command=True)
 def _main(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
@@ -56,41 +58,42 @@ def run(
     method: Annotated[list[str] | None, typer.Option("-m", "--method", help="May be repeated.")] = None,
     dataset: Annotated[list[str] | None, typer.Option("-d", "--dataset", help="May be repeated.")] = None,
     scenario: Annotated[str, typer.Option(help="What to forget; see 'unbench list scenarios'.")] = "random10",
-    seed: Annotated[int, typer.Option(help="Seed of forget set, training and unlearning.")] = 0,
+    seed: Annotated[
+        list[int] | None, typer.Option(help="Seed of forget set, training and unlearning; may be repeated.")
+    ] = None,
     preset: Annotated[str, typer.Option(help="smoke, cpu or paper.")] = "cpu",
     model: Annotated[str | None, typer.Option(help="vit or resnet18; the data set decides if left out.")] = None,
     results: Results = Path("results"),
     data_root: DataRoot = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
-    checksums: Annotated[
-        str, typer.Option(help="auto, strict or accept: may files differ from the published ones?")
-    ] = "auto",
+    checksums: Checksums = "auto",
     force: Annotated[bool, typer.Option("--force", help="Run again what is already stored.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train, unlearn and measure; by default MUNKEY against its oracle on digits.
 
-    A method may carry hyper-parameters: -m "ft[lr=0.01,epochs=3]".
+    A method may carry hyper-parameters, each with alternatives: -m "ft[lr=0.01|0.1,epochs=3]" is two runs.
     """
     from unbench.spec import RunSpec
+    from unbench.text import expand
 
-    if checksums not in ("auto", "strict", "accept"):
-        raise UnknownNameError("value of --checksums", checksums, ["auto", "strict", "accept"])
-    wanted = [(m, d) for d in dataset or ["digits"] for m in method or ["munkey"]]
-    for m, d in wanted:  # every mistake is found before the first hour of training
-        RunSpec.parse(m, d, scenario, preset, seed, model)
+    _check_checksums(checksums)
+    methods = [one for m in method or ["munkey"] for one in expand(m)]
+    wanted = [(m, d, s) for d in dataset or ["digits"] for s in seed or [0] for m in methods]
+    for m, d, s in wanted:  # every mistake is found before the first hour of training
+        RunSpec.parse(m, d, scenario, preset, s, model)
     say("unbench is starting ...")
     from unbench.catalogue import decode_json
     from unbench.progress import ConsoleProgress
     from unbench.runner import run as run_one
 
     rows = []
-    for m, d in wanted:
+    for m, d, s in wanted:
         row = run_one(
             m,
             d,
             scenario=scenario,
-            seed=seed,
+            seed=s,
             preset=preset,
             model=model,
             results=results,
@@ -121,6 +124,103 @@ def report(
     say(f"reading {results} ...")
     for path in write(results, out, show=print_leaderboard if sys.stdout.isatty() else None):
         print(path)
+
+
+@app.command()
+def train(
+    model_dir: Annotated[Path, typer.Argument(help="A new folder.")],
+    method: Annotated[
+        str, typer.Option("-m", "--method", help="Whose model; it may carry hyper-parameters.")
+    ] = "munkey",
+    dataset: Annotated[str, typer.Option("-d", "--dataset")] = "digits",
+    seed: Annotated[int, typer.Option(help="Seed of the training.")] = 0,
+    preset: Annotated[str, typer.Option(help="smoke, cpu or paper.")] = "cpu",
+    model: Annotated[str | None, typer.Option(help="vit or resnet18; the data set decides if left out.")] = None,
+    results: Results = Path("results"),
+    data_root: DataRoot = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    checksums: Checksums = "auto",
+) -> None:
+    """Train a model on all training images and save it as a folder, for 'forget' and 'predict'."""
+    from unbench.spec import RunSpec
+
+    _check_checksums(checksums)
+    RunSpec.parse(method, dataset, "random10", preset, seed, model)
+    say("unbench is starting ...")
+    from unbench.deployment.train import train as train_one
+    from unbench.progress import ConsoleProgress
+
+    folder = train_one(
+        model_dir,
+        method,
+        dataset,
+        seed=seed,
+        preset=preset,
+        model=model,
+        results=results,
+        data_root=data_root,
+        device=device,
+        checksums=checksums,  # type: ignore[arg-type]
+        progress=ConsoleProgress(console()),
+    )
+    print(folder)
+    say(f"next: unbench predict {folder} IMAGES, unbench forget {folder} --ids FILE")
+
+
+@app.command()
+def forget(
+    model_dir: Annotated[Path, typer.Argument(help="A folder written by 'unbench train'.")],
+    ids: Annotated[Path, typer.Option("--ids", help="File with one training image's id a line; - reads from a pipe.")],
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse if one of the ids is not stored.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete images from a saved model that has a memory: needs no data, prints a receipt."""
+    from unbench.files import read_text
+
+    text = sys.stdin.read() if str(ids) == "-" else read_text(ids)
+    say("unbench is starting ...")
+    from unbench.deployment.forget import forget as delete
+    from unbench.deployment.forget import read_ids
+
+    receipt = delete(model_dir, read_ids(text, "standard input" if str(ids) == "-" else str(ids)), strict)
+    absent = receipt["not_stored"]
+    if absent:
+        say(f"{len(absent)} of the ids were not in the model, such as {absent[0]}")
+    print_record(receipt, as_json)
+
+
+@app.command()
+def predict(
+    model_dir: Annotated[Path, typer.Argument(help="A folder written by 'unbench train'.")],
+    images: Annotated[list[Path], typer.Argument(help="Image files.")],
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """The class of each image, and its probability, by a saved model."""
+    say("unbench is starting ...")
+    from unbench.deployment.predict import predict as ask
+
+    print_rows(ask(model_dir, images, device), as_json)
+
+
+@app.command()
+def cost(
+    entries: Annotated[str, typer.Option(help="Sizes of the memory, separated by commas.")] = "10000,100000,1000000",
+    dim: Annotated[int, typer.Option(help="Dimension of a key.")] = 768,
+    request: Annotated[int, typer.Option(help="Ids that one request deletes.")] = 1000,
+    index: Annotated[str, typer.Option(help="auto, exact or approximate.")] = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Measure what a memory costs as it grows: bytes, build, deletion, prediction beside a plain transformer."""
+    sizes = [word.strip() for word in entries.split(",")]
+    if not all(word.isascii() and word.isdigit() for word in sizes):
+        raise UnbenchError(f"--entries must be whole numbers separated by commas, not '{entries}'")
+    say("unbench is starting ...")
+    from unbench.deployment.costs import cost as measure
+    from unbench.progress import ConsoleProgress
+
+    rows = measure([int(word) for word in sizes], dim, request, index)
+    print_rows(list(ConsoleProgress(console(), "memories").track(rows, "sizes", len(sizes))), as_json)
 
 
 list_app = typer.Typer(no_args_is_help=True, help="List methods, datasets, scenarios, metrics or runs.")
@@ -248,6 +348,11 @@ def main() -> None:
         message = error.format_message()
         say(message if message.startswith("Usage") else f"unbench: {message}")
         sys.exit(2)
+
+
+def _check_checksums(value: str) -> None:
+    if value not in ("auto", "strict", "accept"):
+        raise UnknownNameError("value of --checksums", value, ["auto", "strict", "accept"])
 
 
 def _find_card(kind: str | None, name: str | None) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
-from unbench.metrics import MEASURES, METRICS, MissingValue, Model, RunOutputs, average_gap
+from unbench.metrics import MEASURES, METRICS, MissingValue, Model, RunOutputs, average_gap, pathway_sensitivity
+from unbench.schema import PATHWAYS
 
 PREFIXES: dict[Model, str] = {"unlearned": "", "original": "original_", "oracle": "oracle_"}
 
@@ -30,6 +32,17 @@ def evaluate(outputs: RunOutputs) -> tuple[dict[str, float], dict[str, str]]:
     for model, prefix in PREFIXES.items():
         for name in MEASURES if prefix else ():
             fill(prefix + name, lambda n=name, m=model: METRICS[n].function(outputs, m))  # type: ignore[misc]
+    for model, prefix in PREFIXES.items():
+        # Only memory models have pathways; for the rest the columns do not apply.
+        if f"{model}_{PATHWAYS[0]}" not in outputs.logits:
+            continue
+        for pathway in PATHWAYS:
+            part = cast(Model, f"{model}_{pathway}")
+            for name in MEASURES:
+                fill(f"{prefix}{pathway}_{name}", lambda n=name, m=part: METRICS[n].function(outputs, m))  # type: ignore[misc]
+        for split in ("val", "forget"):
+            column = f"{prefix}pathway_sensitivity_{split}"
+            fill(column, lambda m=model, s=split: pathway_sensitivity(outputs, m, s))  # type: ignore[misc]
     fill("avg_gap", lambda: average_gap(measures(outputs, "unlearned"), measures(outputs, "oracle")))
     fill("avg_gap_floor", lambda: average_gap(measures(outputs, "oracle_2"), measures(outputs, "oracle")))
     return values, missing

@@ -12,24 +12,24 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from unbench import registry
 from unbench.batches import first_batch
-from unbench.cost import Cost, measured, warm_up
 from unbench.data import Dataset, load_dataset
 from unbench.data.loading import Checksums
 from unbench.data.splits import Split, freeze_split
 from unbench.devices import choose_device, make_deterministic
 from unbench.errors import DivergedError, NotApplicableError, UnbenchError
 from unbench.evaluation import evaluate
-from unbench.methods.base import Access, Context, Method
+from unbench.inputs import Inputs, make_method, prepare
+from unbench.methods.base import Access, Method
 from unbench.metrics import RunOutputs
 from unbench.progress import Progress
 from unbench.provenance import device_name, now, versions
 from unbench.schema import OUTPUT_COLUMNS
 from unbench.spec import RunSpec
-from unbench.stages import Stage, train_or_load
+from unbench.stages import Stage, predict_pathways, train_or_load
+from unbench.stopwatch import Cost, measured, warm_up
 from unbench.store import Store, arrow_schema
-from unbench.training import predict, require_finite, seeded
+from unbench.training import require_finite, seeded
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -80,14 +80,15 @@ def run(
     done = None if force else store.completed(key)
     if done is not None:
         return done
+    inputs = prepare(data, spec, chosen, progress)
     row = {
         "run_key": key,
         "started_at": now(),
         "command": command(spec),
-        **_identity(spec, data, split, chosen),
+        **_identity(spec, inputs, split, chosen),
     }
     try:
-        finished = _Runner(spec, store, data, split, chosen, progress).run()
+        finished = _Runner(spec, store, inputs, split, chosen, progress).run()
     except UnbenchError:
         raise
     except NotApplicableError as error:
@@ -101,7 +102,7 @@ def run(
 
 def command(spec: RunSpec) -> str:
     """The command line that repeats a run, hyper-parameters that differ from their defaults included."""
-    defaults = spec.method.resolve_hparams({})
+    defaults = spec.method.resolve_hparams({}, stem=bool(spec.preset.stem))
     texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in spec.hparams.items()}
     changed = ",".join(f"{k}={text}" for k, text in texts.items() if spec.hparams[k] != defaults[k])
     method = f"{spec.method.name}[{changed}]" if changed else spec.method.name
@@ -118,8 +119,8 @@ def describe(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())} ({Path(last.filename).name}:{last.lineno})"
 
 
-def _identity(spec: RunSpec, data: Dataset, split: Split, device: torch.device) -> dict[str, Any]:
-    forget_class = split.forget_class
+def _identity(spec: RunSpec, inputs: Inputs, split: Split, device: torch.device) -> dict[str, Any]:
+    data, forget_class = inputs.data, split.forget_class
     return {
         "method": spec.method.name,
         "method_version": spec.method.version,
@@ -144,6 +145,10 @@ def _identity(spec: RunSpec, data: Dataset, split: Split, device: torch.device) 
         "device": device_name(device),
         "threads": torch.get_num_threads(),
         "warnings": json.dumps(list(data.mismatches)),
+        "stem": inputs.stem and inputs.stem.name,
+        "stem_trained_on": inputs.stem and inputs.stem.trained_on,
+        "key_encoder": inputs.key_encoder and inputs.key_encoder.name,
+        "key_encoder_trained_on": inputs.key_encoder and inputs.key_encoder.trained_on,
         **versions(),
     }
 
@@ -160,10 +165,15 @@ class _Runner:
 
     spec: RunSpec
     store: Store
-    data: Dataset
+    inputs: Inputs
     split: Split
     device: torch.device
     progress: Progress
+
+    @property
+    def data(self) -> Dataset:
+        """What models are fed."""
+        return self.inputs.data
 
     def run(self) -> _Finished:
         self._check_applicable()
@@ -173,19 +183,29 @@ class _Runner:
         oracle_2 = self._stage("oracle_2", self._method("second oracle"))
         warnings = list(self.data.mismatches)
         if method.is_oracle:
-            logits, cost = oracle.logits, Cost(oracle.seconds, oracle.peak_memory_mb)
+            parts, cost = {"": oracle.logits, **oracle.pathways}, Cost(oracle.seconds, oracle.peak_memory_mb)
+            deployment: dict[str, int | float | str] = {}
         else:
-            logits, cost, changed = self._unlearn(original)
+            parts, cost, deployment, changed = self._unlearn(original)
             if not changed and self.spec.method.name != "none":
                 warnings.append("unlearning changed nothing in the model")
-        tables = {"original": original, "oracle": oracle, "oracle_2": oracle_2}
-        outputs = self._outputs({**{name: stage.logits for name, stage in tables.items()}, "unlearned": logits})
+        logits = {
+            **{
+                name: stage.logits
+                for name, stage in (("original", original), ("oracle", oracle), ("oracle_2", oracle_2))
+            },
+            **{f"original_{name}": part for name, part in original.pathways.items()},
+            **{f"oracle_{name}": part for name, part in oracle.pathways.items()},
+            **{f"unlearned_{name}" if name else "unlearned": part for name, part in parts.items()},
+        }
+        outputs = self._outputs(logits)
         values, missing = evaluate(RunOutputs.from_table(outputs, self.split.forget_class))
         if cost.peak_memory_mb is None:
             missing["peak_memory_mb"] = cost.missing or "not measured when the oracle was trained"
         columns = {
             "status": "ok",
             **values,
+            **deployment,
             "missing": json.dumps(missing, sort_keys=True),
             "warnings": json.dumps(warnings),
             "unlearn_seconds": cost.seconds,
@@ -207,36 +227,30 @@ class _Runner:
             )
 
     def _method(self, doing: str) -> Method:
-        context = Context(
-            card=self.spec.method,
-            hparams=self.spec.hparams,
-            preset=self.spec.preset,
-            channels=self.data.train.pixels.shape[1],
-            classes=len(self.data.classes),
-            seed=self.spec.seed,
-            device=self.device,
-            progress=self.progress.named(f"{self.spec.method.name} on {self.data.name}: {doing}"),
-        )
-        method: Method = registry.load_code(self.spec.method)(context)
-        return method
+        title = f"{self.spec.method.name} on {self.data.name}: {doing}"
+        return make_method(self.spec, self.inputs, self.device, self.progress.named(title))
 
     def _stage(self, role: Any, method: Method) -> Stage:
         images = self.data.train if role == "original" else self.split.retained(self.data)
         return train_or_load(role, self.store, self.spec, method, self.data, images)
 
-    def _unlearn(self, original: Stage) -> tuple[dict[str, Tensor], Cost, bool]:
+    def _unlearn(
+        self, original: Stage
+    ) -> tuple[dict[str, dict[str, Tensor]], Cost, dict[str, int | float | str], bool]:
         method = self._method("unlearning")
         forget, retain = self.split.forgotten(self.data), self.split.retained(self.data)
         access = Access(self.spec.method, forget.ids, forget, retain)
         model = original.load(method)
         before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-        warm_up(model, first_batch(forget, self.spec.preset.training.batch_size, self.device))
+        batch = first_batch(forget, self.spec.preset.training.batch_size, self.device)
+        warm_up(model, batch)
         # Seeded, for methods that draw from torch's global generator rather than from one of their own.
         with seeded(method.context.seed_for("unlearning")), measured(self.device) as cost:
             model = method.unlearn(model, access).eval()
-        logits = predict(model, self.data.splits, self.device, method.context.progress)
-        require_finite(logits, "the unlearned model gives")
-        return logits, cost, _differs(model, before)
+        parts = predict_pathways(model, method, self.data)
+        for logits in parts.values():
+            require_finite(logits, "the unlearned model gives")
+        return parts, cost, method.deployment_costs(model, batch, len(forget)), _differs(model, before)
 
     def _outputs(self, logits: dict[str, dict[str, Tensor]]) -> pa.Table:
         import pyarrow as pa
@@ -260,7 +274,8 @@ class _Runner:
                     by_split[source][rows].flatten().numpy(), by_split[source].shape[1]
                 ).cast(pa.list_(pa.float32()))
             schema = arrow_schema(OUTPUT_COLUMNS)
-            tables.append(pa.table({field.name: columns[field.name] for field in schema}, schema=schema))
+            absent = {field.name: pa.nulls(len(rows), field.type) for field in schema if field.name not in columns}
+            tables.append(pa.table({field.name: {**columns, **absent}[field.name] for field in schema}, schema=schema))
         return pa.concat_tables(tables)
 
 

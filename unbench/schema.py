@@ -11,12 +11,39 @@ from typing import NamedTuple
 SCHEMA_VERSION = 1
 
 
+PATHWAYS = ("image", "memory")
+"""Parts of a memory model that are audited as models of their own: the image alone, and the memory alone."""
+
+AUDITED = {"": "after unlearning", "original_": "of the original", "oracle_": "of the oracle"}
+"""Column prefixes of the three models of a run whose pathways are audited."""
+
+
 class Column(NamedTuple):
     """Name, Arrow type and meaning of one column."""
 
     name: str
     type: str
     meaning: str
+
+
+def _audit_columns() -> list[Column]:
+    """Pathway accuracies, membership inference and sensitivity; null for methods without pathways."""
+    measures = {
+        "test_acc": "accuracy on test",
+        "retain_acc": "accuracy on the retain set",
+        "forget_acc": "accuracy on the forget set",
+        "mia_auroc": "AUROC of the loss attack",
+    }
+    columns = []
+    for prefix, when in AUDITED.items():
+        for pathway in PATHWAYS:
+            for measure, meaning in measures.items():
+                text = f"{meaning} by the {pathway} pathway alone {when}, percent"
+                columns.append(Column(f"{prefix}{pathway}_{measure}", "double", text))
+        for split in ("val", "forget"):
+            text = f"P_s on {split} {when}: accuracy by the image pathway alone minus by the memory's, points"
+            columns.append(Column(f"{prefix}pathway_sensitivity_{split}", "double", text))
+    return columns
 
 
 COLUMNS: tuple[Column, ...] = (
@@ -78,6 +105,20 @@ COLUMNS: tuple[Column, ...] = (
     Column("git_dirty", "bool", "whether that checkout had uncommitted changes"),
     Column("started_at", "string", "UTC, ISO 8601"),
     Column("command", "string", "the command that repeats this run"),
+    Column("stem", "string", "encoder whose frozen feature maps take the place of the pixels; null for none"),
+    Column("stem_trained_on", "string", "what the stem had seen before"),
+    Column("key_encoder", "string", "encoder of the keys that the method finds images by; null for none"),
+    Column("key_encoder_trained_on", "string", "what that encoder had seen before"),
+    *_audit_columns(),
+    Column("memory_entries", "int64", "entries of the method's memory after unlearning; null for no memory"),
+    Column("memory_bytes_per_entry", "double", "bytes of id, key, token and share of the index"),
+    Column("memory_index", "string", "exact or approximate search"),
+    Column("index_build_seconds", "double", "wall-clock of building the memory's index from its keys"),
+    Column("delete_seconds", "double", "wall-clock of deleting as many entries as the forget set from the memory"),
+    Column("predict_ms_ensemble", "double", "milliseconds an image: K passes, one for each neighbour; median"),
+    Column("predict_ms_softmax", "double", "milliseconds an image: one pass, neighbours merged by similarity; median"),
+    Column("predict_ms_rank", "double", "milliseconds an image: one pass, neighbours merged by rank; median"),
+    Column("predict_ms_plain", "double", "milliseconds an image: the same transformer without a memory; median"),
 )
 
 OUTPUT_COLUMNS: tuple[Column, ...] = (
@@ -88,4 +129,11 @@ OUTPUT_COLUMNS: tuple[Column, ...] = (
     Column("unlearned", "list<float>", "logits after unlearning"),
     Column("oracle", "list<float>", "logits of the model retrained on the retain set"),
     Column("oracle_2", "list<float>", "logits of a second oracle with another seed"),
+    *(
+        Column(
+            f"{model}_{pathway}", "list<float>", f"logits of the {pathway} pathway alone of {model}, if there is one"
+        )
+        for model in ("original", "unlearned", "oracle")
+        for pathway in PATHWAYS
+    ),
 )

@@ -55,7 +55,7 @@ class RunSpec:
             chosen = chosen.model_copy(update={"model": model, "model_options": {}})
         return cls(
             method=method_card,
-            hparams=method_card.resolve_hparams(dict(options)),
+            hparams=method_card.resolve_hparams(dict(options), stem=bool(chosen.stem)),
             dataset=dataset_card,
             scenario=parsed_scenario,
             preset_name=preset,

@@ -1,6 +1,7 @@
 """Models that are trained once and shared by all methods: the original and the oracles.
 
-STAGES/<role>-<key>/ holds the weights, the logits on every image of the data set, and what it cost. The key is made of
+STAGES/<role>-<key>/ holds the weights, the logits on every image of the data set, by the whole model and by each of the
+pathways that its method has audited, and what it cost. The key is made of
 what decides the weights, so a method that trains models of its own gets stages of its own.
 """
 
@@ -19,14 +20,17 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from unbench.batches import first_batch
-from unbench.cost import measured, warm_up
 from unbench.data.images import Dataset, Images
 from unbench.errors import StoreError
 from unbench.methods.base import Method
 from unbench.seeds import derive_seed, digest
 from unbench.spec import NUMERICS_VERSION, RunSpec
+from unbench.stopwatch import measured, warm_up
 from unbench.store import Store
 from unbench.training import predict, require_finite
+
+LAYOUT_VERSION = 2
+"""Raised when the files of a stage change, so that none of an older layout is read."""
 
 Role = Literal["original", "oracle", "oracle_2"]
 
@@ -39,12 +43,14 @@ class Stage:
         folder: where it is stored.
         images: size of its training set.
         logits: float32 per split of the data set: "train" (N, K) in the order of Dataset.train, "val", "test".
+        pathways: the same for each pathway of the model.
         seconds, peak_memory_mb: of its training.
     """
 
     folder: Path
     images: int
     logits: dict[str, Tensor]
+    pathways: dict[str, dict[str, Tensor]]
     seconds: float
     peak_memory_mb: float | None
 
@@ -75,8 +81,9 @@ def train_or_load(role: Role, store: Store, spec: RunSpec, method: Method, data:
         warm_up(method.build(len(images)).to(device), first_batch(images, spec.preset.training.batch_size, device))
         with measured(device) as cost:
             model = method.train(images, seed)
-        outputs = predict(model, data.splits, device, method.context.progress)
-        require_finite(outputs, f"training the {role} gave")
+        outputs = predict_pathways(model, method, data)
+        for logits in outputs.values():
+            require_finite(logits, f"training the {role} gave")
         about = {
             "role": role,
             "images": len(images),
@@ -87,12 +94,20 @@ def train_or_load(role: Role, store: Store, spec: RunSpec, method: Method, data:
         return _read(folder)
 
 
+def predict_pathways(model: nn.Module, method: Method, data: Dataset) -> dict[str, dict[str, Tensor]]:
+    """Logits of the whole model, under "", and of each of its pathways, as `predict` gives them."""
+    parts = {"": model, **method.pathways(model)}
+    context = method.context
+    return {name: predict(part, data.splits, context.device, context.progress) for name, part in parts.items()}
+
+
 def _stage_key(role: Role, spec: RunSpec, method: Method, data: Dataset, images: Images) -> str:
     card = spec.method
     trainer = [card.name, card.version, spec.hparams] if method.own_training else ["standard"]
     return digest(
         {
             "numerics": NUMERICS_VERSION,
+            "layout": LAYOUT_VERSION,
             "role": role,
             "trainer": trainer,
             "dataset": [data.name, data.version, data.fingerprint],
@@ -103,12 +118,13 @@ def _stage_key(role: Role, spec: RunSpec, method: Method, data: Dataset, images:
     )
 
 
-def _write(folder: Path, model: nn.Module, outputs: dict[str, Tensor], about: Mapping[str, object]) -> None:
+def _write(folder: Path, model: nn.Module, outputs: dict[str, dict[str, Tensor]], about: Mapping[str, object]) -> None:
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
         save_file(state, temporary / "model.safetensors")
-        save_file({name: tensor.contiguous() for name, tensor in outputs.items()}, temporary / "logits.safetensors")
+        logits = {f"{part}/{split}": t.contiguous() for part, splits in outputs.items() for split, t in splits.items()}
+        save_file(logits, temporary / "logits.safetensors")
         (temporary / "stage.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n", "utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         temporary.replace(folder)
@@ -121,7 +137,10 @@ def _write(folder: Path, model: nn.Module, outputs: dict[str, Tensor], about: Ma
 def _read(folder: Path) -> Stage:
     try:
         about = json.loads((folder / "stage.json").read_text("utf-8"))
-        logits = load_file(folder / "logits.safetensors")
-        return Stage(folder, about["images"], logits, about["seconds"], about["peak_memory_mb"])
+        parts: dict[str, dict[str, Tensor]] = {}
+        for name, logits in load_file(folder / "logits.safetensors").items():
+            part, _, split = name.partition("/")
+            parts.setdefault(part, {})[split] = logits
+        return Stage(folder, about["images"], parts.pop(""), parts, about["seconds"], about["peak_memory_mb"])
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise StoreError(f"the stored model {folder} is damaged ({error}); remove that folder") from error

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
+
+from unbench.batches import Batch
 
 _CLEAR = Path("/proc/self/clear_refs")
 _STATUS = Path("/proc/self/status")
@@ -35,10 +37,10 @@ class Cost:
     missing: str | None = None
 
 
-def warm_up(model: nn.Module, images: Tensor) -> None:
+def warm_up(model: nn.Module, batch: Batch) -> None:
     """Take one step on a copy of `model`, so that what torch loads or compiles on first use is in nobody's cost."""
     copy = deepcopy(model).eval()  # in training mode, batch norm refuses a single image
-    copy(images).sum().backward()
+    copy(*batch.inputs).sum().backward()
     for kind in (torch.optim.SGD, torch.optim.AdamW):
         kind(copy.parameters(), lr=0.0).step()
 

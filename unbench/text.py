@@ -1,8 +1,9 @@
-"""The one way to write a name with options: `ft[lr=0.01,epochs=3]`."""
+"""The one way to write a name with options, `ft[lr=0.01,epochs=3]`, and with alternatives, `ft[lr=0.01|0.1]`."""
 
 from __future__ import annotations
 
 import re
+from itertools import product
 
 from unbench.errors import SpecError
 
@@ -30,3 +31,21 @@ def parse_call(text: str) -> tuple[str, dict[str, str]]:
             raise SpecError(f"'{key}' is given twice in '{text}'")
         options[key] = value
     return name, options
+
+
+def expand(text: str) -> list[str]:
+    """Every choice of alternatives, the last option's changing fastest; a text without any is returned as it is.
+
+    >>> expand("ft[lr=0.01|0.1, epochs=3]")
+    ['ft[lr=0.01,epochs=3]', 'ft[lr=0.1,epochs=3]']
+    """
+    if "|" not in text:
+        return [text]
+    name, options = parse_call(text)
+    lists = [[value.strip() for value in values.split("|")] for values in options.values()]
+    if any(not value for values in lists for value in values):
+        raise SpecError(f"an alternative is empty in '{text}'; write key=one|other")
+    return [
+        f"{name}[{','.join(f'{key}={value}' for key, value in zip(options, chosen, strict=True))}]"
+        for chosen in product(*lists)
+    ]

@@ -109,7 +109,7 @@ def predict(
     found: dict[str, list[Tensor]] = {name: [] for name in splits}
     total = sum(len(supply) for supply in supplies.values())
     for name, batch in (progress or Progress()).track(items, "batches", total):
-        found[name].append(model(batch.images).float().cpu())
+        found[name].append(model(*batch.inputs).float().cpu())
     return {name: torch.cat(parts) for name, parts in found.items()}
 
 

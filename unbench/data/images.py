@@ -1,13 +1,15 @@
-"""The in-memory form of a data set: unsigned bytes, channels first, with integer labels."""
+"""The in-memory form of a data set: images, channels first, with integer labels."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 
@@ -16,21 +18,25 @@ class Images:
     """N labelled images.
 
     Attributes:
-        pixels: uint8, (N, C, H, W), often memory-mapped.
+        pixels: uint8, (N, C, H, W), often memory-mapped; or the feature maps of a frozen stem in their place, floats.
         labels: int64, (N,), in 0..K-1.
         ids: int64, (N,): position in the published split, stable whatever subset is taken.
+        keys: float32, (N, D): what a memory finds each image by, from its un-augmented pixels; None where no method
+            asks for them.
     """
 
-    pixels: Bytes
+    pixels: NDArray[Any]
     labels: Ints
     ids: Ints
+    keys: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, rows: Ints) -> Images:
         """The images at `rows` (positions, not ids), in that order, copied."""
-        return Images(np.asarray(self.pixels[rows]), self.labels[rows], self.ids[rows])
+        keys = None if self.keys is None else self.keys[rows]
+        return Images(np.asarray(self.pixels[rows]), self.labels[rows], self.ids[rows], keys)
 
 
 @dataclass(frozen=True)

@@ -6,20 +6,24 @@ else that it may use (hyper-parameters, the shared training recipe, seeds) is in
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import nn
 
 from unbench import models
-from unbench.batches import Batches
+from unbench.batches import Batch, Batches
 from unbench.cards import MethodCard, Preset, Value
 from unbench.data.images import Images, Ints
 from unbench.errors import AccessError
 from unbench.progress import Progress
 from unbench.seeds import derive_seed
 from unbench.training import seeded, train_classifier
+
+if TYPE_CHECKING:
+    from unbench.encoders.cache import FeatureCache
 
 
 @dataclass(frozen=True)
@@ -30,20 +34,25 @@ class Context:
         card: the method's own card.
         hparams: every hyper-parameter of the card, typed and checked.
         preset: model and training recipe of the experiment.
-        channels, classes: of the images.
+        shape: (channels, side) of what models are fed.
+        classes: of the images.
+        key_dim: length of an image's key; 0 where the method asks for no keys.
         seed: of the run; derive others from it with `derive_seed`.
         device: where to compute.
         progress: how to tell the user about long work.
+        features: the keys and feature maps kept on disk, of which a method that deletes an image's key must erase it.
     """
 
     card: MethodCard
     hparams: dict[str, Value]
     preset: Preset
-    channels: int
+    shape: tuple[int, int]
     classes: int
+    key_dim: int
     seed: int
     device: torch.device
     progress: Progress
+    features: FeatureCache | None = None
 
     def number(self, name: str) -> float:
         """A numeric hyper-parameter."""
@@ -108,12 +117,17 @@ class Method:
     own_training: ClassVar[bool] = False
     is_oracle: ClassVar[bool] = False
 
+    @staticmethod
+    def encoder(hparams: Mapping[str, Value], preset: Preset) -> str | None:
+        """Name of the encoder (unbench.encoders) whose keys the models are fed beside the images; None for no keys."""
+        return None
+
     def __init__(self, context: Context) -> None:
         self.context = context
 
     def build(self, images: int) -> nn.Module:
         """An untrained model for a training set of `images` examples."""
-        return models.build(self.context.preset, self.context.channels, self.context.classes)
+        return models.build(self.context.preset, self.context.shape, self.context.classes)
 
     def train(self, images: Images, seed: int) -> nn.Module:
         """A new model, trained on `images` from nothing: the original, or an oracle when images are retained ones."""
@@ -125,6 +139,14 @@ class Method:
     def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
         """Make `model` forget; it is a copy of the original, to change in place or to replace."""
         raise NotImplementedError
+
+    def pathways(self, model: nn.Module) -> dict[str, nn.Module]:
+        """Parts of `model` to be audited as models of their own, by name; see unbench.schema.PATHWAYS."""
+        return {}
+
+    def deployment_costs(self, model: nn.Module, batch: Batch, deleted: int) -> dict[str, int | float | str]:
+        """Columns of unbench.schema on what keeping and asking `model` costs, after `deleted` images were forgotten."""
+        return {}
 
     def batches(self, images: Images, purpose: str, batch_size: int | None = None) -> Batches:
         """Shuffled, augmented batches by the shared recipe, seeded for `purpose`."""

@@ -2,85 +2,135 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unbench.batches import Batch, Batches, normalise
-from unbench.data.images import Bytes, Images
+from unbench.batches import Batch, Batches
+from unbench.cards import Preset, Value
+from unbench.data.images import Images
+from unbench.deployment.accounting import build, memory_costs, prediction_costs
+from unbench.memory import Memory
 from unbench.methods.base import Access, Method
 from unbench.models import build_transformer
-from unbench.models.memory import Memory
-from unbench.models.munkey import MemoryTransformer, pixel_keys
+from unbench.models.munkey import MemoryTransformer, Pathway
 from unbench.training import descend, make_optimizer, seeded, warmup_cosine
+
+AUTO = "auto"
 
 
 class Munkey(Method):
     """Trains a transformer with one key and one learnable token per image; forgetting deletes entries.
 
     The paper has no public code. What it leaves open is decided so that memorising an image is cheapest in its own
-    token and not in the weights: tokens learn at a higher rate and without decay, an image is mostly shown with its
-    own token, and either pathway is dropped now and then so that neither can be ignored.
+    token and not in the weights: tokens learn at a far higher rate and without decay, an image in training is shown
+    with its own token, and either pathway is dropped now and then so that neither can be ignored. Where features are
+    so strong that the weights would fit every image all the same, they stop early and the tokens alone go on ("freeze,
+    then fill").
     """
 
     own_training = True
 
+    @staticmethod
+    def encoder(hparams: Mapping[str, Value], preset: Preset) -> str:
+        """The encoder of the keys: the one asked for, else the preset's, else its stem, else pixels."""
+        chosen = str(hparams["encoder"])
+        return chosen if chosen != AUTO else preset.keys or preset.stem or "pixels"
+
     def build(self, images: int) -> MemoryTransformer:
         """An untrained model with room for `images` entries, keys still empty."""
-        context = self.context
-        backbone = build_transformer(context.preset, context.channels, context.classes)
-        side = context.preset.image_size
-        width_of_key = pixel_keys(torch.zeros(1, context.channels, side, side)).shape[1]
-        memory = Memory(torch.arange(images), torch.zeros(images, width_of_key), backbone.width)
-        return MemoryTransformer(backbone, memory, context.count("neighbours"))
+        return self._build(torch.arange(images), torch.zeros(images, self.context.key_dim))
 
     def train(self, images: Images, seed: int) -> MemoryTransformer:
-        """Fill the memory's keys from un-augmented images, then train weights and tokens together."""
+        """Train weights and tokens together, then the tokens alone for the share `fill` of the epochs."""
         context, recipe = self.context, self.context.preset.training
+        assert images.keys is not None
         with seeded(seed):
-            model = self.build(len(images))
-            keys = torch.cat([pixel_keys(normalise(torch.from_numpy(p))) for p in _chunks(images)])
-            model.memory = Memory(torch.from_numpy(images.ids), keys, model.backbone.width)
-            model.to(context.device)
-            pathways = Pathways(model, seed, **{k: context.number(k) for k in ("own", "null", "drop_image")})
+            model = self._build(torch.from_numpy(images.ids), torch.from_numpy(images.keys)).to(context.device)
+            names = ("own", "null", "drop_image", "dropout")
+            shown = Pathways(model, seed, **{name: context.number(name) for name in names})
             batches = Batches(images, recipe.batch_size, context.device, seed, recipe.augment)
-            weights = [p for name, p in model.named_parameters() if name != "memory.tokens"]
             tokens: dict[str, Any] = {
                 "params": [model.memory.tokens],
                 "lr": recipe.lr * context.number("token_lr"),
                 "weight_decay": 0.0,
             }
-            optimizer = make_optimizer([{"params": weights}, tokens], recipe)
-            steps = len(batches)
-            schedule = warmup_cosine(optimizer, round(recipe.warmup_epochs * steps), recipe.epochs * steps)
+            weights = [p for name, p in model.named_parameters() if name != "memory.tokens"]
+            together = recipe.epochs - round(context.number("fill") * recipe.epochs)
             model.train()
-            epochs = context.progress.track([batches] * recipe.epochs)
-            descend(model, epochs, pathways.loss, optimizer, schedule)
+            self._descend(model, shown.loss, batches, together, [{"params": weights}, tokens], recipe.warmup_epochs)
+            shown.dropout = 0.0  # what a token has to add is decided by the features as they are
+            with _frozen(weights):
+                self._descend(model, shown.loss, batches, recipe.epochs - together, [tokens], 0)
         return model.eval()
 
     def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
-        """Delete the entries of the forgotten ids. No gradient, no image, no label."""
+        """Delete the entries of the forgotten ids, and their keys kept on disk. No gradient, no image, no label."""
         assert isinstance(model, MemoryTransformer)
         model.memory.forget(torch.from_numpy(access.forget_ids))
+        if self.context.features is not None:
+            self.context.features.evict(access.forget_ids)
         return model
+
+    def deployment_costs(self, model: nn.Module, batch: Batch, deleted: int) -> dict[str, int | float | str]:
+        """Size and speed of the memory, and prediction time for each aggregation."""
+        assert isinstance(model, MemoryTransformer)
+        assert batch.keys is not None
+        memory = model.memory
+        twin, seconds = build(memory.ids, memory.keys, memory.tokens.shape[1], memory.index)
+        return {**memory_costs(twin, seconds, deleted), **prediction_costs(model, *batch.inputs)}
+
+    def pathways(self, model: nn.Module) -> dict[str, nn.Module]:
+        """The image alone and the memory alone."""
+        assert isinstance(model, MemoryTransformer)
+        return {"image": Pathway(model, "image"), "memory": Pathway(model, "memory")}
+
+    def _build(self, ids: Tensor, keys: Tensor) -> MemoryTransformer:
+        context = self.context
+        backbone = build_transformer(context.preset, context.shape, context.classes)
+        return MemoryTransformer(
+            backbone,
+            Memory(ids, keys, backbone.width),
+            context.count("neighbours"),
+            context.hparams["aggregation"],  # type: ignore[arg-type]  # the card's choices are the type's
+            context.number("temperature"),
+        )
+
+    def _descend(
+        self,
+        model: MemoryTransformer,
+        loss: Callable[[Batch], Tensor],
+        batches: Batches,
+        epochs: int,
+        groups: list[dict[str, Any]],
+        warmup_epochs: float,
+    ) -> None:
+        if epochs == 0:
+            return
+        optimizer = make_optimizer(groups, self.context.preset.training)
+        schedule = warmup_cosine(optimizer, round(warmup_epochs * len(batches)), epochs * len(batches))
+        descend(model, self.context.progress.track([batches] * epochs), loss, optimizer, schedule)
 
 
 class Pathways:
     """What each image sees in training: which token stands beside it, and whether its patches are there.
 
     Args:
-        own: share of the image's own token among the stored tokens shown; the rest are near neighbours', because at
-            test time, and after deletion, an image has only neighbours.
+        own: share of the image's own token among the stored tokens shown; the rest are its neighbours', as they are at
+            test time, and after deletion: one of them, or all merged into one, as the model aggregates.
         null: share of images shown with the null token instead of any stored one.
         drop_image: share of images whose patches are replaced by the null patch.
+        dropout: share of input channels set to zero, each image's own.
     """
 
-    def __init__(self, model: MemoryTransformer, seed: int, own: float, null: float, drop_image: float) -> None:
+    def __init__(
+        self, model: MemoryTransformer, seed: int, own: float, null: float, drop_image: float, dropout: float
+    ) -> None:
         self.model = model
-        self.own, self.null, self.drop_image = own, null, drop_image
+        self.own, self.null, self.drop_image, self.dropout = own, null, drop_image, dropout
         self.neighbours = model.memory.neighbours(model.neighbours)
         self.generator = torch.Generator().manual_seed(seed)
 
@@ -88,22 +138,37 @@ class Pathways:
         """Mean cross-entropy with the pathways drawn anew."""
         model, device, count = self.model, batch.images.device, len(batch.rows)
         choice, null, drop = torch.rand(3, count, generator=self.generator).to(device)
-        tokens = model.memory.tokens[self._entries(batch.rows, choice)]
+        tokens = self._tokens(batch.rows, choice)
         # An image without patches keeps its stored token: with neither there would be nothing to learn from.
         drop_image = (drop < self.drop_image)[:, None]
         drop_token = (null < self.null)[:, None] & ~drop_image
         tokens = torch.where(drop_token, model.null_token, tokens)
-        patches = torch.where(drop_image[:, None], model.null_patch, model.backbone.tokenise(batch.images))
+        patches = model.backbone.tokenise(nn.functional.dropout2d(batch.images, self.dropout))
+        patches = torch.where(drop_image[:, None], model.null_patch, patches)
         return nn.functional.cross_entropy(model.read(patches, tokens), batch.labels)
 
-    def _entries(self, rows: Tensor, choice: Tensor) -> Tensor:
-        if self.neighbours.shape[1] == 0:
-            return rows
-        rank = torch.randint(0, self.neighbours.shape[1], (len(rows),), generator=self.generator)
-        neighbour = self.neighbours[rows, rank.to(rows.device)]
-        return torch.where(choice < self.own, rows, neighbour)
+    def _tokens(self, rows: Tensor, choice: Tensor) -> Tensor:
+        """Each image's own token, or what its neighbours say where `choice`, uniform in [0, 1), is not below `own`."""
+        model, memory = self.model, self.model.memory
+        own = memory.tokens[rows]
+        near = self.neighbours[rows]
+        if near.shape[1] == 0:
+            return own
+        if model.aggregation == "ensemble":
+            rank = torch.randint(0, near.shape[1], (len(rows), 1), generator=self.generator)
+            said = memory.tokens[near.gather(1, rank.to(near.device))[:, 0]]
+        else:
+            similarities = (memory.keys[rows][:, None] * memory.keys[near]).sum(2)
+            said = model.merge(near, similarities)
+        # Without a gradient: a neighbour's token that was trained beside this image would keep something of it after
+        # this image's own token is gone. The weights learn what a neighbour's token is worth all the same.
+        return torch.where((choice < self.own)[:, None], own, said.detach())
 
 
-def _chunks(images: Images, size: int = 4096) -> Iterator[Bytes]:
-    for start in range(0, len(images), size):
-        yield np.array(images.pixels[start : start + size])
+@contextmanager
+def _frozen(weights: list[nn.Parameter]) -> Iterator[None]:
+    for weight in weights:
+        weight.requires_grad_(False)
+    yield
+    for weight in weights:
+        weight.requires_grad_(True)

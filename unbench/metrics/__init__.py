@@ -3,6 +3,7 @@
 from unbench.metrics import accuracy, membership
 from unbench.metrics.gap import MEASURES, average_gap
 from unbench.metrics.outputs import Examples, MissingValue, Model, RunOutputs
+from unbench.metrics.pathways import pathway_sensitivity
 from unbench.metrics.registry import METRICS, Metric
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "accuracy",
     "average_gap",
     "membership",
+    "pathway_sensitivity",
 ]

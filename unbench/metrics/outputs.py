@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +11,21 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Model = Literal["original", "unlearned", "oracle", "oracle_2"]
-MODELS: tuple[Model, ...] = ("original", "unlearned", "oracle", "oracle_2")
+Model = Literal[
+    "original",
+    "unlearned",
+    "oracle",
+    "oracle_2",
+    "original_image",
+    "original_memory",
+    "unlearned_image",
+    "unlearned_memory",
+    "oracle_image",
+    "oracle_memory",
+]
+MODELS: tuple[Model, ...] = get_args(Model)
+"""Models of a run, and the pathways of memory models as models of their own (unbench.schema.PATHWAYS)."""
+
 Split = Literal["retain", "forget", "val", "test"]
 
 

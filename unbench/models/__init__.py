@@ -10,20 +10,23 @@ from unbench.models.resnet import resnet18
 from unbench.models.vit import VisionTransformer
 
 
-def build(preset: Preset, channels: int, classes: int) -> nn.Module:
-    """The untrained backbone that a preset names; raises SpecError if its options do not fit the images."""
+def build(preset: Preset, shape: tuple[int, int], classes: int) -> nn.Module:
+    """The untrained backbone that a preset names, for inputs of `shape` (channels, side).
+
+    Raises:
+        SpecError: the preset's model options do not fit the inputs.
+    """
+    channels, side = shape
     makers = {"vit": VisionTransformer, "resnet18": resnet18}
     try:
-        return makers[preset.model](
-            image_size=preset.image_size, channels=channels, classes=classes, **preset.model_options
-        )
+        return makers[preset.model](image_size=side, channels=channels, classes=classes, **preset.model_options)
     except (TypeError, ValueError) as error:
         raise SpecError(f"cannot build model '{preset.model}': {error}") from error
 
 
-def build_transformer(preset: Preset, channels: int, classes: int) -> VisionTransformer:
+def build_transformer(preset: Preset, shape: tuple[int, int], classes: int) -> VisionTransformer:
     """The same, for methods that need a transformer; raises NotApplicableError for other backbones."""
-    model = build(preset, channels, classes)
+    model = build(preset, shape, classes)
     if not isinstance(model, VisionTransformer):
         raise NotApplicableError(f"needs a transformer; the model is '{preset.model}'")
     return model

@@ -1,0 +1,131 @@
+"""Predictions of a saved model for image files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor, nn
+
+from unbench import encoders, registry
+from unbench.batches import normalise
+from unbench.data.cache import to_bytes
+from unbench.deployment.saved import EncoderRecord, ModelRecord, SavedModel
+from unbench.devices import choose_device
+from unbench.encoders.base import Encoder, FeatureEncoder
+from unbench.errors import DataError, StoreError
+from unbench.methods.base import Context, Method
+from unbench.progress import Progress
+
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A saved model with the encoders that it needs, ready to predict.
+
+    Attributes:
+        record: what the model is.
+        model: gives logits, in eval mode.
+        stem, key_encoder: as in the record.
+    """
+
+    record: ModelRecord
+    model: nn.Module
+    stem: FeatureEncoder | None
+    key_encoder: Encoder | None
+
+    @classmethod
+    def load(cls, model_dir: Path | str, device: str = "auto") -> Predictor:
+        """Read a folder written by `unbench train`.
+
+        Raises:
+            StoreError: no model, a damaged one, or one of another version.
+            EncoderUnavailableError: an encoder that it needs is not here.
+        """
+        saved = SavedModel(Path(model_dir))
+        record = saved.read_record()
+        card = registry.method(record.method)
+        if card.version != record.method_version:
+            raise StoreError(
+                f"{saved.folder} was trained by {card.name} version {record.method_version}; "
+                f"this unbench has version {card.version}"
+            )
+        chosen = choose_device(device)
+        stem = _load_encoder(record.stem, chosen)
+        assert stem is None or isinstance(stem, FeatureEncoder)
+        keys = stem if record.key_encoder == record.stem else _load_encoder(record.key_encoder, chosen)
+        if keys is not None and (fitted := saved.read_encoder()):
+            keys.load_state(fitted)
+        context = Context(
+            card,
+            card.resolve_hparams(record.hparams),
+            record.preset,
+            record.shape,
+            len(record.classes),
+            record.key_dim,
+            record.seed,
+            chosen,
+            Progress(),
+        )
+        method: Method = registry.load_code(card)(context)
+        model = method.build(0).to(chosen)
+        try:
+            model.load_state_dict(saved.read_state()[0])
+        except (RuntimeError, ValueError) as error:
+            raise StoreError(f"{saved.weights} does not fit its model.json: {' '.join(str(error).split())}") from error
+        return cls(record, model.eval(), stem, keys)
+
+    @torch.inference_mode()
+    def probabilities(self, pixels: Tensor) -> Tensor:
+        """Class probabilities (B, K) of images, uint8 (B, C, S, S) of the preset's size."""
+        device = next(self.model.parameters()).device
+        pixels = pixels.to(device)
+        # Stored maps are half precision; what the model is fed here is rounded alike.
+        fed = normalise(pixels) if self.stem is None else self.stem.maps(pixels).half().float()
+        inputs = (fed,) if self.key_encoder is None else (fed, self.key_encoder.keys(pixels))
+        return self.model(*inputs).softmax(1).cpu()
+
+
+def predict(model_dir: Path | str, images: Sequence[Path | str], device: str = "auto") -> list[dict[str, Any]]:
+    """The class of each image file, and its probability in 0..1, by a saved model.
+
+    Raises:
+        DataError: a file is no image.
+        StoreError, EncoderUnavailableError: as Predictor.load.
+    """
+    predictor = Predictor.load(model_dir, device)
+    record = predictor.record
+    rows = []
+    for start in range(0, len(images), BATCH):
+        paths = images[start : start + BATCH]
+        pixels = [_read(Path(path), record.channels, record.preset.image_size) for path in paths]
+        for path, row in zip(paths, predictor.probabilities(torch.from_numpy(np.stack(pixels))), strict=True):
+            best = int(row.argmax())
+            rows.append({"image": str(path), "class": record.classes[best], "probability": float(row[best])})
+    return rows
+
+
+def _read(path: Path, channels: int, size: int) -> np.ndarray:
+    try:
+        with Image.open(path) as image:
+            return to_bytes(image, channels, size)
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise DataError(f"{path} cannot be read as an image: {error}") from error
+
+
+def _load_encoder(record: EncoderRecord | None, device: torch.device) -> Encoder | None:
+    if record is None:
+        return None
+    encoder = encoders.load(record.name, device)
+    if (encoder.version, encoder.trained_on) != (record.version, record.trained_on):
+        raise StoreError(
+            f"the model was trained with {record.name} version {record.version} ({record.trained_on}); "
+            f"here it is version {encoder.version} ({encoder.trained_on})"
+        )
+    return encoder

@@ -1,0 +1,143 @@
+"""A model as a folder: everything that it takes to predict with it, and nothing of the benchmark's.
+
+MODEL_DIR/model.json            what the model is: method, data set, inputs, encoders, and the format's version
+MODEL_DIR/model.safetensors     weights and memory; the receipts of all deletions in its header
+MODEL_DIR/encoder.safetensors   what the key encoder was fitted to, if it was
+MODEL_DIR/receipts/0001.json    the receipt of each deletion
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from unbench.cards import Preset, Value
+from unbench.errors import StoreError
+from unbench.files import atomic_path
+
+FORMAT = 1
+"""Version of the folder's layout."""
+
+
+class EncoderRecord(BaseModel):
+    """An encoder that a model needs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    version: int
+    trained_on: str
+
+
+class ModelRecord(BaseModel):
+    """model.json: what a saved model is. `shape`: channels and side of what it is fed; `key_dim`: 0 for no keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: int
+    unbench_version: str
+    method: str
+    method_version: int
+    hparams: dict[str, Value]
+    preset: Preset
+    dataset: str
+    dataset_version: int
+    classes: tuple[str, ...]
+    channels: int
+    shape: tuple[int, int]
+    key_dim: int
+    stem: EncoderRecord | None
+    key_encoder: EncoderRecord | None
+    seed: int
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """A folder with a model in it."""
+
+    folder: Path
+
+    @property
+    def weights(self) -> Path:
+        """The file of weights and memory."""
+        return self.folder / "model.safetensors"
+
+    @property
+    def receipts(self) -> Path:
+        """The folder of receipts."""
+        return self.folder / "receipts"
+
+    def write(self, record: ModelRecord, state: Mapping[str, Tensor], encoder: Mapping[str, Tensor]) -> None:
+        """Save a new model; model.json comes last, so that a folder without it is no model yet.
+
+        Raises:
+            StoreError: the folder holds a model already, or cannot be written.
+        """
+        if (self.folder / "model.json").exists():
+            raise StoreError(f"{self.folder} holds a model already; it is not overwritten")
+        self.write_state(state, [])
+        if encoder:
+            with atomic_path(self.folder / "encoder.safetensors") as path:
+                save_file({name: tensor.contiguous() for name, tensor in encoder.items()}, path)
+        with atomic_path(self.folder / "model.json") as path:
+            path.write_text(record.model_dump_json(indent=1) + "\n", "utf-8")
+
+    def write_state(self, state: Mapping[str, Tensor], receipts: list[dict[str, Any]]) -> None:
+        """Replace weights, memory and receipts in one step: whoever reads sees all of the old or all of the new."""
+        with atomic_path(self.weights) as path:
+            tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+            save_file(tensors, path, metadata={"receipts": json.dumps(receipts)})
+
+    def read_record(self) -> ModelRecord:
+        """What the model is; raises StoreError if there is none, or it was written by another version."""
+        path = self.folder / "model.json"
+        try:
+            content = json.loads(path.read_text("utf-8"))
+        except FileNotFoundError as error:
+            raise StoreError(f"{self.folder} holds no model: there is no {path.name} in it") from error
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{path} cannot be read: {error}") from error
+        found = content.get("format") if isinstance(content, dict) else None
+        if found != FORMAT:
+            raise StoreError(f"{path} has format {found}; this version of unbench reads format {FORMAT}")
+        try:
+            return ModelRecord.model_validate(content)
+        except ValidationError as error:
+            fault = error.errors()[0]
+            raise StoreError(f"{path} is wrong: {'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
+
+    def read_state(self) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
+        """Tensors by name, and the receipts so far; raises StoreError if the file is damaged or missing."""
+        try:
+            with safe_open(self.weights, "pt") as file:
+                receipts = json.loads((file.metadata() or {})["receipts"])
+            return load_file(self.weights), receipts
+        except (SafetensorError, OSError, ValueError, KeyError) as error:
+            raise StoreError(f"{self.weights} is missing or damaged: {error}") from error
+
+    def read_encoder(self) -> dict[str, Tensor]:
+        """What the key encoder was fitted to; empty if nothing."""
+        path = self.folder / "encoder.safetensors"
+        try:
+            return load_file(path) if path.exists() else {}
+        except (SafetensorError, OSError) as error:
+            raise StoreError(f"{path} is damaged: {error}") from error
+
+
+def content_hash(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names, types, shapes and bytes of all tensors: the model's identity, whatever file it is in."""
+    total = hashlib.sha256()
+    for name in sorted(state):
+        tensor = state[name].detach().cpu().contiguous()
+        total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        total.update(tensor.numpy().tobytes())
+    return total.hexdigest()
