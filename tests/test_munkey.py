@@ -232,19 +232,38 @@ def test_of_two_equal_images_one_can_be_deleted(inputs: Inputs) -> None:
 
 @pytest.mark.parametrize(("own", "expected"), [(1.0, 1.0), (0.0, 0.0), (0.8, 0.8)])
 def test_the_own_token_is_shown_as_often_as_asked(model: MemoryTransformer, own: float, expected: float) -> None:
-    pathways = Pathways(model, seed=0, own=own, null=0.0, drop_image=0.0, dropout=0.0)
+    pathways = Pathways(model, seed=0, own=own)
     rows = torch.arange(len(model.memory)).repeat(20)
     shown = pathways._tokens(rows, torch.rand(len(rows), generator=pathways.generator))
     assert (shown == model.memory.tokens[rows]).all(1).float().mean().item() == pytest.approx(expected, abs=0.03)
 
 
 def test_a_dropped_image_leaves_no_trace_in_the_loss(model: MemoryTransformer, data: Dataset) -> None:
-    pathways = Pathways(model, seed=0, own=1.0, null=0.0, drop_image=1.0, dropout=0.0)
+    pathways = Pathways(model, seed=0, drop_image=1.0)
     rows = torch.arange(8)
     labels = torch.from_numpy(data.train.labels[:8])
     images = [torch.zeros(8, 1, 8, 8), torch.ones(8, 1, 8, 8)]
     losses = [pathways.loss(Batch(rows, image, labels)).item() for image in images]
     assert losses[0] == losses[1]
+
+
+def test_dropped_patches_are_the_null_patch_and_as_many_as_asked(
+    model: MemoryTransformer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    width = model.backbone.width
+    shown: list[torch.Tensor] = []
+
+    def read(patches: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+        shown.append(patches)
+        return torch.zeros(len(patches), 4, requires_grad=True)
+
+    monkeypatch.setattr(model.backbone, "tokenise", lambda images: torch.full((len(images), 16, width), 7.0))
+    monkeypatch.setattr(model, "read", read)
+    batch = Batch(torch.arange(100), torch.ones(100, 1, 8, 8), torch.zeros(100, dtype=torch.int64))
+    Pathways(model, seed=0, drop_patches=0.3).loss(batch)
+    kept = (shown[0] == 7.0).all(2)
+    assert torch.equal(shown[0][~kept], model.null_patch.expand(int((~kept).sum()), -1))
+    assert (~kept).float().mean().item() == pytest.approx(0.3, abs=0.05)
 
 
 def test_dropout_takes_whole_channels(model: MemoryTransformer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -300,7 +319,7 @@ def test_pixel_keys_are_the_default_without_a_stem() -> None:
 
 def test_defaults_follow_the_stem() -> None:
     card = registry.method("munkey")
-    assert card.resolve_hparams({})["fill"] == 0.0
+    assert card.resolve_hparams({})["fill"] == card.hparams["fill"].default
     assert card.resolve_hparams({}, stem=True)["fill"] == card.hparams["fill"].with_stem
     assert card.resolve_hparams({"fill": 0.1}, stem=True)["fill"] == 0.1
 
@@ -317,7 +336,7 @@ def test_a_neighbours_token_learns_nothing_from_the_image_it_stands_beside(
     batch = next(iter(Batches(data.train, 16, CPU)))
     for own, learns in ((0.0, False), (1.0, True)):
         model.zero_grad()
-        Pathways(model, seed=0, own=own, null=0.0, drop_image=0.0, dropout=0.0).loss(batch).backward()
+        Pathways(model, seed=0, own=own).loss(batch).backward()
         assert model.memory.tokens.grad is not None
         assert bool(model.memory.tokens.grad.any()) == learns
         assert model.backbone.head.weight.grad.any()

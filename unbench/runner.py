@@ -26,7 +26,7 @@ from unbench.progress import Progress
 from unbench.provenance import device_name, now, versions
 from unbench.schema import OUTPUT_COLUMNS
 from unbench.spec import RunSpec
-from unbench.stages import Stage, predict_pathways, train_or_load
+from unbench.stages import Stage, predict_parts, train_or_load
 from unbench.stopwatch import Cost, measured, warm_up
 from unbench.store import Store, arrow_schema
 from unbench.training import require_finite, seeded
@@ -190,10 +190,9 @@ class _Runner:
             if not changed and self.spec.method.name != "none":
                 warnings.append("unlearning changed nothing in the model")
         logits = {
-            **{
-                name: stage.logits
-                for name, stage in (("original", original), ("oracle", oracle), ("oracle_2", oracle_2))
-            },
+            "original": original.logits,
+            "oracle": oracle.logits,
+            "oracle_2": oracle_2.logits,
             **{f"original_{name}": part for name, part in original.pathways.items()},
             **{f"oracle_{name}": part for name, part in oracle.pathways.items()},
             **{f"unlearned_{name}" if name else "unlearned": part for name, part in parts.items()},
@@ -247,7 +246,7 @@ class _Runner:
         # Seeded, for methods that draw from torch's global generator rather than from one of their own.
         with seeded(method.context.seed_for("unlearning")), measured(self.device) as cost:
             model = method.unlearn(model, access).eval()
-        parts = predict_pathways(model, method, self.data)
+        parts = predict_parts(model, method, self.data)
         for logits in parts.values():
             require_finite(logits, "the unlearned model gives")
         return parts, cost, method.deployment_costs(model, batch, len(forget)), _differs(model, before)

@@ -81,7 +81,8 @@ def train_or_load(role: Role, store: Store, spec: RunSpec, method: Method, data:
         warm_up(method.build(len(images)).to(device), first_batch(images, spec.preset.training.batch_size, device))
         with measured(device) as cost:
             model = method.train(images, seed)
-        outputs = predict_pathways(model, method, data)
+        # The second oracle is there for the noise floor alone, which is about the whole model.
+        outputs = predict_parts(model, method, data, pathways=role != "oracle_2")
         for logits in outputs.values():
             require_finite(logits, f"training the {role} gave")
         about = {
@@ -94,9 +95,11 @@ def train_or_load(role: Role, store: Store, spec: RunSpec, method: Method, data:
         return _read(folder)
 
 
-def predict_pathways(model: nn.Module, method: Method, data: Dataset) -> dict[str, dict[str, Tensor]]:
+def predict_parts(
+    model: nn.Module, method: Method, data: Dataset, pathways: bool = True
+) -> dict[str, dict[str, Tensor]]:
     """Logits of the whole model, under "", and of each of its pathways, as `predict` gives them."""
-    parts = {"": model, **method.pathways(model)}
+    parts = {"": model, **(method.pathways(model) if pathways else {})}
     context = method.context
     return {name: predict(part, data.splits, context.device, context.progress) for name, part in parts.items()}
 

@@ -50,7 +50,7 @@ class Munkey(Method):
         assert images.keys is not None
         with seeded(seed):
             model = self._build(torch.from_numpy(images.ids), torch.from_numpy(images.keys)).to(context.device)
-            names = ("own", "null", "drop_image", "dropout")
+            names = ("own", "null", "drop_image", "drop_patches", "dropout")
             shown = Pathways(model, seed, **{name: context.number(name) for name in names})
             batches = Batches(images, recipe.batch_size, context.device, seed, recipe.augment)
             tokens: dict[str, Any] = {
@@ -62,7 +62,7 @@ class Munkey(Method):
             together = recipe.epochs - round(context.number("fill") * recipe.epochs)
             model.train()
             self._descend(model, shown.loss, batches, together, [{"params": weights}, tokens], recipe.warmup_epochs)
-            shown.dropout = 0.0  # what a token has to add is decided by the features as they are
+            shown.dropout = shown.drop_patches = 0.0  # what a token has to add shows on images as they are
             with _frozen(weights):
                 self._descend(model, shown.loss, batches, recipe.epochs - together, [tokens], 0)
         return model.eval()
@@ -122,15 +122,24 @@ class Pathways:
         own: share of the image's own token among the stored tokens shown; the rest are its neighbours', as they are at
             test time, and after deletion: one of them, or all merged into one, as the model aggregates.
         null: share of images shown with the null token instead of any stored one.
-        drop_image: share of images whose patches are replaced by the null patch.
+        drop_image: share of images whose patches are all replaced by the null patch.
+        drop_patches: share of patches that are, in every other image.
         dropout: share of input channels set to zero, each image's own.
     """
 
     def __init__(
-        self, model: MemoryTransformer, seed: int, own: float, null: float, drop_image: float, dropout: float
+        self,
+        model: MemoryTransformer,
+        seed: int,
+        own: float = 1.0,
+        null: float = 0.0,
+        drop_image: float = 0.0,
+        drop_patches: float = 0.0,
+        dropout: float = 0.0,
     ) -> None:
         self.model = model
-        self.own, self.null, self.drop_image, self.dropout = own, null, drop_image, dropout
+        self.own, self.null = own, null
+        self.drop_image, self.drop_patches, self.dropout = drop_image, drop_patches, dropout
         self.neighbours = model.memory.neighbours(model.neighbours)
         self.generator = torch.Generator().manual_seed(seed)
 
@@ -144,7 +153,8 @@ class Pathways:
         drop_token = (null < self.null)[:, None] & ~drop_image
         tokens = torch.where(drop_token, model.null_token, tokens)
         patches = model.backbone.tokenise(nn.functional.dropout2d(batch.images, self.dropout))
-        patches = torch.where(drop_image[:, None], model.null_patch, patches)
+        drop_patches = torch.rand(patches.shape[:2], generator=self.generator).to(device) < self.drop_patches
+        patches = torch.where((drop_image | drop_patches)[:, :, None], model.null_patch, patches)
         return nn.functional.cross_entropy(model.read(patches, tokens), batch.labels)
 
     def _tokens(self, rows: Tensor, choice: Tensor) -> Tensor:
