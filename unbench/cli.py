@@ -199,8 +199,9 @@ def predict(
     """The class of each image, and its probability, by a saved model."""
     say("unbench is starting ...")
     from unbench.deployment.predict import predict as ask
+    from unbench.progress import ConsoleProgress
 
-    print_rows(ask(model_dir, images, device), as_json)
+    print_rows(ask(model_dir, images, device, ConsoleProgress(console())), as_json)
 
 
 @app.command()

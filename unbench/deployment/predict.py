@@ -92,7 +92,9 @@ class Predictor:
         return self.model(*inputs).softmax(1).cpu()
 
 
-def predict(model_dir: Path | str, images: Sequence[Path | str], device: str = "auto") -> list[dict[str, Any]]:
+def predict(
+    model_dir: Path | str, images: Sequence[Path | str], device: str = "auto", progress: Progress | None = None
+) -> list[dict[str, Any]]:
     """The class of each image file, and its probability in 0..1, by a saved model.
 
     Raises:
@@ -102,7 +104,8 @@ def predict(model_dir: Path | str, images: Sequence[Path | str], device: str = "
     predictor = Predictor.load(model_dir, device)
     record = predictor.record
     rows = []
-    for start in range(0, len(images), BATCH):
+    starts = range(0, len(images), BATCH)
+    for start in (progress or Progress()).named("predicting").track(starts, "batches"):
         paths = images[start : start + BATCH]
         pixels = [_read(Path(path), record.channels, record.preset.image_size) for path in paths]
         for path, row in zip(paths, predictor.probabilities(torch.from_numpy(np.stack(pixels))), strict=True):
