@@ -38,7 +38,10 @@ def test_accuracies_and_gap_by_hand() -> None:
     # |50-100|, |75-100|, |50-100|, |50-50| over four
     assert values["avg_gap"] == pytest.approx((50 + 25 + 50 + 0) / 4)
     assert values["avg_gap_floor"] == values["avg_gap"], "here the second oracle equals the unlearned model"
-    assert missing == {"forget_class_test_acc": "no class was forgotten in this scenario"}
+    assert missing == {
+        "forget_class_test_acc": "no class was forgotten in this scenario",
+        "val_acc": "the run stores no 'val' outputs",
+    }
 
 
 def test_class_scenario_tests_on_the_remaining_classes() -> None:

@@ -40,6 +40,9 @@ DataRoot = Annotated[
     typer.Option("--data-root", envvar="UNBENCH_DATA", help="Folder with the data sets' files."),
 ]
 
+Preset = Annotated[str, typer.Option(help="smoke, cpu or paper.")]
+Model = Annotated[str | None, typer.Option(help="vit or resnet18; the data set decides if left out.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
 Checksums = Annotated[str, typer.Option(help="auto, strict or accept: may files differ from the published ones?")]
 
 
@@ -61,11 +64,11 @@ def run(
     seed: Annotated[
         list[int] | None, typer.Option(help="Seed of forget set, training and unlearning; may be repeated.")
     ] = None,
-    preset: Annotated[str, typer.Option(help="smoke, cpu or paper.")] = "cpu",
-    model: Annotated[str | None, typer.Option(help="vit or resnet18; the data set decides if left out.")] = None,
+    preset: Preset = "cpu",
+    model: Model = None,
     results: Results = Path("results"),
     data_root: DataRoot = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    device: Device = "auto",
     checksums: Checksums = "auto",
     force: Annotated[bool, typer.Option("--force", help="Run again what is already stored.")] = False,
     as_json: AsJson = False,
@@ -134,11 +137,11 @@ def train(
     ] = "munkey",
     dataset: Annotated[str, typer.Option("-d", "--dataset")] = "digits",
     seed: Annotated[int, typer.Option(help="Seed of the training.")] = 0,
-    preset: Annotated[str, typer.Option(help="smoke, cpu or paper.")] = "cpu",
-    model: Annotated[str | None, typer.Option(help="vit or resnet18; the data set decides if left out.")] = None,
+    preset: Preset = "cpu",
+    model: Model = None,
     results: Results = Path("results"),
     data_root: DataRoot = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    device: Device = "auto",
     checksums: Checksums = "auto",
 ) -> None:
     """Train a model on all training images and save it as a folder, for 'forget' and 'predict'."""
@@ -193,7 +196,7 @@ def forget(
 def predict(
     model_dir: Annotated[Path, typer.Argument(help="A folder written by 'unbench train'.")],
     images: Annotated[list[Path], typer.Argument(help="Image files.")],
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
     """The class of each image, and its probability, by a saved model."""

@@ -105,6 +105,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("git_dirty", "bool", "whether that checkout had uncommitted changes"),
     Column("started_at", "string", "UTC, ISO 8601"),
     Column("command", "string", "the command that repeats this run"),
+    Column("val_acc", "double", "accuracy on validation after unlearning, percent"),
     Column("stem", "string", "encoder whose frozen feature maps take the place of the pixels; null for none"),
     Column("stem_trained_on", "string", "what the stem had seen before"),
     Column("key_encoder", "string", "encoder of the keys that the method finds images by; null for none"),

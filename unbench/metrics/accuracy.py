@@ -33,10 +33,7 @@ def accuracy(examples: Examples) -> float:
 )
 def test_acc(run: RunOutputs, model: Model) -> float:
     """Accuracy on test, without the forgotten class if one was forgotten."""
-    test = run.examples(model, "test")
-    if run.forget_class is not None:
-        test = test.where(test.labels != run.forget_class)
-    return accuracy(test)
+    return accuracy(_remaining(run, run.examples(model, "test")))
 
 
 @metric(
@@ -82,3 +79,21 @@ def forget_class_test_acc(run: RunOutputs, model: Model) -> float:
         raise MissingValue("no class was forgotten in this scenario")
     test = run.examples(model, "test")
     return accuracy(test.where(test.labels == run.forget_class))
+
+
+@metric(
+    name="val_acc",
+    title="Validation accuracy (VA)",
+    definition="Accuracy on the validation set, by which hyper-parameters may be chosen; as TA in scenario class.",
+    formula="100/|V| * sum_{(x,y) in V} 1[argmax f(x) = y]",
+    unit="percent",
+    bounds=(0, 100),
+    ideal="equal to the oracle",
+)
+def val_acc(run: RunOutputs, model: Model) -> float:
+    """Accuracy on validation, without the forgotten class if one was forgotten."""
+    return accuracy(_remaining(run, run.examples(model, "val")))
+
+
+def _remaining(run: RunOutputs, examples: Examples) -> Examples:
+    return examples if run.forget_class is None else examples.where(examples.labels != run.forget_class)

@@ -6,7 +6,7 @@ from unbench.reporting.ablations import Point, Study
 from unbench.reporting.formatting import NAMES, is_number, present
 from unbench.reporting.markup import Footnotes, escape, number, seeds, table
 
-SCORES = ("test_acc", "forget_acc", "mia_auroc", "avg_gap", "avg_gap_floor")
+SCORES = ("val_acc", "test_acc", "forget_acc", "mia_auroc", "avg_gap", "avg_gap_floor")
 IMAGE = "image_forget_acc"
 
 
@@ -25,7 +25,7 @@ def ablation_section(study: Study) -> str:
         for hparam, point in lines
     ]
     titles = [NAMES.get(column, "FA, image alone") for column in columns]
-    said = "Each line differs from the default, in bold, in one hyper-parameter."
+    said = "Each line differs from the default, in bold, in one hyper-parameter. VA: accuracy on the validation set."
     if study.default["method_family"] == "by-design":
         said += " Each was trained anew and has an oracle of its own."
     parts = [

@@ -15,6 +15,7 @@ WITHIN_NOISE = "≈"
 """Marks a gap that is not above its noise floor."""
 
 NAMES = {
+    "val_acc": "VA",
     "test_acc": "TA",
     "retain_acc": "RA",
     "forget_acc": "FA",

@@ -30,13 +30,16 @@ DEPLOYMENT = (
     *("memory_entries", "memory_bytes_per_entry", "index_build_seconds", "delete_seconds"),
     *(f"predict_ms_{way}" for way in ("ensemble", "softmax", "rank", "plain")),
 )
-VALUES = (*SCORES, *COSTS, *LEVELS, *AUDIT, *DEPLOYMENT)
+CHOICE = ("val_acc",)
+"""What hyper-parameters may be chosen by; runs of older versions lack it."""
+
+VALUES = (*SCORES, *CHOICE, *COSTS, *LEVELS, *AUDIT, *DEPLOYMENT)
 """Columns averaged over seeds."""
 
 ORACLE, NOTHING = "retrain", "none"
 """The two reference methods: the oracle itself as a row, and the original left as it is."""
 
-_OPTIONAL = frozenset((*AUDIT, *DEPLOYMENT))
+_OPTIONAL = frozenset((*CHOICE, *AUDIT, *DEPLOYMENT))
 _FAILURES = ("failed", "diverged", "skipped")
 _TEXTS = (
     *("family", "method_family", "n_train", "n_forget", "n_test", "forget_class", "data_checksum"),
