@@ -167,7 +167,7 @@ def test_table_of_ablations(sweep: Store) -> None:
         *(("| k", value) for value in ("1", "**4**", "16", "128")),
     ]
     default, one = lines[5], lines[4]
-    assert (default[3], default[6]) == ("70.50 ± 0.71", "1.25 ± 0.35 ≈")
+    assert (default[2], default[5]) == ("70.50 ± 0.71", "1.25 ± 0.35 ≈")
     assert one[-1] == "1 <sup>a</sup> |" and "- <sup>a</sup> toy\\[k=1\\], seed 7: diverged: NaN" in text
     toy_run(sweep, {"k": 2}, image_forget_acc=66.25)
     assert "| FA, image alone |" in ablation_section(study_of(sweep))

@@ -6,14 +6,19 @@ from unbench.reporting.ablations import Point, Study
 from unbench.reporting.formatting import NAMES, is_number, present
 from unbench.reporting.markup import Footnotes, escape, number, seeds, table
 
-SCORES = ("val_acc", "test_acc", "forget_acc", "mia_auroc", "avg_gap", "avg_gap_floor")
-IMAGE = "image_forget_acc"
+SCORES = ("test_acc", "forget_acc", "mia_auroc", "avg_gap", "avg_gap_floor")
+CHOICE, IMAGE = "val_acc", "image_forget_acc"
+"""Shown where runs have them: older ones, and methods without pathways, do not."""
 
 
 def ablation_section(study: Study) -> str:
     """One table: a line per value of each hyper-parameter that was varied alone, the default's value in bold."""
     lines = [(ablation.hparam, point) for ablation in study.ablations for point in ablation.points]
-    columns = [*SCORES, *([IMAGE] if any(present(point.row[f"{IMAGE}_mean"]) for _, point in lines) else [])]
+    columns = [
+        name
+        for name in (CHOICE, *SCORES, IMAGE)
+        if name in SCORES or any(present(point.row[f"{name}_mean"]) for _, point in lines)
+    ]
     footnotes = Footnotes()
     cells = [
         [
@@ -25,7 +30,9 @@ def ablation_section(study: Study) -> str:
         for hparam, point in lines
     ]
     titles = [NAMES.get(column, "FA, image alone") for column in columns]
-    said = "Each line differs from the default, in bold, in one hyper-parameter. VA: accuracy on the validation set."
+    said = "Each line differs from the default, in bold, in one hyper-parameter."
+    if CHOICE in columns:
+        said += " VA: accuracy on the validation set."
     if study.default["method_family"] == "by-design":
         said += " Each was trained anew and has an oracle of its own."
     parts = [
