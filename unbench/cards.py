@@ -7,6 +7,8 @@ on use. Unknown keys are errors, because a misspelt key is a setting that silent
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -78,12 +80,10 @@ class Hyperparameter(BaseModel):
 
     @model_validator(mode="after")
     def _default_is_legal(self) -> Hyperparameter:
-        try:
+        with _faults_of_a_card():
             self.parse("of this card", "default", self.default)
             if self.with_stem is not None:
                 self.parse("of this card", "with_stem", self.with_stem)
-        except SpecError as error:  # pydantic collects ValueErrors, and says where they are
-            raise ValueError(str(error)) from error
         return self
 
 
@@ -146,10 +146,8 @@ class Preset(BaseModel):
     @classmethod
     def _is_an_encoder(cls, name: str, info: ValidationInfo) -> str:
         if name:
-            try:
+            with _faults_of_a_card():
                 encoders.check_name(name, stem=info.field_name == "stem")
-            except SpecError as error:  # pydantic collects ValueErrors, and says where they are
-                raise ValueError(str(error)) from error
         return name
 
     @model_validator(mode="after")
@@ -191,6 +189,15 @@ def read_card(path: Path, kind: type[CardT]) -> CardT:
     if card.name != path.stem:
         raise CardError(f"the card {path} calls itself '{card.name}'; the file's name must be the same")
     return card
+
+
+@contextmanager
+def _faults_of_a_card() -> Iterator[None]:
+    """Hand mistakes to pydantic, which collects ValueErrors and says where they are."""
+    try:
+        yield
+    except SpecError as error:
+        raise ValueError(str(error)) from error
 
 
 def _first_fault(error: ValidationError, kind: type[Card]) -> str:

@@ -46,6 +46,20 @@ def _audit_columns() -> list[Column]:
     return columns
 
 
+AUDIT: tuple[Column, ...] = tuple(_audit_columns())
+
+DEPLOYMENT: tuple[Column, ...] = (
+    Column("memory_entries", "int64", "entries of the method's memory after unlearning; null for no memory"),
+    Column("memory_bytes_per_entry", "double", "bytes of id, key, token and share of the index"),
+    Column("memory_index", "string", "exact or approximate search"),
+    Column("index_build_seconds", "double", "wall-clock of building the memory's index from its keys"),
+    Column("delete_seconds", "double", "wall-clock of deleting as many entries as the forget set from the memory"),
+    Column("predict_ms_ensemble", "double", "milliseconds an image: K passes, one for each neighbour; median"),
+    Column("predict_ms_softmax", "double", "milliseconds an image: one pass, neighbours merged by similarity; median"),
+    Column("predict_ms_rank", "double", "milliseconds an image: one pass, neighbours merged by rank; median"),
+    Column("predict_ms_plain", "double", "milliseconds an image: the same transformer without a memory; median"),
+)
+
 COLUMNS: tuple[Column, ...] = (
     Column("run_key", "string", "16 hexadecimal digits made of everything that decides the numbers"),
     Column("attempt", "int64", "1 for the first try of this run_key, then counting up"),
@@ -110,16 +124,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("stem_trained_on", "string", "what the stem had seen before"),
     Column("key_encoder", "string", "encoder of the keys that the method finds images by; null for none"),
     Column("key_encoder_trained_on", "string", "what that encoder had seen before"),
-    *_audit_columns(),
-    Column("memory_entries", "int64", "entries of the method's memory after unlearning; null for no memory"),
-    Column("memory_bytes_per_entry", "double", "bytes of id, key, token and share of the index"),
-    Column("memory_index", "string", "exact or approximate search"),
-    Column("index_build_seconds", "double", "wall-clock of building the memory's index from its keys"),
-    Column("delete_seconds", "double", "wall-clock of deleting as many entries as the forget set from the memory"),
-    Column("predict_ms_ensemble", "double", "milliseconds an image: K passes, one for each neighbour; median"),
-    Column("predict_ms_softmax", "double", "milliseconds an image: one pass, neighbours merged by similarity; median"),
-    Column("predict_ms_rank", "double", "milliseconds an image: one pass, neighbours merged by rank; median"),
-    Column("predict_ms_plain", "double", "milliseconds an image: the same transformer without a memory; median"),
+    *AUDIT,
+    *DEPLOYMENT,
 )
 
 OUTPUT_COLUMNS: tuple[Column, ...] = (

@@ -27,6 +27,7 @@ from unbench.seeds import derive_seed, digest
 from unbench.spec import NUMERICS_VERSION, RunSpec
 from unbench.stopwatch import measured, warm_up
 from unbench.store import Store
+from unbench.tensors import storable
 from unbench.training import predict, require_finite
 
 LAYOUT_VERSION = 2
@@ -124,10 +125,9 @@ def _stage_key(role: Role, spec: RunSpec, method: Method, data: Dataset, images:
 def _write(folder: Path, model: nn.Module, outputs: dict[str, dict[str, Tensor]], about: Mapping[str, object]) -> None:
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
-        state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-        save_file(state, temporary / "model.safetensors")
-        logits = {f"{part}/{split}": t.contiguous() for part, splits in outputs.items() for split, t in splits.items()}
-        save_file(logits, temporary / "logits.safetensors")
+        save_file(storable(model.state_dict()), temporary / "model.safetensors")
+        logits = {f"{part}/{split}": tensor for part, splits in outputs.items() for split, tensor in splits.items()}
+        save_file(storable(logits), temporary / "logits.safetensors")
         (temporary / "stage.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n", "utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         temporary.replace(folder)

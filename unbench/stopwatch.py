@@ -50,22 +50,22 @@ def measured(device: torch.device) -> Iterator[Cost]:
     """Measure a block."""
     cost = Cost()
     before = _reset_peak(device)
-    _synchronise(device)
-    started = time.perf_counter()
+    started = clock(device)
     yield cost
-    _synchronise(device)
-    cost.seconds = time.perf_counter() - started
+    cost.seconds = clock(device) - started
     if before is None:
         cost.missing = "this system does not tell a process its peak memory"
     else:
         cost.peak_memory_mb = max(0.0, _peak(device) - before) / 2**20
 
 
-def _synchronise(device: torch.device) -> None:
+def clock(device: torch.device) -> float:
+    """Seconds since some fixed moment, read once the device has done all that it was asked to."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":
         torch.mps.synchronize()
+    return time.perf_counter()
 
 
 def _reset_peak(device: torch.device) -> float | None:

@@ -21,9 +21,10 @@ from unbench.deployment import forget as forget_module
 from unbench.deployment.costs import cost
 from unbench.deployment.forget import forget, read_ids
 from unbench.deployment.predict import Predictor, predict
-from unbench.deployment.saved import SavedModel, content_hash
+from unbench.deployment.saved import SavedModel
 from unbench.deployment.train import train
 from unbench.errors import DataError, SpecError, StoreError
+from unbench.tensors import content_hash
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from copy import copy
 from statistics import median
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from unbench.memory import Memory
 from unbench.models.munkey import Aggregation, MemoryTransformer
+from unbench.stopwatch import clock
 
 REPEATS = 5
 """Predictions are timed this often, for a median; a first, uncounted one pays for what is loaded once."""
@@ -21,11 +21,11 @@ AGGREGATIONS: tuple[Aggregation, ...] = ("ensemble", "softmax", "rank")
 
 def build(ids: Tensor, keys: Tensor, width: int, index: str) -> tuple[Memory, float]:
     """A memory, and the seconds from keys to its first answer, the index included."""
-    started = time.perf_counter()
+    started = clock(keys.device)
     memory = Memory(ids, keys, width, index)
     if len(memory):
         memory.nearest(memory.keys[:1], 1)
-    return memory, time.perf_counter() - started
+    return memory, clock(keys.device) - started
 
 
 def memory_costs(memory: Memory, build_seconds: float, delete: int) -> dict[str, int | float | str]:
@@ -42,9 +42,10 @@ def memory_costs(memory: Memory, build_seconds: float, delete: int) -> dict[str,
         "memory_index": "approximate" if memory.approximate else "exact",
         "index_build_seconds": build_seconds,
     }
-    started = time.perf_counter()
+    device = memory.keys.device
+    started = clock(device)
     memory.forget(ids)
-    return {**costs, "delete_seconds": time.perf_counter() - started}
+    return {**costs, "delete_seconds": clock(device) - started}
 
 
 @torch.inference_mode()
@@ -64,10 +65,9 @@ def prediction_costs(model: MemoryTransformer, images: Tensor, keys: Tensor) -> 
     times: dict[str, list[float]] = {name: [] for name in ways}
     for repeat in range(1 + REPEATS):
         for name, predict in ways.items():
-            started = time.perf_counter()
+            started = clock(images.device)
             predict()
-            if images.is_cuda:
-                torch.cuda.synchronize()
+            seconds = clock(images.device) - started
             if repeat:
-                times[name].append(time.perf_counter() - started)
+                times[name].append(seconds)
     return {f"predict_ms_{name}": 1000 * median(values) / len(images) for name, values in times.items()}

@@ -86,9 +86,14 @@ class Predictor:
         """Class probabilities (B, K) of images, uint8 (B, C, S, S) of the preset's size."""
         device = next(self.model.parameters()).device
         pixels = pixels.to(device)
-        # Stored maps are half precision; what the model is fed here is rounded alike.
-        fed = normalise(pixels) if self.stem is None else self.stem.maps(pixels).half().float()
-        inputs = (fed,) if self.key_encoder is None else (fed, self.key_encoder.keys(pixels))
+        if self.stem is None:
+            fed, keys = normalise(pixels), None
+        else:
+            maps, keys = self.stem.both(pixels)
+            fed = maps.half().float()  # stored maps are half precision; what the model is fed here is rounded alike
+        if self.key_encoder is not self.stem:
+            keys = None if self.key_encoder is None else self.key_encoder.keys(pixels)
+        inputs = (fed,) if keys is None else (fed, keys)
         return self.model(*inputs).softmax(1).cpu()
 
 

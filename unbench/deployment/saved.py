@@ -8,7 +8,6 @@ MODEL_DIR/receipts/0001.json    the receipt of each deletion
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from torch import Tensor
 from unbench.cards import Preset, Value
 from unbench.errors import StoreError
 from unbench.files import atomic_path
+from unbench.tensors import storable
 
 FORMAT = 1
 """Version of the folder's layout."""
@@ -87,15 +87,14 @@ class SavedModel:
         self.write_state(state, [])
         if encoder:
             with atomic_path(self.folder / "encoder.safetensors") as path:
-                save_file({name: tensor.contiguous() for name, tensor in encoder.items()}, path)
+                save_file(storable(encoder), path)
         with atomic_path(self.folder / "model.json") as path:
             path.write_text(record.model_dump_json(indent=1) + "\n", "utf-8")
 
     def write_state(self, state: Mapping[str, Tensor], receipts: list[dict[str, Any]]) -> None:
         """Replace weights, memory and receipts in one step: whoever reads sees all of the old or all of the new."""
         with atomic_path(self.weights) as path:
-            tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-            save_file(tensors, path, metadata={"receipts": json.dumps(receipts)})
+            save_file(storable(state), path, metadata={"receipts": json.dumps(receipts)})
 
     def read_record(self) -> ModelRecord:
         """What the model is; raises StoreError if there is none, or it was written by another version."""
@@ -131,13 +130,3 @@ class SavedModel:
             return load_file(path) if path.exists() else {}
         except (SafetensorError, OSError) as error:
             raise StoreError(f"{path} is damaged: {error}") from error
-
-
-def content_hash(state: Mapping[str, Tensor]) -> str:
-    """SHA-256 over names, types, shapes and bytes of all tensors: the model's identity, whatever file it is in."""
-    total = hashlib.sha256()
-    for name in sorted(state):
-        tensor = state[name].detach().cpu().contiguous()
-        total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        total.update(tensor.numpy().tobytes())
-    return total.hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -139,12 +139,3 @@ def file_hash(path: Path) -> str:
     """The first eight hexadecimal digits of a file's SHA-256, as publishers of weights write them in file names."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:8]
-
-
-def tensors_hash(tensors: Mapping[str, Tensor]) -> str:
-    """The same over named tensors, for weights that come in no file of their own."""
-    total = hashlib.sha256()
-    for name, value in tensors.items():
-        total.update(name.encode())
-        total.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
-    return total.hexdigest()[:8]

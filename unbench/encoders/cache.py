@@ -16,11 +16,12 @@ from torch import Tensor
 
 from unbench.data.cache import cache_folder
 from unbench.data.images import Dataset, Images, Ints
-from unbench.encoders.base import Encoder, FeatureEncoder, tensors_hash
+from unbench.encoders.base import Encoder, FeatureEncoder
 from unbench.encoders.table import Table, erase
 from unbench.errors import DataError
 from unbench.progress import Progress
 from unbench.seeds import digest
+from unbench.tensors import content_hash
 
 BATCH = 32
 """Images in one pass of an encoder: with more, a network at 224 pixels needs hundreds of megabytes."""
@@ -117,8 +118,7 @@ class FeatureCache:
     def _table(self, encoder: Encoder, kind: str, split: str, count: int) -> Table:
         readable = re.sub(r"[^A-Za-z0-9_-]", "_", encoder.name)
         # What was fitted is part of the name: another library version may turn the basis round.
-        fitted = tensors_hash(encoder.state())
-        meaning = digest([encoder.name, encoder.version, encoder.trained_on, fitted], 8)
+        meaning = digest([encoder.name, encoder.version, encoder.trained_on, content_hash(encoder.state())], 8)
         path = self.folder / f"{readable}-v{encoder.version}-{meaning}.{kind}.{split}.npy"
         if kind == "maps":
             assert isinstance(encoder, FeatureEncoder)

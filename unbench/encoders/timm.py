@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unbench.encoders.base import EncoderUnavailableError, FeatureEncoder, tensors_hash
+from unbench.encoders.base import EncoderUnavailableError, FeatureEncoder
 from unbench.errors import UnknownNameError
+from unbench.tensors import content_hash
 
 
 class TimmNetwork(FeatureEncoder):
@@ -24,7 +25,7 @@ class TimmNetwork(FeatureEncoder):
         self.name = f"timm:{model}"
         published: dict[str, Any] = network.pretrained_cfg  # type: ignore[assignment]
         weights = ".".join(published[part] for part in ("architecture", "tag") if published[part])
-        found = tensors_hash(network.state_dict())
+        found = content_hash(network.state_dict())[:8]
         self.trained_on = f"as the name of timm's weights says: {weights} (sha256 of the tensors {found})"
 
     def _features(self, images: Tensor) -> tuple[Tensor, Tensor]:

@@ -54,8 +54,7 @@ class MemoryTransformer(nn.Module):
 
     def image_pathway(self, images: Tensor) -> Tensor:
         """The same from the image alone: the null token stands for what the memory would say."""
-        patches = self.backbone.tokenise(images)
-        return self.read(patches, self.null_token.expand(len(images), -1)).log_softmax(1)
+        return self._without_memory(self.backbone.tokenise(images))
 
     def memory_pathway(self, keys: Tensor) -> Tensor:
         """The same from the memory alone: the null patch stands for every patch of the image."""
@@ -74,10 +73,13 @@ class MemoryTransformer(nn.Module):
             weights = (ranks / ranks.sum()).expand(len(rows), -1)
         return (weights[:, :, None] * self.memory.tokens[rows]).sum(1)
 
+    def _without_memory(self, patches: Tensor) -> Tensor:
+        return self.read(patches, self.null_token.expand(len(patches), -1)).log_softmax(1)
+
     def _look_up(self, patches: Tensor, keys: Tensor) -> Tensor:
         rows, similarities = self.memory.nearest(keys, self.neighbours)
         if rows.shape[1] == 0:
-            return self.read(patches, self.null_token.expand(len(patches), -1)).log_softmax(1)
+            return self._without_memory(patches)
         if self.aggregation != "ensemble":
             return self.read(patches, self.merge(rows, similarities)).log_softmax(1)
         passes = [self.read(patches, self.memory.tokens[rows[:, rank]]) for rank in range(rows.shape[1])]

@@ -53,6 +53,15 @@ def present(value: Any) -> bool:
         return False
 
 
+def or_zero(value: Any) -> float:
+    """The number in a cell, 0 where it is missing: the length of a whisker.
+
+    >>> or_zero(1.5), or_zero(float("nan")), or_zero(None)
+    (1.5, 0.0, 0.0)
+    """
+    return float(value) if present(value) else 0.0
+
+
 def is_number(value: Any) -> bool:
     """Whether a setting is a finite number, and neither text nor true or false.
 

@@ -6,11 +6,11 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from unbench import schema
 from unbench.metrics.gap import MEASURES
 from unbench.reporting.formatting import canonical, clean, json_list, json_object, seed_words
 from unbench.reporting.labels import CELL, ROW, row_labels
 from unbench.reporting.records import records
-from unbench.schema import AUDITED, PATHWAYS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,18 +18,8 @@ if TYPE_CHECKING:
 SCORES = (*MEASURES, "forget_class_test_acc", "avg_gap", "avg_gap_floor")
 COSTS = ("unlearn_seconds", "peak_memory_mb", "train_seconds", "oracle_seconds")
 LEVELS = tuple(f"{model}_{measure}" for model in ("original", "oracle") for measure in MEASURES)
-AUDIT = tuple(
-    f"{prefix}{name}"
-    for prefix in AUDITED
-    for name in (
-        *(f"{pathway}_{measure}" for pathway in PATHWAYS for measure in MEASURES),
-        *(f"pathway_sensitivity_{split}" for split in ("val", "forget")),
-    )
-)
-DEPLOYMENT = (
-    *("memory_entries", "memory_bytes_per_entry", "index_build_seconds", "delete_seconds"),
-    *(f"predict_ms_{way}" for way in ("ensemble", "softmax", "rank", "plain")),
-)
+AUDIT = tuple(column.name for column in schema.AUDIT)
+DEPLOYMENT = tuple(column.name for column in schema.DEPLOYMENT if column.type != "string")
 CHOICE = ("val_acc",)
 """What hyper-parameters may be chosen by; runs of older versions lack it."""
 

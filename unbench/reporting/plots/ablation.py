@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.ticker import NullLocator
 
 from unbench.reporting.ablations import Study
-from unbench.reporting.formatting import is_number, present, shorten
+from unbench.reporting.formatting import is_number, or_zero, present, shorten
 from unbench.reporting.plots.gap_axis import gap_axis
 from unbench.reporting.plots.style import Palette, PlotData, new_figure
 from unbench.reporting.records import records
@@ -106,7 +106,7 @@ def draw_ablation(data: PlotData, title: str, palette: Palette) -> Figure | None
                 panel.set_ylabel(name)
     highest = (table["gap"] + table["gap_std"].fillna(0)).max()
     floor = table["floor"].max()
-    gap_axis(tops[0], "y", highest if present(highest) else 0.0, floor if present(floor) else 0.0, label=False)
+    gap_axis(tops[0], "y", or_zero(highest), or_zero(floor), label=False)
     return figure
 
 

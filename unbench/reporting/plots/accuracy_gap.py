@@ -10,7 +10,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
 from unbench.reporting.ablations import Study
-from unbench.reporting.formatting import points, present, shorten
+from unbench.reporting.formatting import or_zero, points, present, shorten
 from unbench.reporting.plots.gap_axis import gap_axis
 from unbench.reporting.plots.place import Anchor, place_labels
 from unbench.reporting.plots.style import FAINT, Palette, PlotData, new_figure
@@ -77,7 +77,7 @@ def draw_accuracy_gap(data: PlotData, title: str, palette: Palette) -> Figure | 
     axes = figure.subplots()
     colour = palette.colour(rows[0]["method"])
     floor, whose = _floor(rows)
-    gap_axis(axes, "x", max(r["gap"] + (r["gap_std"] if present(r["gap_std"]) else 0.0) for r in rows), floor)
+    gap_axis(axes, "x", max(r["gap"] + or_zero(r["gap_std"]) for r in rows), floor)
     axes.set_ylabel("test accuracy, %")
     axes.grid(axis="y")
     handles = _floor_lines(axes, floor, whose)
@@ -90,7 +90,7 @@ def draw_accuracy_gap(data: PlotData, title: str, palette: Palette) -> Figure | 
     for row in rows:
         _point(axes, row, colour)
         if row["front"] or row["default"]:
-            spread = row["acc_std"] if present(row["acc_std"]) else 0.0
+            spread = or_zero(row["acc_std"])
             anchors.append(Anchor(row["gap"], row["acc"], shorten(row["label"], 40), colour, spread))
     handles += [
         Line2D([], [], label="default", **_look(True, True, colour)),
@@ -122,7 +122,7 @@ def _floor_lines(axes: Axes, floor: float, name: str) -> list[Line2D]:
 
 
 def _point(axes: Axes, row: dict[str, Any], colour: str) -> None:
-    spreads = [row[f"{name}_std"] if present(row[f"{name}_std"]) else 0.0 for name in ("gap", "acc")]
+    spreads = [or_zero(row[f"{name}_std"]) for name in ("gap", "acc")]
     if any(spreads):
         faint: dict[str, Any] = {"color": FAINT, "linewidth": 0.7, "zorder": 1.5}
         axes.errorbar(row["gap"], row["acc"], xerr=spreads[0], yerr=spreads[1], **faint)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
-from unbench.reporting.formatting import amount, points, present, shorten
+from unbench.reporting.formatting import amount, or_zero, points, present, shorten
 from unbench.reporting.oracles import oracle_groups
 from unbench.reporting.plots.gap_axis import gap_axis
 from unbench.reporting.plots.place import Anchor, place_labels
@@ -70,13 +70,13 @@ def draw_tradeoff(data: PlotData, title: str, palette: Palette) -> Figure | None
     axes = figure.subplots()
     places = _time_axis(axes, rows)
     floor = max((row["floor"] for row in rows if present(row["floor"])), default=0.0)
-    largest = max(row["gap"] + (row["gap_std"] if present(row["gap_std"]) else 0.0) for row in rows)
+    largest = max(row["gap"] + or_zero(row["gap_std"]) for row in rows)
     gap_axis(axes, "y", largest, floor)
     _references(axes, rows)
     anchors = []
     for row, x in zip(rows, places, strict=True):
         colour, marker = palette.colour(row["method"]), palette.marker(row["method"])
-        spread = row["gap_std"] if present(row["gap_std"]) else 0.0
+        spread = or_zero(row["gap_std"])
         if spread > 0:
             axes.errorbar(x, row["gap"], yerr=spread, color=colour, linewidth=0.9, capsize=2, zorder=4)
         size = 90 if marker == "*" else 42
