@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from dataclasses import replace
 from pathlib import Path
+from types import MethodType
 
 import numpy as np
 import pytest
@@ -64,7 +65,7 @@ def first(data: Dataset, count: int) -> Batch:
 
 def access(method: Munkey, data: Dataset, rows: list[int]) -> Access:
     gone = data.train.take(np.array(rows))
-    return Access(method.context.card, gone.ids, gone, data.train)
+    return Access(method.context.card, gone.ids, gone, data.train, data.val)
 
 
 def test_ensemble_averages_the_probabilities_of_one_pass_per_neighbour(model: MemoryTransformer, data: Dataset) -> None:
@@ -286,9 +287,10 @@ def test_filling_trains_tokens_alone(inputs: Inputs, monkeypatch: pytest.MonkeyP
     moved: list[set[str]] = []
     original = Munkey._descend
 
-    def spy(self: Munkey, model: MemoryTransformer, *rest: object) -> None:
+    def spy(self: Munkey, loss: MethodType, *rest: object) -> None:
+        model = loss.__self__.model  # type: ignore[attr-defined]
         before = {name: p.detach().clone() for name, p in model.named_parameters()}
-        original(self, model, *rest)  # type: ignore[arg-type]
+        original(self, loss, *rest)  # type: ignore[arg-type]
         moved.append({name for name, p in model.named_parameters() if not torch.equal(p, before[name])})
 
     monkeypatch.setattr(Munkey, "_descend", spy)

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from unbench import encoders
 from unbench.errors import CardError, SpecError, UnknownNameError
 
-Need = Literal["forget_images", "retain_images", "labels", "original_training"]
+Need = Literal["forget_images", "retain_images", "held_out_images", "labels", "original_training"]
 Family = Literal["natural", "fine-grained", "medical", "synthetic", "custom"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Value = bool | int | float | str

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from unbench import registry
 from unbench.cards import DatasetCard
@@ -75,12 +75,20 @@ def _ask(card: str, question: str, test: Callable[[], None]) -> CheckResult:
 def _runs(method: str, scenario: str, results: Path | str) -> None:
     from unbench.runner import run
 
-    row = run(method, "synthetic", scenario=scenario, preset="cpu", results=results, device="cpu")
+    row = run(method, scenario=scenario, results=results, **_on_synthetic(method))
     if row["status"] != "ok":
         raise AssertionError(f"status {row['status']}: {row['error']}")
     for column in ("test_acc", "retain_acc", "forget_acc", "mia_auroc", "avg_gap", "avg_gap_floor"):
         if row[column] is None:
             raise AssertionError(f"{column} is missing: {row['missing']}")
+
+
+def _on_synthetic(method: str) -> dict[str, Any]:
+    """Where methods are checked, with a backbone that the method can work with."""
+    preset = registry.dataset("synthetic").presets["cpu"]
+    able = registry.method(method).models or (preset.model,)
+    model = preset.model if preset.model in able else able[0]
+    return {"dataset": "synthetic", "preset": "cpu", "device": "cpu", "model": model}
 
 
 def _repeats(method: str, scenario: str, results: Path | str) -> None:
@@ -89,7 +97,7 @@ def _repeats(method: str, scenario: str, results: Path | str) -> None:
 
     tables = []
     for _ in range(2):
-        row = run(method, "synthetic", scenario=scenario, preset="cpu", results=results, device="cpu", force=True)
+        row = run(method, scenario=scenario, results=results, force=True, **_on_synthetic(method))
         if row["status"] != "ok":
             raise AssertionError(f"status {row['status']}: {row['error']}")
         tables.append(load_outputs(results, row))

@@ -186,9 +186,8 @@ class _Runner:
             parts, cost = {"": oracle.logits, **oracle.pathways}, Cost(oracle.seconds, oracle.peak_memory_mb)
             deployment: dict[str, int | float | str] = {}
         else:
-            parts, cost, deployment, changed = self._unlearn(original)
-            if not changed and self.spec.method.name != "none":
-                warnings.append("unlearning changed nothing in the model")
+            parts, cost, deployment, said = self._unlearn(original)
+            warnings += said
         logits = {
             "original": original.logits,
             "oracle": oracle.logits,
@@ -235,10 +234,10 @@ class _Runner:
 
     def _unlearn(
         self, original: Stage
-    ) -> tuple[dict[str, dict[str, Tensor]], Cost, dict[str, int | float | str], bool]:
+    ) -> tuple[dict[str, dict[str, Tensor]], Cost, dict[str, int | float | str], list[str]]:
         method = self._method("unlearning")
         forget, retain = self.split.forgotten(self.data), self.split.retained(self.data)
-        access = Access(self.spec.method, forget.ids, forget, retain)
+        access = Access(self.spec.method, forget.ids, forget, retain, self.data.val, self.split.forget_class)
         model = original.load(method)
         before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         batch = first_batch(forget, self.spec.preset.training.batch_size, self.device)
@@ -249,7 +248,10 @@ class _Runner:
         parts = predict_parts(model, method, self.data)
         for logits in parts.values():
             require_finite(logits, "the unlearned model gives")
-        return parts, cost, method.deployment_costs(model, batch, len(forget)), _differs(model, before)
+        warnings = list(method.warnings)
+        if not _differs(model, before) and self.spec.method.name != "none":
+            warnings.append("unlearning changed nothing in the model")
+        return parts, cost, method.deployment_costs(model, batch, len(forget)), warnings
 
     def _outputs(self, logits: dict[str, dict[str, Tensor]]) -> pa.Table:
         import pyarrow as pa

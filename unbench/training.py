@@ -49,7 +49,6 @@ def warmup_cosine(optimizer: torch.optim.Optimizer, warmup: int, total: int) -> 
 
 
 def descend(
-    model: nn.Module,
     epochs: Iterable[Iterable[object]],
     loss_of: Callable[..., Tensor],
     optimizer: torch.optim.Optimizer,
@@ -85,7 +84,7 @@ def train_classifier(
     steps = len(batches)
     schedule = warmup_cosine(optimizer, round(recipe.warmup_epochs * steps), recipe.epochs * steps)
     model.train()
-    descend(model, progress.track([batches] * recipe.epochs), classification_loss(model), optimizer, schedule)
+    descend(progress.track([batches] * recipe.epochs), classification_loss(model), optimizer, schedule)
     return model.eval()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,25 @@ class Images:
         """The images at `rows` (positions, not ids), in that order, copied."""
         keys = None if self.keys is None else self.keys[rows]
         return Images(np.asarray(self.pixels[rows]), self.labels[rows], self.ids[rows], keys)
+
+    def relabelled(self, labels: Ints) -> Images:
+        """The same images under other labels (N,)."""
+        return replace(self, labels=np.asarray(labels, dtype=np.int64))
+
+    def without_labels(self) -> Images:
+        """The same images, every label -1."""
+        return self.relabelled(np.full(len(self), -1))
+
+    @staticmethod
+    def join(*parts: Images) -> Images:
+        """Several sets as one, in their order, copied."""
+        keys = [part.keys for part in parts if part.keys is not None]
+        return Images(
+            np.concatenate([part.pixels for part in parts]),
+            np.concatenate([part.labels for part in parts]),
+            np.concatenate([part.ids for part in parts]),
+            np.concatenate(keys) if len(keys) == len(parts) else None,
+        )
 
 
 @dataclass(frozen=True)

@@ -75,15 +75,26 @@ class Access:
 
     Attributes:
         forget_ids: int64, (F,): ids of the training images to forget.
+        forget_class: the class to forget, where the request names one.
     """
 
-    def __init__(self, card: MethodCard, forget_ids: Ints, forget: Images, retain: Images) -> None:
+    def __init__(
+        self,
+        card: MethodCard,
+        forget_ids: Ints,
+        forget: Images,
+        retain: Images,
+        held_out: Images,
+        forget_class: int | None = None,
+    ) -> None:
         self.forget_ids = forget_ids
+        self.forget_class = forget_class
         self._method = card.name
         self._held: dict[str, Images] = {}
-        for need, images in (("forget_images", forget), ("retain_images", retain)):
+        parts = (("forget_images", forget), ("retain_images", retain), ("held_out_images", held_out))
+        for need, images in parts:
             if need in card.needs:
-                self._held[need] = images if "labels" in card.needs else _without_labels(images)
+                self._held[need] = images if "labels" in card.needs else images.without_labels()
 
     @property
     def forget(self) -> Images:
@@ -95,14 +106,15 @@ class Access:
         """The images that stay."""
         return self._get("retain_images")
 
+    @property
+    def held_out(self) -> Images:
+        """Images that no model was trained on: the validation set."""
+        return self._get("held_out_images")
+
     def _get(self, need: str) -> Images:
         if need not in self._held:
             raise AccessError(f"method '{self._method}' reached for {need}, which its card does not declare")
         return self._held[need]
-
-
-def _without_labels(images: Images) -> Images:
-    return Images(images.pixels, torch.full((len(images),), -1).numpy(), images.ids)
 
 
 class Method:
@@ -124,6 +136,11 @@ class Method:
 
     def __init__(self, context: Context) -> None:
         self.context = context
+        self.warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        """Say something that a reader of the run's numbers should know, such as that nothing was changed."""
+        self.warnings.append(text)
 
     def build(self, images: int) -> nn.Module:
         """An untrained model for a training set of `images` examples."""
@@ -161,5 +178,11 @@ class Method:
 
     def sgd(self, model: nn.Module, **overrides: Any) -> torch.optim.Optimizer:
         """SGD with the method's own lr, momentum and weight_decay: the optimiser of most published baselines."""
-        settings = {name: self.context.number(name) for name in ("lr", "momentum", "weight_decay")}
-        return torch.optim.SGD(model.parameters(), **{**settings, **overrides})
+        return torch.optim.SGD(model.parameters(), **{**self._settings("lr", "momentum", "weight_decay"), **overrides})
+
+    def adam(self, model: nn.Module, **overrides: Any) -> torch.optim.Optimizer:
+        """Adam with the method's own lr, and weight_decay if it has one."""
+        return torch.optim.Adam(model.parameters(), **{**self._settings("lr", "weight_decay"), **overrides})
+
+    def _settings(self, *names: str) -> dict[str, Any]:
+        return {name: self.context.number(name) for name in names if name in self.context.hparams}

@@ -17,5 +17,5 @@ class FineTune(Method):
         """Continue training on the retain set."""
         model.train()
         epochs = [self.batches(access.retain, "retain order")] * self.context.count("epochs")
-        descend(model, self.context.progress.track(epochs), classification_loss(model), self.sgd(model))
+        descend(self.context.progress.track(epochs), classification_loss(model), self.sgd(model))
         return model

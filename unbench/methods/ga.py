@@ -23,5 +23,5 @@ class GradientAscent(Method):
             return -loss_of(batch)
 
         epochs = [self.batches(access.forget, "forget order")] * self.context.count("epochs")
-        descend(model, self.context.progress.track(epochs), negative, self.sgd(model))
+        descend(self.context.progress.track(epochs), negative, self.sgd(model))
         return model

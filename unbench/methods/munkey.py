@@ -61,10 +61,10 @@ class Munkey(Method):
             weights = [p for name, p in model.named_parameters() if name != "memory.tokens"]
             together = recipe.epochs - round(context.number("fill") * recipe.epochs)
             model.train()
-            self._descend(model, shown.loss, batches, together, [{"params": weights}, tokens], recipe.warmup_epochs)
+            self._descend(shown.loss, batches, together, [{"params": weights}, tokens], recipe.warmup_epochs)
             shown.dropout = shown.drop_patches = 0.0  # what a token has to add shows on images as they are
             with _frozen(weights):
-                self._descend(model, shown.loss, batches, recipe.epochs - together, [tokens], 0)
+                self._descend(shown.loss, batches, recipe.epochs - together, [tokens], 0)
         return model.eval()
 
     def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
@@ -101,7 +101,6 @@ class Munkey(Method):
 
     def _descend(
         self,
-        model: MemoryTransformer,
         loss: Callable[[Batch], Tensor],
         batches: Batches,
         epochs: int,
@@ -112,7 +111,7 @@ class Munkey(Method):
             return
         optimizer = make_optimizer(groups, self.context.preset.training)
         schedule = warmup_cosine(optimizer, round(warmup_epochs * len(batches)), epochs * len(batches))
-        descend(model, self.context.progress.track([batches] * epochs), loss, optimizer, schedule)
+        descend(self.context.progress.track([batches] * epochs), loss, optimizer, schedule)
 
 
 class Pathways:

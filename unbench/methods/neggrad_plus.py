@@ -30,5 +30,5 @@ class NegGradPlus(Method):
         retain = self.batches(access.retain, "retain order")
         forget = self.batches(access.forget, "forget order")
         epochs = [PairedBatches(retain, forget)] * self.context.count("epochs")
-        descend(model, self.context.progress.track(epochs), joint, self.sgd(model))
+        descend(self.context.progress.track(epochs), joint, self.sgd(model))
         return model

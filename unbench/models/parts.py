@@ -1,0 +1,38 @@
+"""The parts of a classifier that several methods need: its last layer, and what that layer reads."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+from torch import Tensor, nn
+
+from unbench.errors import NotApplicableError
+
+
+def head(model: nn.Module) -> tuple[str, nn.Linear]:
+    """Name and module of the last layer, whose outputs are the logits.
+
+    Raises:
+        NotApplicableError: the model does not end in a linear layer called `head` or `fc`.
+    """
+    for name in ("head", "fc"):
+        layer = getattr(model, name, None)
+        if isinstance(layer, nn.Linear):
+            return name, layer
+    raise NotApplicableError(f"needs a model that ends in a linear layer, which {type(model).__name__} does not")
+
+
+def features_and_logits(model: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+    """What the last layer reads (B, D), and the logits (B, K), of one pass; gradients flow through both."""
+    seen: list[Tensor] = []
+    hook = head(model)[1].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    try:
+        logits: Tensor = model(images)
+    finally:
+        hook.remove()
+    return seen[0], logits
+
+
+def frozen_copy(model: nn.Module) -> nn.Module:
+    """A copy that stays as it is: in eval mode, without gradients. A teacher."""
+    return deepcopy(model).requires_grad_(False).eval()
