@@ -59,6 +59,8 @@ class Hyperparameter(BaseModel):
     choices: tuple[Value, ...] | None = None
     names: Literal["encoders"] | None = None
     """Values are "auto" or names of this kind."""
+    search: tuple[Value, ...] | None = None
+    """Where `unbench tune` looks: lowest and highest of a number, else the values to choose from; None: nowhere."""
 
     def parse(self, method: str, name: str, value: Value) -> Value:
         """Turn `value` (typed, or text from a command line) into this hyper-parameter's type, or raise."""
@@ -84,7 +86,41 @@ class Hyperparameter(BaseModel):
             self.parse("of this card", "default", self.default)
             if self.with_stem is not None:
                 self.parse("of this card", "with_stem", self.with_stem)
+            for value in self.search or ():
+                self.parse("of this card", "search", value)
+        if self.search is not None and not self._is_searchable(self.search):
+            raise ValueError(
+                "search must be the lowest and the highest value to try, or choices, the default among them"
+            )
         return self
+
+    def _is_searchable(self, search: tuple[Any, ...]) -> bool:
+        defaults = [value for value in (self.default, self.with_stem) if value is not None]
+        if not self.is_number:
+            return all(value in search for value in defaults)
+        return len(search) == 2 and search[0] < search[1] and all(search[0] <= value <= search[1] for value in defaults)
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it lies on a scale, rather than being one of some choices."""
+        return self.choices is None and type(self.default) in (int, float)
+
+
+class Tuned(BaseModel):
+    """What `unbench tune` chose for one data set, preset and scenario, and how."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: int = Field(ge=1, description="Of the method; values for another one are not used.")
+    model: str = Field(description="Backbone; values for another one are not used.")
+    rule: str = Field(description="What was minimised, a column of the row of a run.")
+    trials: int = Field(ge=1)
+    score: float = Field(description="By the rule, of the chosen values on the tuning forget set.")
+    default_score: float | None = Field(
+        default=None, description="Of the defaults; None if they did not run to the end."
+    )
+    none_score: float | None = Field(default=None, description="Of doing nothing.")
+    hparams: dict[str, Value]
 
 
 class MethodCard(Card):
@@ -100,6 +136,22 @@ class MethodCard(Card):
     """Names of the backbones that it can work with; empty means any."""
     notes: str = ""
     hparams: dict[str, Hyperparameter] = {}
+    tuned: dict[str, dict[str, dict[str, Tuned]]] = {}
+    """By data set, preset and scenario."""
+
+    @model_validator(mode="after")
+    def _tuned_values_are_legal(self) -> MethodCard:
+        with _faults_of_a_card():
+            for presets in self.tuned.values():
+                for scenarios in presets.values():
+                    for tuned in scenarios.values():
+                        self.resolve_hparams(tuned.hparams)
+        return self
+
+    def tuned_for(self, dataset: str, preset: str, scenario: str, model: str) -> Tuned | None:
+        """What was chosen for this version of the method on these, if it was tuned on them."""
+        found = self.tuned.get(dataset, {}).get(preset, {}).get(scenario)
+        return found if found is not None and (found.version, found.model) == (self.version, model) else None
 
     def resolve_hparams(self, given: dict[str, Value], stem: bool = False) -> dict[str, Value]:
         """Defaults, for presets with or without a stem, overridden by `given`; typed, checked, in the card's order."""

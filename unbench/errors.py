@@ -58,5 +58,9 @@ class DivergedError(RuntimeError):
     """Training or unlearning produced non-finite values. Becomes a row with status `diverged`."""
 
 
+class TimedOutError(RuntimeError):
+    """Unlearning took longer than it was given. Becomes a row with status `timed_out`."""
+
+
 class NotApplicableError(RuntimeError):
     """A method cannot serve this scenario or model. Becomes a row with status `skipped`."""

@@ -45,6 +45,8 @@ def evaluate(outputs: RunOutputs) -> tuple[dict[str, float], dict[str, str]]:
             fill(column, lambda m=model, s=split: pathway_sensitivity(outputs, m, s))  # type: ignore[misc]
     fill("avg_gap", lambda: average_gap(measures(outputs, "unlearned"), measures(outputs, "oracle")))
     fill("avg_gap_floor", lambda: average_gap(measures(outputs, "oracle_2"), measures(outputs, "oracle")))
+    seen = outputs.validated()
+    fill("val_gap", lambda: average_gap(measures(seen, "unlearned"), measures(seen, "oracle")))
     return values, missing
 
 

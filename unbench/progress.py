@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterable, Iterator, Sized
 from typing import TYPE_CHECKING, TypeVar
 
+from unbench.errors import TimedOutError
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -25,6 +27,25 @@ class Progress:
     def named(self, title: str) -> Progress:
         """The same display under another title."""
         return self
+
+
+class Deadline(Progress):
+    """Another's display, which ends the work that it shows once `seconds` have passed since it was made.
+
+    Looks at the clock between two items, so that work in many small steps ends in time.
+    """
+
+    def __init__(self, shown: Progress, seconds: float) -> None:
+        self.shown = shown
+        self.seconds = seconds
+        self._end = time.perf_counter() + seconds
+
+    def track(self, items: Iterable[T], unit: str = "epochs", total: int | None = None) -> Iterator[T]:
+        """As the other's; raises TimedOutError before the first item that is too late."""
+        for item in self.shown.track(items, unit, total):
+            if time.perf_counter() > self._end:
+                raise TimedOutError(f"took longer than the {self.seconds:.3g} s that it was given")
+            yield item
 
 
 class ConsoleProgress(Progress):

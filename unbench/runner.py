@@ -17,18 +17,19 @@ from unbench.data import Dataset, load_dataset
 from unbench.data.loading import Checksums
 from unbench.data.splits import Split, freeze_split
 from unbench.devices import choose_device, make_deterministic
-from unbench.errors import DivergedError, NotApplicableError, UnbenchError
+from unbench.errors import DivergedError, NotApplicableError, TimedOutError, UnbenchError
 from unbench.evaluation import evaluate
 from unbench.inputs import Inputs, make_method, prepare
 from unbench.methods.base import Access, Method
 from unbench.metrics import RunOutputs
-from unbench.progress import Progress
+from unbench.progress import Deadline, Progress
 from unbench.provenance import device_name, now, versions
 from unbench.schema import OUTPUT_COLUMNS
-from unbench.spec import RunSpec
+from unbench.spec import RunSpec, Start
 from unbench.stages import Stage, predict_parts, train_or_load
 from unbench.stopwatch import Cost, measured, warm_up
 from unbench.store import Store, arrow_schema
+from unbench.text import write_call
 from unbench.training import require_finite, seeded
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def run(
     data_root: Path | str | None = None,
     device: str = "auto",
     checksums: Checksums = "auto",
+    start: Start = "tuned",
+    time_limit: float | None = None,
     force: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -62,13 +65,16 @@ def run(
         data_root: see unbench.data.load_dataset.
         device: "auto", or a torch device.
         checksums: "auto", "strict" or "accept"; see unbench.data.load_dataset.
+        start: "tuned" takes hyper-parameters that are not given from what tune chose for this cell, if anything;
+            "default" from the card's defaults.
+        time_limit: seconds that unlearning may take; longer runs end with status "timed_out".
         force: run again even if a stored result exists; the new attempt is stored beside it.
         progress: tells how far the work is.
 
     Raises:
         UnbenchError: the request or the files are wrong; nothing was stored.
     """
-    spec = RunSpec.parse(method, dataset, scenario, preset, seed, model)
+    spec = RunSpec.parse(method, dataset, scenario, preset, seed, model, start)
     progress = progress or Progress()
     store = Store(results)
     store.check_writable()
@@ -88,28 +94,30 @@ def run(
         **_identity(spec, inputs, split, chosen),
     }
     try:
-        finished = _Runner(spec, store, inputs, split, chosen, progress).run()
+        finished = _Runner(spec, store, inputs, split, chosen, progress, time_limit).run()
     except UnbenchError:
         raise
     except NotApplicableError as error:
         return store.write_run({**row, "status": "skipped", "error": str(error)}, None)
     except DivergedError as error:
         return store.write_run({**row, "status": "diverged", "error": str(error)}, None)
+    except TimedOutError as error:
+        return store.write_run({**row, "status": "timed_out", "error": str(error)}, None)
     except Exception as error:  # whatever a method does wrong is a result, and the next run goes on
         return store.write_run({**row, "status": "failed", "error": describe(error)}, None)
     return store.write_run({**row, **finished.columns}, finished.outputs)
 
 
 def command(spec: RunSpec) -> str:
-    """The command line that repeats a run, hyper-parameters that differ from their defaults included."""
+    """The command line that repeats a run, today and after another tuning: what differs from the defaults is said."""
     defaults = spec.method.resolve_hparams({}, stem=bool(spec.preset.stem))
-    texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in spec.hparams.items()}
-    changed = ",".join(f"{k}={text}" for k, text in texts.items() if spec.hparams[k] != defaults[k])
-    method = f"{spec.method.name}[{changed}]" if changed else spec.method.name
+    method = write_call(spec.method.name, {k: v for k, v in spec.hparams.items() if v != defaults[k]})
     words = ["unbench", "run", "-m", method, "-d", spec.dataset.name, "--scenario", spec.scenario.name]
     words += ["--seed", str(spec.seed), "--preset", spec.preset_name]
     if spec.preset.model != spec.dataset.presets[spec.preset_name].model:
         words += ["--model", spec.preset.model]
+    if spec.method.tuned:
+        words += ["--hparams", "default"]
     return shlex.join(words)
 
 
@@ -142,6 +150,7 @@ def _identity(spec: RunSpec, inputs: Inputs, split: Split, device: torch.device)
         "training": json.dumps(spec.preset.training.model_dump(mode="json"), sort_keys=True),
         "seed": spec.seed,
         "hparams": json.dumps(spec.hparams, sort_keys=True),
+        "tuned": spec.tuned,
         "device": device_name(device),
         "threads": torch.get_num_threads(),
         "warnings": json.dumps(list(data.mismatches)),
@@ -169,6 +178,7 @@ class _Runner:
     split: Split
     device: torch.device
     progress: Progress
+    time_limit: float | None
 
     @property
     def data(self) -> Dataset:
@@ -224,9 +234,10 @@ class _Runner:
                 f"method '{card.name}' needs model {' or '.join(card.models)}, not '{self.spec.preset.model}'"
             )
 
-    def _method(self, doing: str) -> Method:
-        title = f"{self.spec.method.name} on {self.data.name}: {doing}"
-        return make_method(self.spec, self.inputs, self.device, self.progress.named(title))
+    def _method(self, doing: str, time_limit: float | None = None) -> Method:
+        shown = self.progress.named(f"{self.spec.method.name} on {self.data.name}: {doing}")
+        progress = shown if time_limit is None else Deadline(shown, time_limit)
+        return make_method(self.spec, self.inputs, self.device, progress)
 
     def _stage(self, role: Any, method: Method) -> Stage:
         images = self.data.train if role == "original" else self.split.retained(self.data)
@@ -235,7 +246,7 @@ class _Runner:
     def _unlearn(
         self, original: Stage
     ) -> tuple[dict[str, dict[str, Tensor]], Cost, dict[str, int | float | str], list[str]]:
-        method = self._method("unlearning")
+        method = self._method("unlearning", self.time_limit)
         forget, retain = self.split.forgotten(self.data), self.split.retained(self.data)
         access = Access(self.spec.method, forget.ids, forget, retain, self.data.val, self.split.forget_class)
         model = original.load(method)

@@ -63,7 +63,7 @@ DEPLOYMENT: tuple[Column, ...] = (
 COLUMNS: tuple[Column, ...] = (
     Column("run_key", "string", "16 hexadecimal digits made of everything that decides the numbers"),
     Column("attempt", "int64", "1 for the first try of this run_key, then counting up"),
-    Column("status", "string", "ok, failed, diverged or skipped"),
+    Column("status", "string", "ok, failed, diverged, timed_out or skipped"),
     Column("error", "string", "why the status is not ok"),
     Column("warnings", "string", "JSON list: what a reader of the numbers should know"),
     Column("missing", "string", "JSON object: columns without a value here, each with its reason"),
@@ -126,6 +126,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("key_encoder_trained_on", "string", "what that encoder had seen before"),
     *AUDIT,
     *DEPLOYMENT,
+    Column("val_gap", "double", "avg_gap with validation in the place of test, points: what tune chooses by"),
+    Column("tuned", "bool", "whether the hyper-parameters are those that tune chose for this cell"),
 )
 
 OUTPUT_COLUMNS: tuple[Column, ...] = (

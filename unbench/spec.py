@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from unbench import registry
 from unbench.cards import DatasetCard, MethodCard, Preset, Value
@@ -15,6 +16,9 @@ NUMERICS_VERSION = 1
 """Raised when shared code (training loop, models, splits) changes numbers, so that no old result is reused."""
 
 MODELS = ("vit", "resnet18")
+
+Start = Literal["tuned", "default"]
+"""Which hyper-parameters stand where none are given: those that tune chose for the cell, if any, or the card's."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,11 @@ class RunSpec:
         preset: str = "cpu",
         seed: int = 0,
         model: str | None = None,
+        start: Start = "tuned",
     ) -> RunSpec:
         """Look every name up and check every value; raises SpecError or UnknownNameError."""
+        if start not in get_args(Start):
+            raise UnknownNameError("choice of hyper-parameters", start, get_args(Start))
         method_name, options = parse_call(method)
         method_card = registry.method(method_name)
         dataset_card = registry.dataset(dataset)
@@ -53,15 +60,24 @@ class RunSpec:
             if model not in MODELS:
                 raise UnknownNameError("model", model, MODELS)
             chosen = chosen.model_copy(update={"model": model, "model_options": {}})
+        tuned = method_card.tuned_for(dataset, preset, parsed_scenario.name, chosen.model) if start == "tuned" else None
+        given = {**(tuned.hparams if tuned else {}), **dict(options)}
         return cls(
             method=method_card,
-            hparams=method_card.resolve_hparams(dict(options), stem=bool(chosen.stem)),
+            hparams=method_card.resolve_hparams(given, stem=bool(chosen.stem)),
             dataset=dataset_card,
             scenario=parsed_scenario,
             preset_name=preset,
             preset=chosen,
             seed=seed,
         )
+
+    @property
+    def tuned(self) -> bool:
+        """Whether its hyper-parameters are those that tune chose for this data set, preset and scenario."""
+        found = self.method.tuned_for(self.dataset.name, self.preset_name, self.scenario.name, self.preset.model)
+        stem = bool(self.preset.stem)
+        return found is not None and self.hparams == self.method.resolve_hparams(found.hparams, stem)
 
     def key(self, fingerprint: str, split_hash: str) -> str:
         """Sixteen hexadecimal digits that name this run on these data: no paths, dates or devices in them."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 from itertools import product
 
 from unbench.errors import SpecError
@@ -33,6 +35,16 @@ def parse_call(text: str) -> tuple[str, dict[str, str]]:
     return name, options
 
 
+def write_call(name: str, options: Mapping[str, object]) -> str:
+    """The text that `parse_call` reads: the name alone where there are no options.
+
+    >>> write_call("ft", {"lr": 0.01, "epochs": 3})
+    'ft[lr=0.01,epochs=3]'
+    """
+    texts = (f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in options.items())
+    return f"{name}[{','.join(texts)}]" if options else name
+
+
 def expand(text: str) -> list[str]:
     """Every choice of alternatives, the last option's changing fastest; a text without any is returned as it is.
 
@@ -45,7 +57,4 @@ def expand(text: str) -> list[str]:
     lists = [[value.strip() for value in values.split("|")] for values in options.values()]
     if any(not value for values in lists for value in values):
         raise SpecError(f"an alternative is empty in '{text}'; write key=one|other")
-    return [
-        f"{name}[{','.join(f'{key}={value}' for key, value in zip(options, chosen, strict=True))}]"
-        for chosen in product(*lists)
-    ]
+    return [write_call(name, dict(zip(options, chosen, strict=True))) for chosen in product(*lists)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -72,6 +72,13 @@ class RunOutputs:
         if not mask.any():
             raise MissingValue(f"the run stores no '{split}' outputs")
         return Examples(self.labels[mask], self.logits[model][mask])
+
+    def validated(self) -> RunOutputs:
+        """The same with the validation set in the place of the test set, to choose hyper-parameters by."""
+        keep = self.splits != "test"
+        splits = np.where(self.splits[keep] == "val", "test", self.splits[keep])
+        logits = {model: values[keep] for model, values in self.logits.items()}
+        return replace(self, labels=self.labels[keep], splits=splits, logits=logits)
 
     @classmethod
     def from_table(cls, table: pa.Table, forget_class: int | None = None) -> RunOutputs:

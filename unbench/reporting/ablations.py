@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import compress
 from typing import TYPE_CHECKING, Any
 
-from unbench.reporting.defaults import default_hparams, is_default
+from unbench.reporting.defaults import NEEDED, default_hparams, is_default
 from unbench.reporting.formatting import is_number, json_object
 from unbench.reporting.labels import setting_text
 from unbench.reporting.records import records
@@ -98,7 +98,7 @@ def studies(rows: pd.DataFrame) -> list[Study]:
         if len(own) == 1:
             continue
         # Few columns first: whole rows are wide, and most methods have nothing to tell.
-        defaults = [is_default(row) for row in records(own[["method", "method_version", "stem", "hparams"]])]
+        defaults = [is_default(row) for row in records(own[[*NEEDED, "hparams"]])]
         if not any(defaults):
             continue
         whole = records(own)

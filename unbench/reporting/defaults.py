@@ -1,4 +1,4 @@
-"""The default hyper-parameters of stored rows, as the method's card gives them today."""
+"""The hyper-parameters that stored rows would have by default, as the method's card gives them today."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from typing import Any
 from unbench import registry
 from unbench.reporting.formatting import json_object
 
+NEEDED = ("method", "method_version", "dataset", "preset", "scenario", "model", "stem")
+"""Columns that decide what the default is."""
+
 
 def default_hparams(row: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The defaults of a row's method on its kind of input; None if the card is unknown or of another version.
+    """What a row's method runs with where nothing is said: tuned for its cell, or else the defaults of the card.
+
+    None if the card is unknown or of another version.
 
     Args:
-        row: with the columns method, method_version and stem.
+        row: with the columns of NEEDED.
 
     Raises:
         CardError: the cards cannot be read.
@@ -21,7 +26,8 @@ def default_hparams(row: Mapping[str, Any]) -> dict[str, Any] | None:
     card = registry.methods().get(row["method"])
     if card is None or card.version != row["method_version"]:
         return None
-    return dict(card.resolve_hparams({}, stem=bool(row["stem"])))
+    tuned = card.tuned_for(row["dataset"], row["preset"], row["scenario"], row["model"])
+    return dict(card.resolve_hparams(tuned.hparams if tuned else {}, stem=bool(row["stem"])))
 
 
 def is_default(row: Mapping[str, Any]) -> bool:

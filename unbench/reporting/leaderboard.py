@@ -30,7 +30,9 @@ ORACLE, NOTHING = "retrain", "none"
 """The two reference methods: the oracle itself as a row, and the original left as it is."""
 
 _OPTIONAL = frozenset((*CHOICE, *AUDIT, *DEPLOYMENT))
-_FAILURES = ("failed", "diverged", "skipped")
+FAILURES = ("failed", "diverged", "timed_out", "skipped")
+"""Statuses of runs that gave no numbers."""
+
 _TEXTS = (
     *("family", "method_family", "n_train", "n_forget", "n_test", "forget_class", "data_checksum"),
     *("stem_trained_on", "key_encoder", "key_encoder_trained_on", "memory_index"),
@@ -40,7 +42,7 @@ COLUMNS = (
     *ROW,
     *("label", "n_seeds", "seeds"),
     *(f"{name}_{part}" for name in VALUES for part in ("mean", "std")),
-    *("within_noise", *(f"n_{status}" for status in _FAILURES), "n_superseded"),
+    *("within_noise", *(f"n_{status}" for status in FAILURES), "n_superseded"),
     *("failures", "missing", "warnings"),
     *_TEXTS,
     *("devices", *_VERSIONS, "git_commit", "run_keys", "commands"),
@@ -141,7 +143,7 @@ def _describe(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
         **{name: first[name] for name in ROW},
         "n_seeds": len(ok),
         "seeds": " ".join(str(run["seed"]) for run in ok),
-        **{f"n_{status}": sum(run["status"] == status for run in bad) for status in _FAILURES},
+        **{f"n_{status}": sum(run["status"] == status for run in bad) for status in FAILURES},
         "n_superseded": first["n_superseded"],
         "failures": json.dumps(
             [{"seed": run["seed"], "status": run["status"], "error": _text(run["error"])} for run in bad]

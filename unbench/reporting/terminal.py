@@ -23,7 +23,7 @@ from unbench.reporting.formatting import (
     present,
 )
 from unbench.reporting.labels import row_labels
-from unbench.reporting.leaderboard import NOTHING, ORACLE
+from unbench.reporting.leaderboard import FAILURES, NOTHING, ORACLE
 from unbench.reporting.records import records
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def leaderboard_table(board: pd.DataFrame) -> Table:
             table.add_column("Seeds", justify="right")
         for row in records(cell.main):
             said = {ORACLE: "the oracle", NOTHING: "no unlearning"}.get(row["method"], "")
-            bad = [f"{row[f'n_{s}']} {s}" for s in ("failed", "diverged", "skipped") if row[f"n_{s}"]]
+            bad = [f"{row[f'n_{s}']} {s}" for s in FAILURES if row[f"n_{s}"]]
             table.add_row(
                 _name(row["label"], "italic" if said else "bold", ", ".join([*bad, said]).strip(", "), bool(bad)),
                 *(_spread(row[f"{name}_mean"], row[f"{name}_std"]) for name in MEASURES),

@@ -1,0 +1,150 @@
+"""Equal budgets for every method: as many trials, as much time, chosen by one rule on a forget set of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unbench.cards import Hyperparameter, Tuned, Value
+from unbench.errors import SpecError, UnknownNameError
+from unbench.progress import Progress
+from unbench.spec import NUMERICS_VERSION, RunSpec
+from unbench.text import parse_call, write_call
+from unbench.tuning.study import open_study
+
+TUNING_SEED = 1000
+"""Of the forget set, original and oracle that trials are judged on; results are reported for seeds 0, 1, 2, ..."""
+
+RULES = {"val_gap": "smallest Average Gap to the oracle with the validation set in the place of the test set"}
+"""Columns of a row that trials may be chosen by, the smallest value winning."""
+
+WORST = 100.0
+"""Score, in points, of a trial that diverged or ran out of time: no gap is larger."""
+
+TIME_FACTOR, LEAST_SECONDS = 2.0, 20.0
+"""A trial may unlearn for this many times the training of the oracle, and for so long in any case."""
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What came out of a study.
+
+    Attributes:
+        spec: of the runs, with the method's plain defaults.
+        chosen: values of the hyper-parameters that were searched, with their score and what it is compared with.
+        study: Optuna's journal, with every trial and the key of its run.
+    """
+
+    spec: RunSpec
+    chosen: Tuned
+    study: Path
+
+
+def tune(
+    method: str,
+    dataset: str = "digits",
+    *,
+    trials: int = 20,
+    scenario: str = "random10",
+    preset: str = "cpu",
+    model: str | None = None,
+    rule: str = "val_gap",
+    time_limit: float | None = None,
+    results: Path | str = "results",
+    data_root: Path | str | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Tuning:
+    """Search the hyper-parameters that the method's card has a `search` for, by Optuna's TPE sampler.
+
+    Every trial is a run like any other, with seed TUNING_SEED, stored in RESULTS/tuning. The first is the method's
+    default, so that the choice is never worse than it by the rule. Each suggestion follows from the trials before it,
+    and the study is on disk: a search that was interrupted goes on, and gives what it would have given.
+
+    Args:
+        method: name; values in brackets stay fixed.
+        dataset, scenario, preset, model, data_root, device: as for `unbench.run`.
+        trials: in all, those of an earlier call included.
+        rule: one of RULES.
+        time_limit: seconds of unlearning in a trial; default TIME_FACTOR times the training of the oracle, at
+            least LEAST_SECONDS.
+        results: results folder, made if it is not there.
+        progress: tells how far a trial is.
+        tell: is given a line when a trial is done.
+
+    Raises:
+        UnbenchError: the request or the files are wrong, or Optuna is not installed.
+        SpecError: there is nothing to search, the method cannot serve this, or no trial ran to its end.
+    """
+    if rule not in RULES:
+        raise UnknownNameError("rule of tuning", rule, RULES)
+    if trials < 1:
+        raise SpecError(f"tuning takes at least one trial, not {trials}")
+    spec = RunSpec.parse(method, dataset, scenario, preset, TUNING_SEED, model, start="default")
+    fixed = {name: spec.hparams[name] for name in parse_call(method)[1]}
+    space = {name: knob for name, knob in spec.method.hparams.items() if knob.search and name not in fixed}
+    if not space:
+        raise SpecError(f"method '{spec.method.name}' has nothing to tune: no hyper-parameter of its card has a search")
+    from unbench.runner import run
+
+    folder = Path(results) / "tuning"
+    common: dict[str, Any] = {
+        "dataset": dataset,
+        "scenario": scenario,
+        "preset": preset,
+        "model": model,
+        "seed": TUNING_SEED,
+        "results": folder,
+        "data_root": data_root,
+        "device": device,
+        "progress": progress,
+        "start": "default",
+    }
+    nothing = run("none", **common)
+    limit = time_limit if time_limit is not None else max(LEAST_SECONDS, TIME_FACTOR * nothing["oracle_seconds"])
+    study = open_study(folder / "studies", _meaning(spec, fixed, space, rule, nothing))
+    while (number := len(study)) < trials:
+        values = study.suggest(space, spec.hparams)
+        row = run(write_call(spec.method.name, {**fixed, **values}), **common, time_limit=limit)
+        if row["status"] in ("failed", "skipped"):
+            raise SpecError(f"a trial of '{spec.method.name}' {row['status']}: {row['error']}")
+        study.record(space, values, _score(row, rule), row["run_key"])
+        tried = write_call(spec.method.name, values)
+        tell(f"trial {number + 1} of {trials}: {rule} {_score(row, rule):.2f}, best {study.best.score:.2f}; {tried}")
+    best = study.best
+    if best.score >= WORST:
+        raise SpecError(f"no trial of '{spec.method.name}' on {dataset} gave finite outputs in time")
+    chosen = Tuned(
+        version=spec.method.version,
+        model=spec.preset.model,
+        rule=rule,
+        trials=trials,
+        score=best.score,
+        default_score=study.first.score if study.first.score < WORST else None,
+        none_score=nothing[rule],
+        hparams={**fixed, **best.values},
+    )
+    return Tuning(spec, chosen, study.file)
+
+
+def _score(row: dict[str, Any], rule: str) -> float:
+    """What is minimised: the column that the rule names, or the worst for runs without numbers."""
+    return round(float(row[rule]), 4) if row[rule] is not None else WORST
+
+
+def _meaning(
+    spec: RunSpec, fixed: dict[str, Value], space: dict[str, Hyperparameter], rule: str, nothing: dict[str, Any]
+) -> dict[str, Any]:
+    """What makes two calls one study: everything that decides a trial's score, but not how many there are."""
+    return {
+        "numerics": NUMERICS_VERSION,
+        "method": [spec.method.name, spec.method.version, fixed],
+        "space": {name: [knob.search, knob.log, spec.hparams[name]] for name, knob in space.items()},
+        "dataset": [spec.dataset.name, spec.dataset.version, nothing["data_fingerprint"]],
+        "scenario": spec.scenario.name,
+        "preset": spec.preset.model_dump(mode="json"),
+        "rule": rule,
+    }
