@@ -23,6 +23,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("UNBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.delenv("UNBENCH_DATA", raising=False)
         patch.delenv("UNBENCH_CARDS", raising=False)
+        patch.delenv("UNBENCH_PLUGINS", raising=False)
         yield
 
 

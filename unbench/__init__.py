@@ -26,11 +26,15 @@ if TYPE_CHECKING:
     from unbench.deployment.forget import forget
     from unbench.deployment.predict import predict
     from unbench.deployment.train import train
+    from unbench.registry import add_plugin
     from unbench.reporting import report
     from unbench.runner import run
+    from unbench.scaffold import new_method
     from unbench.store import load_outputs, load_results
+    from unbench.tuning import tune
 
 __all__ = [
+    "add_plugin",
     "check_all",
     "check_dataset",
     "check_method",
@@ -44,6 +48,7 @@ __all__ = [
     "load_dataset",
     "load_outputs",
     "load_results",
+    "new_method",
     "predict",
     "report",
     "run",
@@ -51,9 +56,11 @@ __all__ = [
     "show_method",
     "show_run",
     "train",
+    "tune",
 ]
 
 _HOMES = {
+    "add": "unbench.registry",
     "check": "unbench.check",
     "cost": "unbench.deployment.costs",
     "forget": "unbench.deployment.forget",
@@ -62,9 +69,11 @@ _HOMES = {
     "show": "unbench.catalogue",
     "load_dataset": "unbench.data",
     "load": "unbench.store",
+    "new": "unbench.scaffold",
     "report": "unbench.reporting",
     "run": "unbench.runner",
     "train": "unbench.deployment.train",
+    "tune": "unbench.tuning",
 }
 
 

@@ -7,9 +7,10 @@ check failed; 2 the request or the files are wrong (one line says how); 130 inte
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -46,6 +47,26 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
 Checksums = Annotated[str, typer.Option(help="auto, strict or accept: may files differ from the published ones?")]
 
 
+def _add_plugins(paths: list[Path] | None) -> None:
+    if paths:
+        from unbench import registry
+
+        for path in paths:
+            registry.add_plugin(path)
+
+
+Plugin = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--plugin",
+        envvar="UNBENCH_PLUGINS",
+        callback=_add_plugins,
+        help="A method of your own: NAME.py with its card NAME.toml beside it, or a folder of such. May be repeated.",
+    ),
+]
+"""What it names is known before a command begins, which has no use for its value."""
+
+
 @app.callback(invoke_without_command=True)
 def _main(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     """Compare machine-unlearning methods for image classification, honestly."""
@@ -70,22 +91,30 @@ def run(
     data_root: DataRoot = None,
     device: Device = "auto",
     checksums: Checksums = "auto",
+    hparams: Annotated[
+        str, typer.Option(help="tuned or default: what stands where -m gives no value. See 'unbench tune'.")
+    ] = "tuned",
     force: Annotated[bool, typer.Option("--force", help="Run again what is already stored.")] = False,
+    plugin: Plugin = None,
     as_json: AsJson = False,
 ) -> None:
     """Train, unlearn and measure; by default MUNKEY against its oracle on digits.
 
     A method may carry hyper-parameters, each with alternatives: -m "ft[lr=0.01|0.1,epochs=3]" is two runs.
     """
-    from unbench.spec import RunSpec
+    from unbench import registry
+    from unbench.spec import RunSpec, Start
     from unbench.text import expand
 
     _check_checksums(checksums)
     methods = [one for m in method or ["munkey"] for one in expand(m)]
     wanted = [(m, d, s) for d in dataset or ["digits"] for s in seed or [0] for m in methods]
-    for m, d, s in wanted:  # every mistake is found before the first hour of training
-        RunSpec.parse(m, d, scenario, preset, s, model)
+    # Every mistake is found before the first hour of training.
+    start = cast(Start, hparams)
+    specs = [RunSpec.parse(m, d, scenario, preset, s, model, start) for m, d, s in wanted]
     say("unbench is starting ...")
+    for spec in specs:
+        registry.load_code(spec.method)
     from unbench.catalogue import decode_json
     from unbench.progress import ConsoleProgress
     from unbench.runner import run as run_one
@@ -103,6 +132,7 @@ def run(
             data_root=data_root,
             device=device,
             checksums=checksums,  # type: ignore[arg-type]
+            start=start,
             force=force,
             progress=ConsoleProgress(console()),
         )
@@ -112,14 +142,70 @@ def run(
             print_json(decode_json(row))
     if not as_json:
         print_runs(rows, results)
-    if any(row["status"] in ("failed", "diverged") for row in rows):
+    if any(row["status"] in ("failed", "diverged", "timed_out") for row in rows):
         raise typer.Exit(1)
+
+
+@app.command()
+def tune(
+    method: Annotated[list[str], typer.Option("-m", "--method", help="May be repeated; values in brackets stay.")],
+    dataset: Annotated[list[str] | None, typer.Option("-d", "--dataset", help="May be repeated.")] = None,
+    trials: Annotated[int, typer.Option(help="Of each method, those of earlier calls included.")] = 20,
+    scenario: Annotated[str, typer.Option(help="What to forget; see 'unbench list scenarios'.")] = "random10",
+    preset: Preset = "cpu",
+    model: Model = None,
+    rule: Annotated[str, typer.Option(help="Column of a run's row to minimise.")] = "val_gap",
+    time_limit: Annotated[
+        float | None, typer.Option(help="Seconds of unlearning in a trial; else twice what retraining takes.")
+    ] = None,
+    results: Results = Path("results"),
+    data_root: DataRoot = None,
+    device: Device = "auto",
+    plugin: Plugin = None,
+    as_json: AsJson = False,
+) -> None:
+    """Choose hyper-parameters with equal budgets, on a forget set of their own, and write them to the method's card."""
+    from unbench import registry
+    from unbench.spec import RunSpec
+    from unbench.tuning.study import check_installed
+
+    check_installed()
+    wanted = [(m, d) for d in dataset or ["digits"] for m in method]
+    specs = [RunSpec.parse(m, d, scenario, preset, 0, model) for m, d in wanted]
+    say("unbench is starting ...")
+    for spec in specs:
+        registry.load_code(spec.method)
+    from unbench.progress import ConsoleProgress
+    from unbench.tuning import tune as tune_one
+    from unbench.tuning.record import write_to_card
+
+    rows = []
+    for m, d in wanted:
+        tuning = tune_one(
+            m,
+            d,
+            trials=trials,
+            scenario=scenario,
+            preset=preset,
+            model=model,
+            rule=rule,
+            time_limit=time_limit,
+            results=results,
+            data_root=data_root,
+            device=device,
+            progress=ConsoleProgress(console()),
+            tell=lambda line, m=m, d=d: say(f"{m} on {d}: {line}"),  # type: ignore[misc]
+        )
+        say(f"{m} on {d}: chosen values are in {write_to_card(tuning)}, all trials in {tuning.study}")
+        rows.append({"method": m, "dataset": d, **tuning.chosen.model_dump(mode="json")})
+    print_rows(rows, as_json)
 
 
 @app.command()
 def report(
     results: Results = Path("results"),
     out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("reports"),
+    plugin: Plugin = None,
 ) -> None:
     """Write leaderboard.md, leaderboard.csv and plots from stored results."""
     from unbench.reporting import report as write
@@ -143,6 +229,7 @@ def train(
     data_root: DataRoot = None,
     device: Device = "auto",
     checksums: Checksums = "auto",
+    plugin: Plugin = None,
 ) -> None:
     """Train a model on all training images and save it as a folder, for 'forget' and 'predict'."""
     from unbench.spec import RunSpec
@@ -197,6 +284,7 @@ def predict(
     model_dir: Annotated[Path, typer.Argument(help="A folder written by 'unbench train'.")],
     images: Annotated[list[Path], typer.Argument(help="Image files.")],
     device: Device = "auto",
+    plugin: Plugin = None,
     as_json: AsJson = False,
 ) -> None:
     """The class of each image, and its probability, by a saved model."""
@@ -232,7 +320,7 @@ app.add_typer(list_app, name="list")
 
 
 @list_app.command("methods")
-def list_methods(as_json: AsJson = False) -> None:
+def list_methods(plugin: Plugin = None, as_json: AsJson = False) -> None:
     """Every unlearning method."""
     from unbench import catalogue
 
@@ -276,7 +364,7 @@ app.add_typer(show_app, name="show")
 
 
 @show_app.command("method")
-def show_method(name: str, as_json: AsJson = False) -> None:
+def show_method(name: str, plugin: Plugin = None, as_json: AsJson = False) -> None:
     """The card of a method."""
     from unbench import catalogue
 
@@ -299,20 +387,44 @@ def show_run(key: str, results: Results = Path("results"), as_json: AsJson = Fal
     print_record(catalogue.show_run(key, results), as_json)
 
 
+new_app = typer.Typer(no_args_is_help=True, help="Begin a method of your own.")
+app.add_typer(new_app, name="new")
+
+
+@new_app.command("method")
+def new_method(
+    name: Annotated[str, typer.Argument(help="Small letters, digits and _.")],
+    out: Annotated[Path, typer.Option(help="Folder to write in.")] = Path(),
+) -> None:
+    """Write NAME.py, its card NAME.toml and test_NAME.py: a method that works, to put your idea in."""
+    from unbench.scaffold import new_method as write
+
+    paths = write(name, out)
+    for path in paths:
+        print(path)
+    say(f"next: {shlex.join(['unbench', 'check', 'method', name, '--plugin', str(paths[0])])}")
+
+
 @app.command()
 def check(
     kind: Annotated[str | None, typer.Argument(help="method or dataset")] = None,
     name: Annotated[str | None, typer.Argument(help="Its name.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every card.")] = False,
     data_root: DataRoot = None,
+    plugin: Plugin = None,
 ) -> None:
     """Run the tool's own tests on one card, or on all."""
     if everything == (kind is not None) or (kind is not None and name is None):
         raise UnbenchError("say 'unbench check method NAME', 'unbench check dataset NAME' or 'unbench check --all'")
     if kind is not None and kind not in ("method", "dataset"):
         raise UnknownNameError("kind of card", kind, ["method", "dataset"])
-    _find_card(kind, name)
+    from unbench import registry
+
+    if name is not None:
+        (registry.method if kind == "method" else registry.dataset)(name)
     say("unbench is starting ...")
+    if name is not None and kind == "method":
+        registry.load_code(registry.method(name))
     from unbench import check as checks
 
     if everything:
@@ -357,10 +469,3 @@ def main() -> None:
 def _check_checksums(value: str) -> None:
     if value not in ("auto", "strict", "accept"):
         raise UnknownNameError("value of --checksums", value, ["auto", "strict", "accept"])
-
-
-def _find_card(kind: str | None, name: str | None) -> None:
-    from unbench import registry
-
-    if kind is not None and name is not None:
-        (registry.method if kind == "method" else registry.dataset)(name)

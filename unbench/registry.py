@@ -1,37 +1,64 @@
 """Names to cards to code. Cards are read eagerly (they are small), code is imported on use.
 
-Cards are looked for in every folder of UNBENCH_CARDS (each with methods/ and datasets/ inside), then in the
-repository beside the package, else in the copy that the wheel carries. A name found twice is an error.
+Cards are looked for in the repository beside the package, else in the copy that the wheel carries; in every folder of
+UNBENCH_CARDS (each with methods/ and datasets/ inside); in installed packages and loose files (unbench.plugins). A name
+found twice is an error.
 """
 
 from __future__ import annotations
 
 import importlib
 import os
+import traceback
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
+from unbench import plugins
 from unbench.cards import CardT, DatasetCard, MethodCard, read_card
 from unbench.errors import CardError, UnknownNameError
+
+if TYPE_CHECKING:
+    from unbench.methods.base import Method
 
 _PACKAGE = Path(__file__).resolve().parent
 
 
-def card_folders() -> list[Path]:
-    """The folders that hold methods/ and datasets/, a user's own first."""
+def card_folders() -> dict[Path, str]:
+    """The folders that hold methods/ and datasets/, each with the installed package that brought it, if one did."""
     own = [Path(p) for p in os.environ.get("UNBENCH_CARDS", "").split(os.pathsep) if p]
     for folder in own:
         if not folder.is_dir():
             raise CardError(f"UNBENCH_CARDS names {folder}, which is not a folder")
     repo = _PACKAGE.parent
     shipped = repo if (repo / "pyproject.toml").is_file() and (repo / "methods").is_dir() else _PACKAGE / "_cards"
-    return [*own, shipped]
+    return {shipped: "", **dict.fromkeys(own, ""), **plugins.installed_folders()}
+
+
+def add_plugin(path: Path | str) -> None:
+    """Make loose methods known, in this process and in those that it starts.
+
+    Args:
+        path: NAME.py with its card NAME.toml beside it, the card, or a folder of such pairs.
+
+    Raises:
+        CardError: there is no such method, its card is wrong, or its name is taken; nothing was added.
+    """
+    added = Path(path).absolute()
+    if os.pathsep in str(added):
+        raise CardError(f"the plug-in {added} cannot be handed to other processes: its path contains '{os.pathsep}'")
+    before = os.environ.get(plugins.VARIABLE, "")
+    os.environ[plugins.VARIABLE] = os.pathsep.join(map(str, dict.fromkeys([*plugins.loose_plugins(), added])))
+    try:
+        methods()
+    except CardError:
+        os.environ[plugins.VARIABLE] = before
+        raise
 
 
 def methods() -> dict[str, MethodCard]:
     """All method cards by name, sorted."""
-    return _cards("methods", MethodCard)
+    return _cards("methods", MethodCard, plugins.loose_cards())
 
 
 def datasets() -> dict[str, DatasetCard]:
@@ -49,13 +76,36 @@ def dataset(name: str) -> DatasetCard:
     return _pick("dataset", name, datasets())
 
 
-def load_code(card: MethodCard) -> Any:
-    """Import the object that a method card points at."""
+def load_code(card: MethodCard) -> type[Method]:
+    """Import the class that a method card points at: from the file beside the card, or else an installed module.
+
+    Raises:
+        CardError: there is no such class, or importing it raises.
+    """
+    from unbench.methods.base import Method
+
     module, _, attribute = card.code.partition(":")
+    said = f"method '{card.name}' points at {card.code}, which"
     try:
-        return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise CardError(f"method '{card.name}' points at {card.code}, which cannot be imported: {error}") from error
+        home = plugins.load_beside(card.path, module) if card.path else None
+        home = home or importlib.import_module(module)
+    except Exception as error:  # code of other people may raise anything
+        raise CardError(f"{said} cannot be imported: {_in_one_line(error)}") from error
+    found = getattr(home, attribute, None)
+    if found is None:
+        raise CardError(f"{said} cannot be found: there is no '{attribute}' in {getattr(home, '__file__', module)}")
+    if not (isinstance(found, type) and issubclass(found, Method)):
+        raise CardError(f"{said} is no subclass of unbench.methods.base.Method")
+    return found
+
+
+def _in_one_line(error: Exception) -> str:
+    """What was raised, and by which line of the code that was being imported."""
+    frames = traceback.extract_tb(error.__traceback__)
+    files = [(Path(frame.filename), frame.lineno) for frame in frames if "importlib" not in frame.filename]
+    theirs = [(file, line) for file, line in files if file.parent != _PACKAGE]
+    where = f" ({theirs[-1][0].name}:{theirs[-1][1]})" if theirs else ""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}{where}"
 
 
 def _pick(kind: str, name: str, known: dict[str, CardT]) -> CardT:
@@ -64,17 +114,24 @@ def _pick(kind: str, name: str, known: dict[str, CardT]) -> CardT:
     return known[name]
 
 
-def _cards(folder: str, kind: type[CardT]) -> dict[str, CardT]:
-    return dict(_read_all(tuple(card_folders()), folder, kind))
+def _cards(folder: str, kind: type[CardT], loose: list[Path] | None = None) -> dict[str, CardT]:
+    return dict(_read_all(tuple(card_folders().items()), tuple(loose or ()), folder, kind))
 
 
 @cache
-def _read_all(roots: tuple[Path, ...], folder: str, kind: type[CardT]) -> dict[str, CardT]:
+def _read_all(
+    roots: tuple[tuple[Path, str], ...], loose: tuple[Path, ...], folder: str, kind: type[CardT]
+) -> dict[str, CardT]:
+    files = [(path, owner) for root, owner in roots for path in sorted((root / folder).glob("*.toml"))]
     found: dict[str, CardT] = {}
-    for root in roots:
-        for path in sorted((root / folder).glob("*.toml")):
+    for path, owner in [*files, *((path, "") for path in loose)]:
+        try:
             card = read_card(path, kind)
-            if card.name in found:
-                raise CardError(f"two cards are called '{card.name}': {found[card.name].path} and {path}")
-            found[card.name] = card
+            other = found.setdefault(card.name, card).path or path
+            if not other.samefile(path):
+                raise CardError(f"two cards are called '{card.name}': {other} and {path}")
+        except CardError as error:
+            if not owner:
+                raise
+            raise CardError(f"{error} (of the installed package '{owner}')") from error
     return dict(sorted(found.items()))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from unbench.errors import CardError, SpecError
+from unbench.errors import CardError
 from unbench.files import atomic_path
-from unbench.tuning.tune import Tuning
+from unbench.tuning.study import check_installed
+from unbench.tuning.search import Tuning
 
 
 def write_to_card(tuning: Tuning) -> Path:
@@ -17,10 +18,9 @@ def write_to_card(tuning: Tuning) -> Path:
         CardError: the file cannot be read or written; it is as it was.
         SpecError: tomlkit is not installed.
     """
-    try:
-        import tomlkit
-    except ImportError as error:
-        raise SpecError('writing cards needs tomlkit: pip install "unbench[tune]"') from error
+    check_installed()
+    import tomlkit
+
     spec = tuning.spec
     path = spec.method.path
     assert path is not None, "every registered card was read from a file"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -93,7 +94,6 @@ def open_study(folder: Path, meaning: Mapping[str, Any]) -> Study:
     Raises:
         SpecError: Optuna is not installed.
     """
-    _optuna()
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{meaning['method'][0]}-{meaning['dataset'][0]}-{meaning['scenario']}-{digest(meaning, 8)}"
     return Study(folder / f"{name}.log", name)
@@ -122,11 +122,17 @@ def _trial(trial: optuna.trial.FrozenTrial) -> Trial:
     return Trial(dict(trial.params), trial.value)
 
 
+def check_installed() -> None:
+    """Raise SpecError, with what to install, before any work is done."""
+    for package in ("optuna", "tomlkit"):
+        if importlib.util.find_spec(package) is None:
+            raise SpecError(f'tuning needs {package}: pip install "unbench[tune]"')
+
+
 def _optuna() -> Any:
-    try:
-        import optuna
-    except ImportError as error:
-        raise SpecError('tuning needs Optuna: pip install "unbench[tune]"') from error
+    check_installed()
+    import optuna
+
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     return optuna

@@ -1,0 +1,100 @@
+"""`unbench new method`: what it writes works at once, and it overwrites nothing."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from unbench.errors import StoreError, UnbenchError
+from unbench.scaffold import new_method
+
+FILES = ("my_idea.py", "my_idea.toml", "test_my_idea.py")
+
+
+@pytest.fixture(autouse=True)
+def no_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNBENCH_PLUGINS", "")
+
+
+def python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", *arguments], cwd=cwd, env=os.environ, capture_output=True, text=True, timeout=300
+    )
+
+
+def test_the_command_prints_what_it_wrote_and_a_next_command_that_works(tmp_path: Path) -> None:
+    done = python("unbench", "new", "method", "my_idea", "--out", "a folder/of mine", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    written = [tmp_path / line for line in done.stdout.splitlines()]
+    assert [path.name for path in written] == list(FILES)
+    assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == sorted(written)
+    for path in written:
+        text = path.read_text("utf-8")
+        assert "NAME" not in text
+        assert "CLASS" not in text
+    # One scenario is enough here; the test of the generated test checks all.
+    written[1].write_text(written[1].read_text().replace("needs =", 'scenarios = ["class"]\nneeds ='))
+    prefix, command = done.stderr.strip().split(" ", 1)
+    assert prefix == "next:"
+    check = python(*shlex.split(command), cwd=tmp_path)
+    assert check.returncode == 0, check.stdout + check.stderr
+    assert {line.split()[0] for line in check.stdout.splitlines()} == {"passed"}
+
+
+def test_the_generated_test_passes(tmp_path: Path) -> None:
+    new_method("my_idea", tmp_path)
+    done = python("pytest", "-q", "test_my_idea.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 passed" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Mine", "small letters"),
+        ("my-idea", "small letters"),
+        ("../mine", "small letters"),
+        ("1st", "small letters"),
+        ("mine\n", "small letters"),
+        ("", "small letters"),
+        ("ft", "there is a method 'ft' already"),
+        ("lambda", "a word of Python"),
+        ("true", "a word of Python"),
+        ("random", "would hide the module"),
+        ("torch", "would hide the module"),
+        ("unbench", "would hide the module"),
+    ],
+)
+def test_a_name_that_cannot_be_used_is_refused(tmp_path: Path, name: str, said: str) -> None:
+    with pytest.raises(UnbenchError, match=said) as caught:
+        new_method(name, tmp_path)
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_nothing_is_overwritten_and_nothing_written_beside(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(UnbenchError, match=f"{name} is there already"):
+        new_method("my_idea", tmp_path)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UnbenchError, match="file is there already"):
+        new_method("my_idea", tmp_path / "file")
+    with pytest.raises(StoreError, match="cannot write"):
+        new_method("my_idea", tmp_path / "file" / "folder")
+
+
+def test_a_mistake_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    done = python("unbench", "new", "method", "none", cwd=tmp_path)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert "already" in done.stderr
+    assert not list(tmp_path.iterdir())
