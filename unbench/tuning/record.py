@@ -7,8 +7,8 @@ from typing import Any
 
 from unbench.errors import CardError
 from unbench.files import atomic_path
-from unbench.tuning.study import check_installed
 from unbench.tuning.search import Tuning
+from unbench.tuning.study import check_installed
 
 
 def write_to_card(tuning: Tuning) -> Path:

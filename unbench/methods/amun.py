@@ -1,0 +1,80 @@
+"""AMUN: fine-tune on adversarial images of the forget set, under the wrong labels that the original gives them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from unbench.adversarial import Flips, find_flips
+from unbench.batches import Batch, Batches, PairedBatches
+from unbench.data.images import Images
+from unbench.errors import NotApplicableError
+from unbench.methods.base import Access, Method
+from unbench.training import descend
+
+SEARCH_BATCH = 256
+WORTH_A_WARNING = 0.1
+"""Share of forget images without an adversarial image above which the row says so."""
+
+
+class AdversarialUnlearning(Method):
+    """Minimise the mean CE over the union of retain images, forget images and (x', y') for each forget image x.
+
+    x' is the closest image that PGD finds with y' = argmax f(x') other than argmax f(x), f the original: in a ball of
+    radius eps_0, then 2 eps_0, 4 eps_0, ... (Ebrahimpour-Boroojeny et al., arXiv 2503.00917). The model learns wrong
+    labels that its own boundary nearly gives already, and grows unsure beside the forget images and nowhere else.
+    `keep_forget = false` is the paper's variant without the forget images themselves.
+
+    Radii are lengths over all pixels of an image with values in [0, 1]; with a stem, in the units of its feature maps,
+    which have no range to be clipped to. Unlike the official code: doubling ends after `rounds`, and what could not be
+    flipped by then is left out; the search starts from the original's prediction, not from the label, so that an image
+    that was wrong from the start is moved too. Each batch holds adversarial images in their share of the whole. They
+    are not augmented, as in the official code: shifted, they need not be adversarial.
+    """
+
+    def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
+        """Find adversarial images of the forget set, then fine-tune on everything."""
+        context = self.context
+        flipped = self.adversarial(model, access.forget)
+        known = Images.join(access.retain, access.forget) if context.hparams["keep_forget"] else access.retain
+        size = context.preset.training.batch_size
+        beside = max(1, round(size * len(flipped) / (len(flipped) + len(known))))
+        seed = context.seed_for("adversarial order")
+        pairs = PairedBatches(
+            self.batches(known, "order", max(1, size - beside)), Batches(flipped, beside, context.device, seed)
+        )
+
+        def loss(pair: tuple[Batch, Batch]) -> Tensor:
+            labels = torch.cat([batch.labels for batch in pair])
+            return nn.functional.cross_entropy(model(torch.cat([batch.images for batch in pair])), labels)
+
+        model.train()
+        descend(context.progress.track([pairs] * context.count("epochs")), loss, self.sgd(model))
+        return model
+
+    def adversarial(self, model: nn.Module, forget: Images) -> Images:
+        """Those forget images whose prediction could be changed, as they then are, under their new labels.
+
+        Raises:
+            NotApplicableError: no image could be flipped.
+        """
+        model.eval()
+        batches = self.context.progress.track(Batches(forget, SEARCH_BATCH, self.context.device), "batches")
+        parts = [self.search(model, batch) for batch in batches]
+        images, labels, _, found = (torch.cat(part).cpu() for part in zip(*parts, strict=True))
+        missed = int((~found).sum())
+        if missed == len(forget):
+            raise NotApplicableError("no forget image could be made adversarial: raise radius or rounds")
+        if missed > WORTH_A_WARNING * len(forget):
+            self.warn(f"{missed / len(forget):.0%} of the forget images were not made adversarial and are left out")
+        rows = found.nonzero()[:, 0].numpy()
+        return Images(images[rows].numpy(), labels[rows].numpy(), forget.ids[rows])
+
+    def search(self, model: nn.Module, batch: Batch) -> Flips:
+        """Adversarial images of one batch, as the model reads images."""
+        context = self.context
+        stem = bool(context.preset.stem)
+        # Pixels are fed in [-1, 1]: twice as long as in [0, 1].
+        radius = context.number("radius") * (1 if stem else 2)
+        limits = None if stem else (-1.0, 1.0)
+        return find_flips(model, batch.images, radius, context.count("rounds"), context.count("steps"), limits)

@@ -1,0 +1,48 @@
+"""Convolution transpose: swap rows and columns of every kernel, then fine-tune on the retain set."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from unbench.errors import NotApplicableError
+from unbench.methods.base import Access, Method
+from unbench.models.convolutions import convolutions
+from unbench.schedules import by_epoch
+from unbench.training import classification_loss, descend
+
+
+class ConvolutionTranspose(Method):
+    """W <- W transposed over height and width, for every convolution W; then minimise E_retain[CE].
+
+    Fifth place of the NeurIPS 2023 unlearning competition, as in Deep Unlearn (arXiv 2410.01276). The rate follows half
+    a cosine from epoch to epoch. 1x1 convolutions and linear layers stay as they are, so a transformer would only have
+    its patch embedding turned. Kernels are rewritten in place and stay contiguous; the public code puts new parameters
+    in their place, of which an optimiser made before does not know.
+    """
+
+    def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
+        """Turn the kernels and train on."""
+        transpose_convolutions(model)
+        model.train()
+        retain, count = self.batches(access.retain, "retain order"), self.context.count("epochs")
+        optimizer = self.sgd(model)
+        schedule = by_epoch(optimizer, len(retain), lambda epoch: 0.5 * (1 + math.cos(math.pi * epoch / count)))
+        descend(self.context.progress.track([retain] * count), classification_loss(model), optimizer, schedule)
+        return model
+
+
+def transpose_convolutions(model: nn.Module) -> None:
+    """Swap rows and columns of every kernel of `model` in place; doing it twice changes nothing.
+
+    Raises:
+        NotApplicableError: see `convolutions`; or a kernel is not square.
+    """
+    found = convolutions(model)
+    if any(height != width for height, width in (conv.kernel_size for conv in found)):
+        raise NotApplicableError("needs square kernels, which not all convolutions of the model have")
+    with torch.no_grad():
+        for conv in found:
+            conv.weight.copy_(conv.weight.transpose(2, 3).clone())

@@ -1,0 +1,64 @@
+"""FCS: flatten, then contrast and stabilise in turn; the winner of the NeurIPS 2023 unlearning competition."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from unbench.batches import Batch
+from unbench.data.images import Images
+from unbench.losses import divergence
+from unbench.methods.base import Access, Method
+from unbench.training import classification_loss, descend
+
+
+class Fcs(Method):
+    """Stage one, one pass over the forget set: minimise KL(uniform || p(x)). Stage two, each epoch: minimise
+    -mean_ij log softmax_j(<z(x_i), z(x_j)> / temperature) over pairs of a forget batch (i) and a retain batch (j, no
+    gradient), as many as the forget set has batches; then CE over the retain set.
+
+    Team Fanchuan, first place (Triantafillou et al., arXiv 2406.09073), as in Deep Unlearn (arXiv 2410.01276). z are
+    logits, and the contrast has no positives: it draws each forget image towards all retain images alike. Three SGDs,
+    as published: the contrast's rate falls on half a cosine from step to step, and the retain set's grows with the
+    batch, `retain_lr` being that of 64 images. Weight decay is the retain rounds' alone.
+    """
+
+    def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
+        """Flatten the predictions on the forget set, then contrast and stabilise in turn."""
+        context = self.context
+        model.train()
+        self.flatten(model, access.forget)
+        forget, beside = self.batches(access.forget, "forget order"), self.batches(access.retain, "contrast order")
+        retain = self.batches(access.retain, "retain order")
+        epochs = context.count("epochs")
+        contrasting = self.sgd(model, lr=context.number("contrast_lr"), weight_decay=0.0)
+        cosine = torch.optim.lr_scheduler.CosineAnnealingLR(
+            contrasting, max(1, epochs * min(len(forget), len(beside))), context.number("contrast_lr_min")
+        )
+        stabilising = self.sgd(model, lr=context.number("retain_lr") * retain.batch_size / 64)
+
+        def away(pair: tuple[Batch, Batch]) -> Tensor:
+            gone, kept = pair
+            with torch.no_grad():
+                anchors = model(kept.images)
+            return contrast(model(gone.images), anchors, context.number("temperature"))
+
+        for _ in context.progress.track(range(epochs)):
+            descend([zip(forget, beside, strict=False)], away, contrasting, cosine)
+            descend([retain], classification_loss(model), stabilising)
+        return model
+
+    def flatten(self, model: nn.Module, forget: Images) -> None:
+        """Stage one: draw the predictions on the forget set towards the uniform distribution."""
+
+        def distance(batch: Batch) -> Tensor:
+            logits = model(batch.images)
+            return divergence(torch.zeros_like(logits), logits)
+
+        rate = self.context.number("uniform_lr")
+        descend([self.batches(forget, "uniform order")], distance, self.sgd(model, lr=rate, weight_decay=0.0))
+
+
+def contrast(forget: Tensor, retain: Tensor, temperature: float) -> Tensor:
+    """Minus the mean log-softmax, over retain logits (R, K), of the inner products with forget logits (F, K)."""
+    return -(forget @ retain.T / temperature).log_softmax(1).mean()

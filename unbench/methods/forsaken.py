@@ -1,0 +1,73 @@
+"""Forsaken: change as few weights as make the forget set look like images that were never seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from unbench.batches import Batch
+from unbench.held_out import HeldOutAnswers, divergence_from
+from unbench.methods.base import Access, Method
+from unbench.training import descend
+
+
+class Forsaken(Method):
+    """Minimise E_forget[KL(q_y || p(x))] + penalty * |m|_1 over m, with weights original - m (arXiv 2003.10933).
+
+    m is the mask gradient, one number for each weight; q_y, how non-members are answered, is the mean of the
+    original's softmax over held-out images of the class of x. Only the outline of the paper (Liu et al., Learn to
+    Forget: Machine Unlearning via Neuron Masking) and one re-implementation by others could be read: mask gradients
+    move the posterior of the forget images to that of non-members, and their l1 norm is a penalty against forgetting
+    too much. The rest is decided here. The paper trains a network to generate m; here m is found directly, by proximal
+    gradient descent, which minimises the same loss and leaves weights that the loss pulls less than the penalty at the
+    original's, to the bit: those are masked. All weights count alike in the norm. The target is one for each class,
+    because a single mean over all classes would say nothing about one image. No retain image is used, and the model
+    stays in eval mode, so that batch-norm statistics do not drift to the forget set.
+    """
+
+    def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
+        """Move the posteriors of the forget images to those of held-out images of their class."""
+        context = self.context
+        answers = HeldOutAnswers(model, access.held_out, context.classes, context.device)
+        if sentence := answers.stand_ins(access.forget.labels):
+            self.warn(sentence)
+        targets = torch.stack([answers.mean(answers.of_class(label)) for label in range(context.classes)])
+
+        def distance(batch: Batch) -> Tensor:
+            return divergence_from(targets[batch.labels], model(batch.images))
+
+        epochs = [self.batches(access.forget, "forget order")] * context.count("epochs")
+        optimizer = ProximalSGD(model.parameters(), context.number("lr"), context.number("penalty"))
+        model.eval()
+        descend(context.progress.track(epochs), distance, optimizer)
+        if not optimizer.moved():
+            self.warn("no weight moved: the penalty outweighs what the forget set asks for")
+        return model
+
+
+class ProximalSGD(torch.optim.SGD):
+    """SGD on a loss + penalty * |weights - start|_1, with a proximal step for the second term.
+
+    A weight that a step leaves within lr * penalty of its start is put back there; others move that far towards it.
+    """
+
+    def __init__(self, weights: Iterable[nn.Parameter], lr: float, penalty: float) -> None:
+        super().__init__(weights, lr=lr)
+        self.threshold = lr * penalty
+        self.start = [(weight, weight.detach().clone()) for weight in self.param_groups[0]["params"]]
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> Any:
+        """One step down the loss, then towards the start."""
+        result = super().step(closure)
+        for weight, start in self.start:
+            weight.copy_(start + functional.softshrink(weight - start, self.threshold))
+        return result
+
+    def moved(self) -> int:
+        """How many weights are not where they started."""
+        return sum(int((weight != start).sum()) for weight, start in self.start)

@@ -1,0 +1,60 @@
+"""ReGUn: answer about the forget set as the original answers about images it never saw."""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import Tensor, nn
+
+from unbench.batches import Batch
+from unbench.data.images import Ints
+from unbench.held_out import HeldOutAnswers, divergence_from
+from unbench.methods.base import Access, Method
+from unbench.training import classification_loss, descend
+
+
+class ReferenceGuided(Method):
+    """Minimise lambda_forget * KL(q || p(forget)) + lambda_retain * CE(retain) (Mirlach et al., arXiv 2603.11210).
+
+    q is one distribution for a whole forget batch: the mean of the original's softmax over as many held-out images,
+    drawn anew with replacement. `selector = "class_informed"`, the paper's, draws them with the classes of the batch;
+    `"uniform"`, the official default, from all. A third selector of the official code, the nearest image in feature
+    space, is left out. One epoch is one pass over the forget set, each batch beside the next retain batch of a new
+    order, as in the official code: the retain images that are left over are not seen in it. With lambda_forget = 0
+    and lambda_retain = 1 this is fine-tuning on those retain batches, to the bit.
+    """
+
+    def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
+        """Distil the reference into the forget set beside training on the retain set."""
+        context = self.context
+        answers = HeldOutAnswers(model, access.held_out, context.classes, context.device)
+        if self.informed and (sentence := answers.stand_ins(access.forget.labels)):
+            self.warn(sentence)
+        draw = np.random.default_rng(context.seed_for("reference"))
+        on_forget, on_retain = context.number("lambda_forget"), context.number("lambda_retain")
+        loss_of = classification_loss(model)
+
+        def joint(pair: tuple[Batch, Batch]) -> Tensor:
+            forget, retain = pair
+            loss = on_retain * loss_of(retain)
+            if on_forget:
+                reference = answers.mean(self.select(answers, forget.labels.cpu().numpy(), draw))
+                loss = loss + on_forget * divergence_from(reference, model(forget.images))
+            return loss
+
+        forget = self.batches(access.forget, "forget order")
+        retain = self.batches(access.retain, "retain order")
+        epochs = context.progress.track(range(context.count("epochs")))
+        model.train()
+        descend((zip(forget, retain, strict=False) for _ in epochs), joint, self.sgd(model))
+        return model
+
+    def select(self, answers: HeldOutAnswers, labels: Ints, draw: np.random.Generator) -> Ints:
+        """Rows of the held-out images that stand for a forget batch with these labels (B,): B of them."""
+        if self.informed:
+            return np.array([draw.choice(answers.of_class(label)) for label in labels])
+        return draw.integers(0, len(answers), len(labels))
+
+    @property
+    def informed(self) -> bool:
+        """Whether the reference has the classes of the forget batch."""
+        return self.context.hparams["selector"] == "class_informed"
