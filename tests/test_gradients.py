@@ -15,16 +15,16 @@ from unlearning import TwoParameters, gradient
 from unbench import gradients
 from unbench.batches import normalise
 from unbench.data.images import Images
-from unbench.gradients import (
+from unbench.models.parts import frozen_copy
+from unbench.models.resnet import resnet18
+from unbench.models.vit import VisionTransformer
+from unbench.unlearning.gradients import (
     chunk_size,
     fisher_diagonal,
     mean_over_examples,
     per_example_gradients,
     weighted_gradient,
 )
-from unbench.models.parts import frozen_copy
-from unbench.models.resnet import resnet18
-from unbench.models.vit import VisionTransformer
 
 CLASSES = 3
 

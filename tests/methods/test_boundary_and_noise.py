@@ -18,13 +18,14 @@ from unbench.errors import NotApplicableError
 from unbench.methods import fcs
 from unbench.methods.base import Access, Method
 from unbench.methods.boundary_expand import resized
-from unbench.methods.boundary_shrink import BoundaryShrink, fgsm
+from unbench.methods.boundary_shrink import BoundaryShrink
 from unbench.methods.ct import transpose_convolutions
 from unbench.methods.fcs import Fcs, contrast
 from unbench.methods.msg import MaskedSmallGradients, redraw, smallest, up_and_down
 from unbench.methods.unsir import Unsir, some_of_each_class
 from unbench.models.parts import frozen_copy, head
-from unbench.schedules import by_epoch
+from unbench.unlearning.adversarial import fgsm
+from unbench.unlearning.schedules import by_epoch
 
 
 class OneLayer(nn.Module):

@@ -15,12 +15,12 @@ from unbench.batches import Batch, Batches, first_batch, normalise
 from unbench.data import Dataset
 from unbench.data.images import Images
 from unbench.errors import AccessError, NotApplicableError
-from unbench.masks import highest, hold
 from unbench.methods import bad_teacher, l1_sparse
 from unbench.methods.base import Access, Context, Method
 from unbench.methods.l1_sparse import L1Sparse
 from unbench.methods.salun import SalUn
 from unbench.methods.scrub import Scrub, closest
+from unbench.unlearning.masks import highest, hold
 
 Log = list[tuple[str, int]]
 

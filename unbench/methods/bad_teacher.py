@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from unbench.batches import Batch
 from unbench.data.images import Images
-from unbench.losses import divergence
 from unbench.methods.base import Access, Method
 from unbench.models.parts import frozen_copy
 from unbench.training import descend, seeded
+from unbench.unlearning.losses import divergence
 
 
 class BadTeacher(Method):

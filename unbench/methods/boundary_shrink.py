@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from unbench.batches import Batches
 from unbench.data.images import Images, Ints
 from unbench.methods.base import Access, Method
 from unbench.training import classification_loss, descend
+from unbench.unlearning.adversarial import fgsm
 
 PIXEL_LIMITS = (-1.0, 1.0)
 """Black and white after normalisation."""
@@ -52,27 +53,3 @@ class BoundaryShrink(Method):
                 for batch in context.progress.track(batches, "batches")
             ]
         return torch.cat(found).numpy()
-
-
-def fgsm(
-    model: nn.Module, images: Tensor, labels: Tensor, step: float, limits: tuple[float, float] | None = None
-) -> Tensor:
-    """Images (B, C, S, S) moved by `step` in each value, the way that raises the loss of their labels (B,).
-
-    Fast gradient sign method (Goodfellow et al., arXiv 1412.6572).
-
-    Args:
-        model: classifier, in the mode in which it is to be attacked.
-        images, labels: normalised images and the labels to move away from.
-        step: in the units of `images`.
-        limits: lowest and highest legal value; None for values of any range, such as a stem's maps.
-    """
-    with torch.enable_grad():
-        images = images.detach().requires_grad_()
-        logits, own = model(images), labels[:, None]
-        # The log-odds against the label: their gradient has the sign of cross-entropy's, which underflows to zero where
-        # the model is sure.
-        against = logits.scatter(1, own, -torch.inf).logsumexp(1) - logits.gather(1, own)[:, 0]
-        (gradient,) = torch.autograd.grad(against.sum(), images)
-    moved = images.detach() + step * gradient.sign()
-    return moved if limits is None else moved.clamp(*limits)

@@ -10,8 +10,8 @@ from torch import nn
 from unbench.errors import NotApplicableError
 from unbench.methods.base import Access, Method
 from unbench.models.convolutions import convolutions
-from unbench.schedules import by_epoch
 from unbench.training import classification_loss, descend
+from unbench.unlearning.schedules import by_epoch
 
 
 class ConvolutionTranspose(Method):

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from unbench.batches import Batch
 from unbench.data.images import Images
-from unbench.losses import divergence
 from unbench.methods.base import Access, Method
 from unbench.training import classification_loss, descend
+from unbench.unlearning.losses import divergence
 
 
 class Fcs(Method):

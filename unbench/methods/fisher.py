@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unbench.gradients import fisher_diagonal
 from unbench.methods.base import Access, Method
 from unbench.models.parts import head
+from unbench.unlearning.gradients import fisher_diagonal
 
 LARGEST, LARGEST_LAST = 1e3, 1e2
 """Of 1 / F, in general and in the last layer."""

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unbench.batches import Batch
-from unbench.held_out import HeldOutAnswers, divergence_from
 from unbench.methods.base import Access, Method
 from unbench.training import descend
+from unbench.unlearning.held_out import HeldOutAnswers
+from unbench.unlearning.losses import divergence_from
 
 
 class Forsaken(Method):

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from unbench.batches import Batch
-from unbench.masks import highest, hold
 from unbench.methods.base import Access, Method
 from unbench.training import classification_loss, descend
+from unbench.unlearning.masks import highest, hold
 
 
 class L1Sparse(Method):

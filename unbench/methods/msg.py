@@ -11,8 +11,8 @@ from unbench.batches import Batches
 from unbench.data.images import Images
 from unbench.methods.base import Access, Method
 from unbench.models.convolutions import convolutions
-from unbench.schedules import by_epoch
 from unbench.training import classification_loss, descend, seeded
+from unbench.unlearning.schedules import by_epoch
 
 
 class MaskedSmallGradients(Method):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,19 +10,17 @@ import torch
 from torch import Tensor, nn
 
 from unbench.batches import Batch, Batches
-from unbench.cards import Preset, Value
 from unbench.data.images import Images
 from unbench.deployment.accounting import build, memory_costs, prediction_costs
 from unbench.memory import Memory
-from unbench.methods.base import Access, Method
+from unbench.methods.base import Access
+from unbench.methods.keyed import KeyedMethod
 from unbench.models import build_transformer
 from unbench.models.munkey import MemoryTransformer, Pathway
 from unbench.training import descend, make_optimizer, seeded, warmup_cosine
 
-AUTO = "auto"
 
-
-class Munkey(Method):
+class Munkey(KeyedMethod):
     """Trains a transformer with one key and one learnable token per image; forgetting deletes entries.
 
     The paper has no public code. What it leaves open is decided so that memorising an image is cheapest in its own
@@ -31,14 +29,6 @@ class Munkey(Method):
     so strong that the weights would fit every image all the same, they stop early and the tokens alone go on ("freeze,
     then fill").
     """
-
-    own_training = True
-
-    @staticmethod
-    def encoder(hparams: Mapping[str, Value], preset: Preset) -> str:
-        """The encoder of the keys: the one asked for, else the preset's, else its stem, else pixels."""
-        chosen = str(hparams["encoder"])
-        return chosen if chosen != AUTO else preset.keys or preset.stem or "pixels"
 
     def build(self, images: int) -> MemoryTransformer:
         """An untrained model with room for `images` entries, keys still empty."""
@@ -71,8 +61,7 @@ class Munkey(Method):
         """Delete the entries of the forgotten ids, and their keys kept on disk. No gradient, no image, no label."""
         assert isinstance(model, MemoryTransformer)
         model.memory.forget(torch.from_numpy(access.forget_ids))
-        if self.context.features is not None:
-            self.context.features.evict(access.forget_ids)
+        self.evict(access.forget_ids)
         return model
 
     def deployment_costs(self, model: nn.Module, batch: Batch, deleted: int) -> dict[str, int | float | str]:

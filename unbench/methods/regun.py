@@ -7,9 +7,10 @@ from torch import Tensor, nn
 
 from unbench.batches import Batch
 from unbench.data.images import Ints
-from unbench.held_out import HeldOutAnswers, divergence_from
 from unbench.methods.base import Access, Method
 from unbench.training import classification_loss, descend
+from unbench.unlearning.held_out import HeldOutAnswers
+from unbench.unlearning.losses import divergence_from
 
 
 class ReferenceGuided(Method):

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from unbench.batches import Batches
 from unbench.data.images import Images
-from unbench.masks import highest, hold
 from unbench.methods.base import Access
 from unbench.methods.random_label import RandomLabel
+from unbench.unlearning.masks import highest, hold
 
 
 class SalUn(RandomLabel):

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from unbench.batches import Batch
 from unbench.data.images import Images
 from unbench.errors import NotApplicableError
-from unbench.losses import divergence
 from unbench.methods.base import Access, Method
 from unbench.models.parts import frozen_copy
 from unbench.training import classification_loss, descend, predict
+from unbench.unlearning.losses import divergence
 
 
 class Scrub(Method):

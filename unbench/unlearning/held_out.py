@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from unbench.data.images import Images, Ints
 from unbench.training import predict
@@ -36,19 +35,10 @@ class HeldOutAnswers:
 
     def stand_ins(self, labels: Ints) -> str:
         """One sentence on the classes among `labels` that have no held-out image; empty if all have."""
-        count = len(set(self.missing) & set(labels.tolist()))
-        return f"{count} classes to forget from have no held-out image: all of them stand in" if count else ""
+        absent = sorted(set(self.missing) & set(labels.tolist()))
+        listed = ", ".join(map(str, absent))
+        return f"no held-out image has a label of {listed}: all held-out images stand in" if absent else ""
 
     def mean(self, rows: Ints) -> Tensor:
         """Mean posterior (K,) of some rows."""
         return self.posteriors[torch.from_numpy(rows).to(self.posteriors.device)].mean(0)
-
-
-def divergence_from(target: Tensor, logits: Tensor) -> Tensor:
-    """KL(target || softmax(logits)) in nats, mean over the batch.
-
-    Args:
-        target: probabilities, (B, K), or (K,) for all alike; zeros are allowed.
-        logits: (B, K).
-    """
-    return functional.kl_div(logits.log_softmax(1), target.expand_as(logits), reduction="batchmean")

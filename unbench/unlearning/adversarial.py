@@ -61,6 +61,35 @@ def find_flips(
     return Flips(nearby, labels, radii, labels != start)
 
 
+def fgsm(
+    model: nn.Module, images: Tensor, labels: Tensor, step: float, limits: tuple[float, float] | None = None
+) -> Tensor:
+    """Images (B, C, S, S) moved by `step` in each value, the way that raises the loss of their labels (B,).
+
+    Fast gradient sign method (Goodfellow et al., arXiv 1412.6572).
+
+    Args:
+        model: classifier, in the mode in which it is to be attacked.
+        images, labels: normalised images and the labels to move away from.
+        step: in the units of `images`.
+        limits: lowest and highest legal value; None for values of any range, such as a stem's maps.
+    """
+    with torch.enable_grad():
+        images = images.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(log_odds_against(model(images), labels).sum(), images)
+    moved = images.detach() + step * gradient.sign()
+    return moved if limits is None else moved.clamp(*limits)
+
+
+def log_odds_against(logits: Tensor, labels: Tensor) -> Tensor:
+    """log((1 - p_y) / p_y) (B,) from logits (B, K) and labels (B,).
+
+    Image by image its gradient has the direction of cross-entropy's, which underflows to zero where a model is sure.
+    """
+    own = labels[:, None]
+    return logits.scatter(1, own, -torch.inf).logsumexp(1) - logits.gather(1, own)[:, 0]
+
+
 def _ascend(
     model: nn.Module,
     images: Tensor,
@@ -70,11 +99,7 @@ def _ascend(
     limits: tuple[float, float] | None,
 ) -> Tensor:
     nearby = nearby.detach().requires_grad_()
-    logits, own = model(nearby), labels[:, None]
-    # The log-odds against the label: image by image the direction in which cross-entropy grows, whose own gradient
-    # underflows to zero where the model is sure.
-    against = logits.scatter(1, own, -torch.inf).logsumexp(1) - logits.gather(1, own)[:, 0]
-    (gradient,) = torch.autograd.grad(against.sum(), nearby)
+    (gradient,) = torch.autograd.grad(log_odds_against(model(nearby), labels).sum(), nearby)
     shift = nearby.detach() + _scaled_to(gradient, STEP * radii) - images
     shift = _scaled_to(shift, torch.minimum(_norms(shift), radii))
     return images + shift if limits is None else (images + shift).clamp(*limits)

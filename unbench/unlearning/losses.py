@@ -18,3 +18,13 @@ def divergence(teacher: Tensor, student: Tensor, temperature: float = 1.0) -> Te
     """
     target = (teacher.detach() / temperature).log_softmax(1)
     return functional.kl_div((student / temperature).log_softmax(1), target, reduction="batchmean", log_target=True)
+
+
+def divergence_from(target: Tensor, logits: Tensor) -> Tensor:
+    """KL(target || softmax(logits)) in nats, mean over the batch.
+
+    Args:
+        target: probabilities, (B, K), or (K,) for all alike; zeros are allowed.
+        logits: (B, K).
+    """
+    return functional.kl_div(logits.log_softmax(1), target.expand_as(logits), reduction="batchmean")

@@ -1,0 +1,1 @@
+"""What methods are built from: losses, masks, gradients of single examples, adversarial images, schedules."""
