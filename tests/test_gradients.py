@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from unlearning import TwoParameters, gradient
 
-from unbench import gradients
 from unbench.batches import normalise
 from unbench.data.images import Images
 from unbench.models.parts import frozen_copy
 from unbench.models.resnet import resnet18
 from unbench.models.vit import VisionTransformer
+from unbench.unlearning import gradients
 from unbench.unlearning.gradients import (
     chunk_size,
     fisher_diagonal,
