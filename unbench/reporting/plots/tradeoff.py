@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+OWNERS_WIDTH = 22
+"""Letters of the names of those who share an oracle: a wider legend would squeeze the plot."""
+
 _LINES = ((0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (9, 2)))
 
 
@@ -66,7 +69,7 @@ def draw_tradeoff(data: PlotData, title: str, palette: Palette) -> Figure | None
     notes = data.notes
     if data.table["gap_std"].notna().any():
         notes = ("Whiskers: sample standard deviation of the gap over seeds.", *notes)
-    figure = new_figure(4.3, title, notes)
+    figure = new_figure(4.3 + 0.1 * max(0, len(rows) - 10), title, notes)  # many rows need room for their labels
     axes = figure.subplots()
     places = _time_axis(axes, rows)
     floor = max((row["floor"] for row in rows if present(row["floor"])), default=0.0)
@@ -146,5 +149,5 @@ def _by_value(pairs: list[tuple[Any, str]], show: Callable[[Any], str]) -> list[
     named = []
     for value, everyone in owners.values():
         names = ", ".join(who for who in dict.fromkeys(everyone) if who)
-        named.append((float(value), f" of {shorten(names, 44)}" if names and len(owners) > 1 else ""))
+        named.append((float(value), f" of {shorten(names, OWNERS_WIDTH)}" if names and len(owners) > 1 else ""))
     return named
