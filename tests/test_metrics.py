@@ -41,6 +41,7 @@ def test_accuracies_and_gap_by_hand() -> None:
     assert missing == {
         "forget_class_test_acc": "no class was forgotten in this scenario",
         "val_acc": "the run stores no 'val' outputs",
+        "val_gap": "the run stores no 'val' outputs",
     }
 
 

@@ -43,13 +43,16 @@ def evaluate(outputs: RunOutputs) -> tuple[dict[str, float], dict[str, str]]:
         for split in ("val", "forget"):
             column = f"{prefix}pathway_sensitivity_{split}"
             fill(column, lambda m=model, s=split: pathway_sensitivity(outputs, m, s))  # type: ignore[misc]
-    fill("avg_gap", lambda: average_gap(measures(outputs, "unlearned"), measures(outputs, "oracle")))
+    fill("avg_gap", lambda: _gap_to_oracle(outputs))
     fill("avg_gap_floor", lambda: average_gap(measures(outputs, "oracle_2"), measures(outputs, "oracle")))
-    seen = outputs.validated()
-    fill("val_gap", lambda: average_gap(measures(seen, "unlearned"), measures(seen, "oracle")))
+    fill("val_gap", lambda: _gap_to_oracle(outputs.validated()))
     return values, missing
 
 
 def measures(outputs: RunOutputs, model: Model) -> dict[str, float]:
     """The four measures of the Average Gap for one model; raises MissingValue if any cannot be computed."""
     return {name: METRICS[name].function(outputs, model) for name in MEASURES}
+
+
+def _gap_to_oracle(outputs: RunOutputs) -> float:
+    return average_gap(measures(outputs, "unlearned"), measures(outputs, "oracle"))

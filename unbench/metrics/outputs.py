@@ -74,7 +74,13 @@ class RunOutputs:
         return Examples(self.labels[mask], self.logits[model][mask])
 
     def validated(self) -> RunOutputs:
-        """The same with the validation set in the place of the test set, to choose hyper-parameters by."""
+        """The same with the validation set in the place of the test set, to choose hyper-parameters by.
+
+        Raises:
+            MissingValue: the run has no validation outputs.
+        """
+        if not (self.splits == "val").any():
+            raise MissingValue("the run stores no 'val' outputs")
         keep = self.splits != "test"
         splits = np.where(self.splits[keep] == "val", "test", self.splits[keep])
         logits = {model: values[keep] for model, values in self.logits.items()}
