@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from command import unbench
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -18,17 +18,6 @@ from unbench.metrics import METRICS
 from unbench.scenarios import SCENARIOS
 
 SMOKE = ("-d", "synthetic", "--preset", "smoke")
-
-
-def unbench(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "unbench", *arguments],
-        cwd=cwd,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import typer
+from command import unbench
 
 from unbench import registry, run
 from unbench.cli import app
@@ -58,17 +59,6 @@ def install(site: Path, value: str, distribution: str = "unbench-extras") -> Non
     info.mkdir(parents=True)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(f"[unbench.cards]\nextras = {value}\n")
-
-
-def unbench(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "unbench", *arguments],
-        cwd=cwd,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
 
 
 def assert_refused(done: subprocess.CompletedProcess[str], *said: str) -> None:

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from unbench import registry
+from unbench.batches import Batches
 from unbench.cards import Value
 from unbench.data import Dataset
 from unbench.data.images import Images
@@ -56,6 +57,19 @@ def weights_after(name: str, data: Dataset, **hparams: Value) -> dict[str, torch
     torch.manual_seed(0)
     model = method.build(len(data.train))
     return dict(method.unlearn(model, access(method, data)).state_dict())
+
+
+def labels_seen(method: Method) -> list[np.ndarray]:
+    """The labels of each set that `method` will ask batches of, filled as it does."""
+    seen: list[np.ndarray] = []
+    original = method.batches
+
+    def spy(images: Images, purpose: str, batch_size: int | None = None) -> Batches:
+        seen.append(images.labels.copy())
+        return original(images, purpose, batch_size)
+
+    method.batches = spy  # type: ignore[method-assign]
+    return seen
 
 
 def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:

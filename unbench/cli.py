@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -25,6 +26,9 @@ from unbench.console import (
     say_what_happened,
 )
 from unbench.errors import UnbenchError, UnknownNameError
+
+if TYPE_CHECKING:
+    from unbench.cards import MethodCard
 
 app = typer.Typer(
     name="unbench",
@@ -102,7 +106,6 @@ def run(
 
     A method may carry hyper-parameters, each with alternatives: -m "ft[lr=0.01|0.1,epochs=3]" is two runs.
     """
-    from unbench import registry
     from unbench.spec import RunSpec, Start
     from unbench.text import expand
 
@@ -112,9 +115,7 @@ def run(
     # Every mistake is found before the first hour of training.
     start = cast(Start, hparams)
     specs = [RunSpec.parse(m, d, scenario, preset, s, model, start) for m, d, s in wanted]
-    say("unbench is starting ...")
-    for spec in specs:
-        registry.load_code(spec.method)
+    _begin(spec.method for spec in specs)
     from unbench.catalogue import decode_json
     from unbench.progress import ConsoleProgress
     from unbench.runner import run as run_one
@@ -142,7 +143,7 @@ def run(
             print_json(decode_json(row))
     if not as_json:
         print_runs(rows, results)
-    if any(row["status"] in ("failed", "diverged", "timed_out") for row in rows):
+    if any(row["status"] not in ("ok", "skipped") for row in rows):
         raise typer.Exit(1)
 
 
@@ -165,16 +166,13 @@ def tune(
     as_json: AsJson = False,
 ) -> None:
     """Choose hyper-parameters with equal budgets, on a forget set of their own, and write them to the method's card."""
-    from unbench import registry
     from unbench.spec import RunSpec
     from unbench.tuning.study import check_installed
 
     check_installed()
     wanted = [(m, d) for d in dataset or ["digits"] for m in method]
     specs = [RunSpec.parse(m, d, scenario, preset, 0, model) for m, d in wanted]
-    say("unbench is starting ...")
-    for spec in specs:
-        registry.load_code(spec.method)
+    _begin(spec.method for spec in specs)
     from unbench.progress import ConsoleProgress
     from unbench.tuning import tune as tune_one
     from unbench.tuning.record import write_to_card
@@ -422,9 +420,7 @@ def check(
 
     if name is not None:
         (registry.method if kind == "method" else registry.dataset)(name)
-    say("unbench is starting ...")
-    if name is not None and kind == "method":
-        registry.load_code(registry.method(name))
+    _begin([registry.method(name)] if name is not None and kind == "method" else [])
     from unbench import check as checks
 
     if everything:
@@ -464,6 +460,15 @@ def main() -> None:
         message = error.format_message()
         say(message if message.startswith("Usage") else f"unbench: {message}")
         sys.exit(2)
+
+
+def _begin(methods: Iterable[MethodCard]) -> None:
+    """Say that work begins, and import its methods' code: what is wrong with that shows before the work."""
+    from unbench import registry
+
+    say("unbench is starting ...")
+    for card in methods:
+        registry.load_code(card)
 
 
 def _check_checksums(value: str) -> None:

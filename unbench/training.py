@@ -75,16 +75,30 @@ def descend(
             raise DivergedError(f"the loss is {total.item() / max(1, steps)}")
 
 
+def descend_by_recipe(
+    parameters: Parameters,
+    batches: Batches,
+    loss_of: Callable[[Batch], Tensor],
+    recipe: Training,
+    progress: Progress,
+) -> None:
+    """Minimise `loss_of` over `parameters` for the recipe's epochs, with its optimiser and its rates.
+
+    Raises:
+        DivergedError: see `descend`.
+    """
+    optimizer, steps = make_optimizer(parameters, recipe), len(batches)
+    schedule = warmup_cosine(optimizer, round(recipe.warmup_epochs * steps), recipe.epochs * steps)
+    descend(progress.track([batches] * recipe.epochs), loss_of, optimizer, schedule)
+
+
 def train_classifier(
     model: nn.Module, images: Images, recipe: Training, seed: int, device: torch.device, progress: Progress
 ) -> nn.Module:
     """Train `model` from where it stands by `recipe`, with cross-entropy; returns it in eval mode."""
     batches = Batches(images, recipe.batch_size, device, seed, recipe.augment)
-    optimizer = make_optimizer(model.parameters(), recipe)
-    steps = len(batches)
-    schedule = warmup_cosine(optimizer, round(recipe.warmup_epochs * steps), recipe.epochs * steps)
     model.train()
-    descend(progress.track([batches] * recipe.epochs), classification_loss(model), optimizer, schedule)
+    descend_by_recipe(model.parameters(), batches, classification_loss(model), recipe, progress)
     return model.eval()
 
 

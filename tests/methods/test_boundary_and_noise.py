@@ -21,10 +21,11 @@ from unbench.methods.boundary_expand import resized
 from unbench.methods.boundary_shrink import BoundaryShrink
 from unbench.methods.ct import transpose_convolutions
 from unbench.methods.fcs import Fcs, contrast
-from unbench.methods.msg import MaskedSmallGradients, redraw, smallest, up_and_down
+from unbench.methods.msg import MaskedSmallGradients, redraw, up_and_down
 from unbench.methods.unsir import Unsir, some_of_each_class
 from unbench.models.parts import frozen_copy, head
 from unbench.unlearning.adversarial import fgsm
+from unbench.unlearning.masks import highest
 from unbench.unlearning.schedules import by_epoch
 
 
@@ -378,9 +379,9 @@ def msg(data: Dataset, **hparams: Any) -> MaskedSmallGradients:
 
 def test_the_smallest_entries() -> None:
     values = torch.tensor([[3.0, 1.0], [1.0, 0.5]])
-    assert smallest(values, 0.5).tolist() == [[False, True], [False, True]]
-    assert not smallest(values, 0.0).any()
-    assert smallest(values, 1.0).all()
+    assert highest([-values], 0.5)[0].tolist() == [[False, True], [False, True]]
+    assert not highest([-values], 0.0)[0].any()
+    assert highest([-values], 1.0)[0].all()
 
 
 def test_the_mask_is_where_retain_and_forget_gradients_cancel(data: Dataset) -> None:

@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from unlearning import TwoParameters, access, access_to_class, gradient, make, one_image, same, weights_after
+from unlearning import (
+    TwoParameters,
+    access,
+    access_to_class,
+    gradient,
+    labels_seen,
+    make,
+    one_image,
+    same,
+    weights_after,
+)
 
 from unbench.batches import Batch, Batches, first_batch, normalise
 from unbench.data import Dataset
@@ -500,14 +510,7 @@ def test_pruned_weights_stay_zero_while_others_are_trained(data: Dataset) -> Non
 
 def test_random_labels_drawn_once_are_never_the_true_ones_and_stay_the_same(data: Dataset) -> None:
     method = make("random_label", data, labels="once", epochs=3, lr=1e-6)
-    seen: list[np.ndarray] = []
-    original = method.batches
-
-    def spy(images: Images, purpose: str, batch_size: int | None = None) -> Batches:
-        seen.append(images.labels.copy())
-        return original(images, purpose, batch_size)
-
-    method.batches = spy  # type: ignore[method-assign]
+    seen = labels_seen(method)
     handed = access(method, data, forget=100)
     method.unlearn(method.build(1), handed)
     assert len(seen) == 3

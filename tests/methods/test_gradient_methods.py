@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from unlearning import CPU, TwoParameters, access, gradient, make, one_image, same, weights_after
+from unlearning import CPU, TwoParameters, access, gradient, labels_seen, make, one_image, same, weights_after
 
 from unbench.batches import Batches, PairedBatches, normalise
 from unbench.data import Dataset
-from unbench.data.images import Images
 from unbench.methods.base import Access
 
 
@@ -59,14 +58,7 @@ def test_one_step_by_hand(
 
 def test_random_labels_are_drawn_anew_each_epoch_and_over_all_classes(data: Dataset) -> None:
     method = make("random_label", data, epochs=3, lr=1e-6)
-    seen: list[np.ndarray] = []
-    original = method.batches
-
-    def spy(images: Images, purpose: str, batch_size: int | None = None) -> Batches:
-        seen.append(images.labels.copy())
-        return original(images, purpose, batch_size)
-
-    method.batches = spy  # type: ignore[method-assign]
+    seen = labels_seen(method)
     method.unlearn(method.build(1), access(method, data, forget=60))
     assert len(seen) == 3
     assert all(not np.array_equal(seen[0][:60], later[:60]) for later in seen[1:])

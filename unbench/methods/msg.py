@@ -12,6 +12,7 @@ from unbench.data.images import Images
 from unbench.methods.base import Access, Method
 from unbench.models.convolutions import convolutions
 from unbench.training import classification_loss, descend, seeded
+from unbench.unlearning.masks import highest
 from unbench.unlearning.schedules import by_epoch
 
 
@@ -54,7 +55,8 @@ class MaskedSmallGradients(Method):
         draw = torch.Generator().manual_seed(self.context.seed_for("retain sample"))
         rows = torch.randperm(len(access.retain), generator=draw)[: len(access.forget)]
         pulls = self.pulls(model, weights, access.retain.take(rows.numpy()), access.forget)
-        return {w: smallest(pull.abs(), self.context.number("share")) for w, pull in zip(weights, pulls, strict=True)}
+        share = self.context.number("share")
+        return {w: highest([-pull.abs()], share)[0] for w, pull in zip(weights, pulls, strict=True)}
 
     def pulls(self, model: nn.Module, weights: list[Tensor], retain: Images, forget: Images) -> list[Tensor]:
         """G for each of `weights`: gradient of the mean cross-entropy over `retain`, minus that over `forget`."""
@@ -68,13 +70,6 @@ class MaskedSmallGradients(Method):
             for pull, gradient in zip(total, torch.autograd.grad(loss, weights), strict=True):
                 pull += gradient
         return total
-
-
-def smallest(values: Tensor, share: float) -> Tensor:
-    """Where the `share` of entries with the smallest values lies; of equal ones the first, on every device."""
-    mask = torch.zeros_like(values, dtype=torch.bool)
-    mask.view(-1)[values.flatten().argsort(stable=True)[: round(share * values.numel())]] = True
-    return mask
 
 
 def redraw(masks: dict[Tensor, Tensor]) -> None:

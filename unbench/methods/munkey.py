@@ -17,7 +17,7 @@ from unbench.methods.base import Access
 from unbench.methods.keyed import KeyedMethod
 from unbench.models import build_transformer
 from unbench.models.munkey import MemoryTransformer, Pathway
-from unbench.training import descend, make_optimizer, seeded, warmup_cosine
+from unbench.training import descend_by_recipe, seeded
 
 
 class Munkey(KeyedMethod):
@@ -98,9 +98,9 @@ class Munkey(KeyedMethod):
     ) -> None:
         if epochs == 0:
             return
-        optimizer = make_optimizer(groups, self.context.preset.training)
-        schedule = warmup_cosine(optimizer, round(warmup_epochs * len(batches)), epochs * len(batches))
-        descend(self.context.progress.track([batches] * epochs), loss, optimizer, schedule)
+        part = {"epochs": epochs, "warmup_epochs": warmup_epochs}
+        recipe = self.context.preset.training.model_copy(update=part)
+        descend_by_recipe(groups, batches, loss, recipe, self.context.progress)
 
 
 class Pathways:

@@ -12,7 +12,7 @@ from unbench.memory.labels import LabelMemory
 from unbench.methods.base import Access
 from unbench.methods.keyed import KeyedMethod
 from unbench.models.retrieval import Branch, RetrievalClassifier
-from unbench.training import descend, make_optimizer, seeded, warmup_cosine
+from unbench.training import descend_by_recipe, seeded
 
 
 class RetrievalAugmented(KeyedMethod):
@@ -45,9 +45,6 @@ class RetrievalAugmented(KeyedMethod):
             neighbours = model.memory.neighbours(model.neighbours)
             batches = Batches(images, recipe.batch_size, context.device, seed, recipe.augment)
             weights = [weight for name, weight in model.named_parameters() if not name.startswith("memory.")]
-            optimizer = make_optimizer(weights, recipe)
-            steps = len(batches)
-            schedule = warmup_cosine(optimizer, round(recipe.warmup_epochs * steps), recipe.epochs * steps)
 
             def loss_of(batch: Batch) -> Tensor:
                 near = neighbours[batch.rows]
@@ -55,7 +52,7 @@ class RetrievalAugmented(KeyedMethod):
                 return nn.functional.cross_entropy(model.join(model.base(batch.images), retrieved), batch.labels)
 
             model.train()
-            descend(context.progress.track([batches] * recipe.epochs), loss_of, optimizer, schedule)
+            descend_by_recipe(weights, batches, loss_of, recipe, context.progress)
         return model.eval()
 
     def unlearn(self, model: nn.Module, access: Access) -> nn.Module:

@@ -111,9 +111,10 @@ def tune(
         row = run(write_call(spec.method.name, {**fixed, **values}), **common, time_limit=limit)
         if row["status"] in ("failed", "skipped"):
             raise SpecError(f"a trial of '{spec.method.name}' {row['status']}: {row['error']}")
-        study.record(space, values, _score(row, rule), row["run_key"])
+        score = _score(row, rule)
+        study.record(space, values, score, row["run_key"])
         tried = write_call(spec.method.name, values)
-        tell(f"trial {number + 1} of {trials}: {rule} {_score(row, rule):.2f}, best {study.best.score:.2f}; {tried}")
+        tell(f"trial {number + 1} of {trials}: {rule} {score:.2f}, best {study.best.score:.2f}; {tried}")
     best = study.best
     if best.score >= WORST:
         raise SpecError(f"no trial of '{spec.method.name}' on {dataset} gave finite outputs in time")
@@ -121,7 +122,7 @@ def tune(
         version=spec.method.version,
         model=spec.preset.model,
         rule=rule,
-        trials=trials,
+        trials=len(study),
         score=best.score,
         default_score=study.first.score if study.first.score < WORST else None,
         none_score=nothing[rule],

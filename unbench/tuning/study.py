@@ -6,6 +6,7 @@ import importlib.util
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,6 +130,7 @@ def check_installed() -> None:
             raise SpecError(f'tuning needs {package}: pip install "unbench[tune]"')
 
 
+@cache
 def _optuna() -> Any:
     check_installed()
     import optuna
