@@ -106,7 +106,9 @@ def test_predictions_do_not_depend_on_the_batch_size_or_the_mode() -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize(("model", "size"), [("vit", 8), ("resnet18", 32), ("resnet18", 96)])
+@pytest.mark.parametrize(
+    ("model", "size"), [("vit", 8), ("resnet18", 32), ("resnet18", 96), ("convnet", 8), ("convnet", 28)]
+)
 def test_models_take_their_images_and_give_a_logit_per_class(model: str, size: int, channels: int) -> None:
     preset = (
         registry.dataset("synthetic")
@@ -124,5 +126,7 @@ def test_a_model_that_does_not_fit_is_refused() -> None:
         build(preset.model_copy(update={"model_options": {"patch": 3}}), (1, preset.image_size), 2)
     with pytest.raises(SpecError, match="cannot build"):
         build(preset.model_copy(update={"model_options": {"pach": 4}}), (1, preset.image_size), 2)
+    with pytest.raises(SpecError, match="at least 4x4"):
+        build(preset.model_copy(update={"model": "convnet", "model_options": {}}), (1, 3), 2)
     with pytest.raises(NotApplicableError, match="needs a transformer"):
         build_transformer(preset.model_copy(update={"model": "resnet18", "model_options": {}}), (1, 8), 2)

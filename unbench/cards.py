@@ -186,7 +186,7 @@ class Preset(BaseModel):
     train_size: int = Field(default=0, ge=0)
     val_size: int = Field(default=0, ge=0)
     test_size: int = Field(default=0, ge=0)
-    model: Literal["vit", "resnet18"] = "vit"
+    model: Literal["vit", "resnet18", "convnet"] = "vit"
     model_options: dict[str, Value] = {}
     stem: str = ""
     """Encoder whose frozen feature maps take the place of the pixels, for every method alike; empty means none."""

@@ -46,7 +46,7 @@ DataRoot = Annotated[
 ]
 
 Preset = Annotated[str, typer.Option(help="smoke, cpu or paper.")]
-Model = Annotated[str | None, typer.Option(help="vit or resnet18; the data set decides if left out.")]
+Model = Annotated[str | None, typer.Option(help="vit, resnet18 or convnet; the data set decides if left out.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
 Checksums = Annotated[str, typer.Option(help="auto, strict or accept: may files differ from the published ones?")]
 

@@ -15,7 +15,7 @@ from unbench.text import parse_call
 NUMERICS_VERSION = 1
 """Raised when shared code (training loop, models, splits) changes numbers, so that no old result is reused."""
 
-MODELS = ("vit", "resnet18")
+MODELS = ("vit", "resnet18", "convnet")
 
 Start = Literal["tuned", "default"]
 """Which hyper-parameters stand where none are given: those that tune chose for the cell, if any, or the card's."""

@@ -6,6 +6,7 @@ from torch import nn
 
 from unbench.cards import Preset
 from unbench.errors import NotApplicableError, SpecError
+from unbench.models.convnet import ConvNet
 from unbench.models.resnet import resnet18
 from unbench.models.vit import VisionTransformer
 
@@ -17,7 +18,7 @@ def build(preset: Preset, shape: tuple[int, int], classes: int) -> nn.Module:
         SpecError: the preset's model options do not fit the inputs.
     """
     channels, side = shape
-    makers = {"vit": VisionTransformer, "resnet18": resnet18}
+    makers = {"vit": VisionTransformer, "resnet18": resnet18, "convnet": ConvNet}
     try:
         return makers[preset.model](image_size=side, channels=channels, classes=classes, **preset.model_options)
     except (TypeError, ValueError) as error:

@@ -1,0 +1,43 @@
+"""A small convolutional network, for methods that need convolutions on machines where a ResNet takes hours."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+
+class ConvNet(nn.Module):
+    """Three blocks of two 3x3 convolutions with batch normalisation, halving the side between them, then a mean.
+
+    A plain network in the manner of VGG (Simonyan and Zisserman, arXiv 1409.1556), its parts as in ResNets.
+
+    Args:
+        image_size, channels: of the inputs (N, channels, image_size, image_size).
+        classes: length of the outputs.
+        width: channels of the first block; each next block has twice as many.
+
+    Raises:
+        ValueError: the inputs are smaller than 4x4, or the width is not positive.
+    """
+
+    def __init__(self, *, image_size: int, channels: int, classes: int, width: int = 16) -> None:
+        super().__init__()
+        if image_size < 4 or width < 1:
+            raise ValueError(f"a ConvNet needs images of at least 4x4 and a positive width, not {image_size}, {width}")
+        widths = (channels, width, 2 * width, 4 * width)
+        blocks = [_block(before, after) for before, after in pairwise(widths)]
+        self.features = nn.Sequential(blocks[0], nn.MaxPool2d(2), blocks[1], nn.MaxPool2d(2), blocks[2])
+        self.fc = nn.Linear(widths[-1], classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, classes)."""
+        logits: Tensor = self.fc(self.features(images).mean(dim=(2, 3)))
+        return logits
+
+
+def _block(before: int, after: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for inputs in (before, after):
+        layers += [nn.Conv2d(inputs, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
+    return nn.Sequential(*layers)
