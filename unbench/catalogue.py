@@ -56,11 +56,7 @@ def list_metrics() -> list[Row]:
     ]
     meanings = {column.name: column.meaning for column in COLUMNS}
     derived = {
-        "avg_gap": ("points", "at most avg_gap_floor"),
         "avg_gap_floor": ("points", "none: it is the measure's own noise"),
-        "val_gap": ("points", "0: hyper-parameters are chosen by it"),
-        "pathway_sensitivity_val": ("points", "none: 0 says that image and memory weigh alike"),
-        "pathway_sensitivity_forget": ("points", "equal to the oracle"),
         "unlearn_seconds": ("seconds", "0"),
         "peak_memory_mb": ("MiB", "0"),
         "train_seconds": ("seconds", "none"),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import cast
 
-from unbench.metrics import MEASURES, METRICS, MissingValue, Model, RunOutputs, average_gap, pathway_sensitivity
+from unbench.metrics import MEASURES, METRICS, MissingValue, Model, RunOutputs
 from unbench.schema import PATHWAYS
 
 PREFIXES: dict[Model, str] = {"unlearned": "", "original": "original_", "oracle": "oracle_"}
@@ -20,39 +20,28 @@ def evaluate(outputs: RunOutputs) -> tuple[dict[str, float], dict[str, str]]:
     """
     values: dict[str, float] = {}
     missing: dict[str, str] = {}
-
-    def fill(column: str, compute: Callable[[], float]) -> None:
+    for column, metric, model in _columns(outputs):
         try:
-            values[column] = compute()
+            values[column] = float(METRICS[metric].function(outputs, model))
         except MissingValue as reason:
             missing[column] = str(reason)
+    return values, missing
 
-    for name, metric in METRICS.items():
-        fill(name, lambda f=metric.function: f(outputs, "unlearned"))  # type: ignore[misc]
-    for model, prefix in PREFIXES.items():
-        for name in MEASURES if prefix else ():
-            fill(prefix + name, lambda n=name, m=model: METRICS[n].function(outputs, m))  # type: ignore[misc]
+
+def _columns(outputs: RunOutputs) -> Iterator[tuple[str, str, Model]]:
+    """Column, metric and model of each number in a row."""
+    for name in (*MEASURES, "forget_class_test_acc", "val_acc", "avg_gap", "val_gap"):
+        yield name, name, "unlearned"
+    yield "avg_gap_floor", "avg_gap", "oracle_2"
+    for name in MEASURES:
+        yield f"original_{name}", name, "original"
+        yield f"oracle_{name}", name, "oracle"
     for model, prefix in PREFIXES.items():
         # Only memory models have pathways; for the rest the columns do not apply.
         if f"{model}_{PATHWAYS[0]}" not in outputs.logits:
             continue
         for pathway in PATHWAYS:
-            part = cast(Model, f"{model}_{pathway}")
             for name in MEASURES:
-                fill(f"{prefix}{pathway}_{name}", lambda n=name, m=part: METRICS[n].function(outputs, m))  # type: ignore[misc]
+                yield f"{prefix}{pathway}_{name}", name, cast(Model, f"{model}_{pathway}")
         for split in ("val", "forget"):
-            column = f"{prefix}pathway_sensitivity_{split}"
-            fill(column, lambda m=model, s=split: pathway_sensitivity(outputs, m, s))  # type: ignore[misc]
-    fill("avg_gap", lambda: _gap_to_oracle(outputs))
-    fill("avg_gap_floor", lambda: average_gap(measures(outputs, "oracle_2"), measures(outputs, "oracle")))
-    fill("val_gap", lambda: _gap_to_oracle(outputs.validated()))
-    return values, missing
-
-
-def measures(outputs: RunOutputs, model: Model) -> dict[str, float]:
-    """The four measures of the Average Gap for one model; raises MissingValue if any cannot be computed."""
-    return {name: METRICS[name].function(outputs, model) for name in MEASURES}
-
-
-def _gap_to_oracle(outputs: RunOutputs) -> float:
-    return average_gap(measures(outputs, "unlearned"), measures(outputs, "oracle"))
+            yield f"{prefix}pathway_sensitivity_{split}", f"pathway_sensitivity_{split}", model

@@ -1,9 +1,8 @@
 """Metrics: pure functions of stored outputs. Importing this package registers them all, without torch."""
 
-from unbench.metrics import accuracy, membership
+from unbench.metrics import accuracy, membership, pathways
 from unbench.metrics.gap import MEASURES, average_gap
 from unbench.metrics.outputs import Examples, MissingValue, Model, RunOutputs
-from unbench.metrics.pathways import pathway_sensitivity
 from unbench.metrics.registry import METRICS, Metric
 
 __all__ = [
@@ -17,5 +16,5 @@ __all__ = [
     "accuracy",
     "average_gap",
     "membership",
-    "pathway_sensitivity",
+    "pathways",
 ]

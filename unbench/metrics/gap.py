@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from unbench.metrics.outputs import MissingValue
+import numpy as np
+
+from unbench.metrics.outputs import MissingValue, Model, RunOutputs
+from unbench.metrics.registry import AGAINST_ORACLE, METRICS, Number, metric
 
 MEASURES = ("test_acc", "retain_acc", "forget_acc", "mia_auroc")
 """The four measures of MUNKEY's Average Gap (arXiv 2603.15033): TA, RA, FA, MIA."""
 
 
-def average_gap(model: Mapping[str, float], oracle: Mapping[str, float]) -> float:
+def average_gap(model: Mapping[str, Number], oracle: Mapping[str, Number]) -> Number:
     """Mean over the four measures of |model - oracle|, in percentage points.
 
     Computed per seed against the oracle of that seed; averaging over seeds comes after, because the
@@ -27,4 +30,41 @@ def average_gap(model: Mapping[str, float], oracle: Mapping[str, float]) -> floa
         for values, owner in ((model, "model"), (oracle, "oracle")):
             if name not in values:
                 raise MissingValue(f"{name} of the {owner} is missing")
-    return sum(abs(model[name] - oracle[name]) for name in MEASURES) / len(MEASURES)
+    return sum(np.abs(model[name] - oracle[name]) for name in MEASURES) / len(MEASURES)
+
+
+@metric(
+    name="avg_gap",
+    title="Average Gap",
+    definition="Mean over TA, RA, FA and MIA of the distance to the oracle of the same seed. Of a second oracle, which "
+    "differs in its seed alone, it is the noise floor.",
+    formula="1/4 * sum_m |m(unlearned) - m(oracle)|, m in {TA, RA, FA, MIA}",
+    unit="points",
+    bounds=(0, 100),
+    ideal="at most that of oracle_2",
+    source="MUNKEY, arXiv 2603.15033; the noise floor is part of unbench",
+    models=AGAINST_ORACLE,
+)
+def avg_gap(run: RunOutputs, model: Model) -> Number:
+    """Average Gap of a model of the run to its oracle."""
+    return average_gap(_measures(run, model), _measures(run, "oracle"))
+
+
+@metric(
+    name="val_gap",
+    title="Average Gap on validation",
+    definition="Average Gap with the validation set in the place of the test set: hyper-parameters are chosen by it.",
+    formula="as avg_gap, with V for T",
+    unit="points",
+    bounds=(0, 100),
+    ideal="0",
+    source="part of unbench",
+    models=("unlearned",),
+)
+def val_gap(run: RunOutputs, model: Model) -> Number:
+    """Average Gap that touches no test image."""
+    return avg_gap(run.validated(), model)
+
+
+def _measures(run: RunOutputs, model: Model) -> dict[str, Number]:
+    return {name: METRICS[name].function(run, model) for name in MEASURES}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+
+from unbench.seeds import derive_seed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,17 +38,44 @@ class MissingValue(Exception):  # noqa: N818 - a result, not a failure
 
 @dataclass(frozen=True)
 class Examples:
-    """One split under one model: labels (N,) int64 and logits (N, K) float32, in the same order."""
+    """One split under one model.
+
+    Attributes:
+        labels: int64 (N,).
+        logits: float32 (N, K), in the same order.
+        weights: how often each example was drawn in each of B bootstrap resamples, float32 (B, N); None for the
+            examples as they are.
+    """
 
     labels: NDArray[np.int64]
     logits: NDArray[np.float32]
+    weights: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def where(self, mask: NDArray[np.bool_]) -> Examples:
         """The examples for which `mask` (N,) is true."""
-        return Examples(self.labels[mask], self.logits[mask])
+        weights = None if self.weights is None else self.weights[:, mask]
+        return Examples(self.labels[mask], self.logits[mask], weights)
+
+    @cached_property
+    def log_probs(self) -> NDArray[np.float64]:
+        """Logarithms of the softmax, natural, float64 (N, K).
+
+        Raises:
+            MissingValue: a logit is NaN or infinite.
+        """
+        if not np.isfinite(self.logits).all():
+            raise MissingValue("some logits are not finite")
+        logits = self.logits.astype(np.float64)
+        logits -= logits.max(axis=1, keepdims=True)
+        return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+
+    @cached_property
+    def probs(self) -> NDArray[np.float64]:
+        """Softmax, float64 (N, K); raises MissingValue as `log_probs`."""
+        return np.exp(self.log_probs)
 
 
 @dataclass(frozen=True)
@@ -57,21 +87,32 @@ class RunOutputs:
         splits: name of the split of each example, (N,).
         logits: per model, float32 (N, K); a model that the run does not have is absent.
         forget_class: the class that was forgotten, for the scenario `class`, else None.
+        resamples: B bootstrap resamples of the examples of each split; 0 for the examples as they are.
     """
 
     labels: NDArray[np.int64]
     splits: NDArray[np.str_]
     logits: dict[Model, NDArray[np.float32]]
     forget_class: int | None = None
+    resamples: int = 0
+    _examples: dict[tuple[Model, Split], Examples] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _weights: dict[Split, NDArray[np.float32]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def examples(self, model: Model, split: Split) -> Examples:
         """One split under one model; raises MissingValue if the run has no such outputs."""
-        if model not in self.logits:
-            raise MissingValue(f"the run stores no outputs of '{model}'")
-        mask = self.splits == split
-        if not mask.any():
-            raise MissingValue(f"the run stores no '{split}' outputs")
-        return Examples(self.labels[mask], self.logits[model][mask])
+        if (model, split) not in self._examples:
+            if model not in self.logits:
+                raise MissingValue(f"the run stores no outputs of '{model}'")
+            mask = self.splits == split
+            if not mask.any():
+                raise MissingValue(f"the run stores no '{split}' outputs")
+            weights = self._drawn(split, int(mask.sum())) if self.resamples else None
+            self._examples[model, split] = Examples(self.labels[mask], self.logits[model][mask], weights)
+        return self._examples[model, split]
+
+    def resampled(self, times: int) -> RunOutputs:
+        """The same, resampled: metrics of it are arrays (times,). The draws are the same for all models and runs."""
+        return replace(self, resamples=times)
 
     def validated(self) -> RunOutputs:
         """The same with the validation set in the place of the test set, to choose hyper-parameters by.
@@ -100,3 +141,13 @@ class RunOutputs:
             logits=logits,
             forget_class=forget_class,
         )
+
+    def _drawn(self, split: Split, count: int) -> NDArray[np.float32]:
+        """Resamples of `count` examples with replacement, as counts (resamples, count)."""
+        if split not in self._weights:
+            rng = np.random.default_rng(derive_seed("bootstrap", split))
+            rows = rng.integers(0, count, (self.resamples, count), dtype=np.int32)
+            rows += count * np.arange(self.resamples, dtype=np.int32)[:, None]
+            counts = np.bincount(rows.ravel(), minlength=self.resamples * count)
+            self._weights[split] = counts.reshape(self.resamples, count).astype(np.float32)
+        return self._weights[split]

@@ -2,20 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from typing import cast
 
 from unbench.metrics.accuracy import accuracy
-from unbench.metrics.outputs import Model, RunOutputs
+from unbench.metrics.outputs import Model, RunOutputs, Split
+from unbench.metrics.registry import Number, metric
+
+_RECORD = {
+    "formula": "P_s = accuracy by the image pathway alone - accuracy by the memory pathway alone",
+    "unit": "points",
+    "bounds": (-100, 100),
+    "source": "MUNKEY, arXiv 2603.15033, contrasts the two accuracies to choose models and publishes no formula; the "
+    "plain difference is ours",
+}
 
 
-def pathway_sensitivity(
-    run: RunOutputs, model: Literal["original", "unlearned", "oracle"], split: Literal["val", "forget"]
-) -> float:
-    """P_s = accuracy of the image pathway alone - accuracy of the memory pathway alone, in points, -100 to 100.
+@metric(
+    name="pathway_sensitivity_val",
+    title="Pathway sensitivity on validation",
+    definition="Positive where the image says more, negative where the memory does; memory models only.",
+    ideal="none: 0 says that image and memory weigh alike",
+    **_RECORD,
+)
+def on_val(run: RunOutputs, model: Model) -> Number:
+    """P_s on the validation set."""
+    return pathway_sensitivity(run, model, "val")
 
-    Positive: the image says more; negative: the memory does. MUNKEY (arXiv 2603.15033) contrasts the two accuracies
-    on validation to choose models and publishes no formula; the plain difference is ours. On the forget set, deletion
-    should bring it to the oracle's.
+
+@metric(
+    name="pathway_sensitivity_forget",
+    title="Pathway sensitivity on the forget set",
+    definition="The same on the images to forget: deletion should bring it to the oracle's.",
+    ideal="equal to the oracle",
+    **_RECORD,
+)
+def on_forget(run: RunOutputs, model: Model) -> Number:
+    """P_s on the forget set."""
+    return pathway_sensitivity(run, model, "forget")
+
+
+def pathway_sensitivity(run: RunOutputs, model: Model, split: Split) -> Number:
+    """P_s of one model on one split, in points.
 
     Raises:
         MissingValue: the run stores no outputs of the pathways, or none on `split`.

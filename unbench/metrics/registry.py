@@ -1,20 +1,57 @@
-"""Metrics by name, each with the record that `unbench list metrics` prints."""
+"""Metrics by name, each with the record that `unbench show metric NAME` prints."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
-from unbench.metrics.outputs import Model, RunOutputs
+import numpy as np
+from numpy.typing import NDArray
 
-Function = Callable[[RunOutputs, Model], float]
+from unbench.metrics.outputs import Model
+
+Number = float | NDArray[np.float64]
+"""A metric's value: a float, or one number for each of B bootstrap resamples, float64 (B,)."""
+
+Needs = Literal["outputs", "references", "shadows", "model"]
+"""What a metric is a function of, and so what its `function` is called with.
+
+outputs: (RunOutputs, Model). The stored outputs of a run, and which of its models is asked about.
+references: (RunOutputs, Model, References). Those and the outputs of models trained on random halves.
+shadows: (ShadowOutputs, ShadowOutputs). Models trained on random halves after a method made them forget, and after
+    retraining. The number belongs to the method on a data set, not to one run.
+model: (Probe). The unlearned model itself, so it is computed while a run is under way, when asked for.
+"""
+
+NEEDS: tuple[Needs, ...] = get_args(Needs)
+
+ALL_MODELS: tuple[Model, ...] = ("unlearned", "original", "oracle")
+"""For metrics of one model: what came out, what went in, and what it should be."""
+
+AGAINST_ORACLE: tuple[Model, ...] = ("unlearned", "original", "oracle_2")
+"""For distances to the oracle: the second oracle's is the noise floor."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A number read off the outputs of one model of a run, and what it means.
+    """A number, what it means, and where it comes from.
 
-    `function` raises MissingValue where the outputs do not allow it.
+    Attributes:
+        name: as in `--metric` and in stored results.
+        title: for people, with the usual abbreviation in brackets.
+        definition: one or two sentences.
+        formula: in plain text.
+        unit: such as "percent" or "nats".
+        bounds: lowest and highest possible value; may be infinite.
+        ideal: a number, or "equal to the oracle".
+        source: paper, with its identifier, and what differs; or "part of unbench".
+        function: raises MissingValue where the value is not defined; what it is called with is under `Needs`.
+        needs: see Needs.
+        models: of which models of a run it is computed.
+        interval: whether it can be computed of resampled outputs, for a bootstrap interval over examples.
+        slow: computed only when it is named: it takes minutes on large data sets.
+        version: raised when the definition changes, so that stored values of the older one are computed again.
     """
 
     name: str
@@ -24,28 +61,26 @@ class Metric:
     unit: str
     bounds: tuple[float, float]
     ideal: str
-    function: Function
+    source: str
+    function: Callable[..., Number]
+    needs: Needs = "outputs"
+    models: tuple[Model, ...] = ALL_MODELS
+    interval: bool = True
+    slow: bool = False
+    version: int = 1
 
 
 METRICS: dict[str, Metric] = {}
 
 
-def metric(
-    *,
-    name: str,
-    title: str,
-    definition: str,
-    formula: str,
-    unit: str,
-    bounds: tuple[float, float],
-    ideal: str,
-) -> Callable[[Function], Function]:
-    """Register a function of (run outputs, model) under `name`."""
+def metric(**record: Any) -> Callable[[Callable[..., Number]], Callable[..., Number]]:
+    """Register a function as the metric with this record: the fields of Metric but `function`."""
 
-    def register(function: Function) -> Function:
-        if name in METRICS:
-            raise ValueError(f"two metrics are called '{name}'")
-        METRICS[name] = Metric(name, title, definition, formula, unit, bounds, ideal, function)
+    def register(function: Callable[..., Number]) -> Callable[..., Number]:
+        made = Metric(function=function, **record)
+        if made.name in METRICS:
+            raise ValueError(f"two metrics are called '{made.name}'")
+        METRICS[made.name] = made
         return function
 
     return register

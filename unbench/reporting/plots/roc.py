@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unbench.errors import StoreError
-from unbench.metrics.membership import attack_scores, auroc
+from unbench.metrics.attacks import SCORES, attack
 from unbench.metrics.outputs import MissingValue, Model, RunOutputs
 from unbench.reporting.formatting import points, seed_words, shorten
 from unbench.reporting.leaderboard import NOTHING, ORACLE
@@ -168,10 +168,7 @@ def _outputs(results: Path, run: dict[str, Any]) -> RunOutputs:
 
 def _curve(outputs: RunOutputs, model: Model) -> pd.DataFrame:
     import pandas as pd
-    from sklearn.metrics import roc_curve
 
-    members, others = attack_scores(outputs, model)
-    area = auroc(members, others)
-    truth = np.concatenate([np.ones(len(members)), np.zeros(len(others))])
-    fpr, tpr, _ = roc_curve(truth, np.concatenate([members, others]))
+    curve = attack(outputs, model, SCORES["loss"])
+    area, fpr, tpr = 100 * curve.area(), curve.fpr, curve.tpr
     return pd.DataFrame({"auroc": area, "fpr": fpr, "tpr": tpr})

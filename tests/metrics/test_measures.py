@@ -10,9 +10,11 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import mannwhitneyu
 
 from unbench.evaluation import evaluate
-from unbench.metrics import MEASURES, METRICS, Examples, MissingValue, RunOutputs, average_gap, pathway_sensitivity
+from unbench.metrics import MEASURES, METRICS, Examples, MissingValue, RunOutputs, average_gap
 from unbench.metrics.accuracy import accuracy
-from unbench.metrics.membership import auroc, cross_entropy
+from unbench.metrics.attacks import cross_entropy
+from unbench.metrics.pathways import pathway_sensitivity
+from unbench.metrics.weighted import roc
 
 
 def outputs(forget_class: int | None = None) -> RunOutputs:
@@ -28,6 +30,10 @@ def outputs(forget_class: int | None = None) -> RunOutputs:
         {"unlearned": unlearned, "original": perfect, "oracle": perfect, "oracle_2": unlearned},
         forget_class,
     )
+
+
+def auroc(members: np.ndarray, others: np.ndarray) -> float:
+    return 100 * float(roc(members, others).area())
 
 
 def test_accuracies_and_gap_by_hand() -> None:
@@ -170,3 +176,32 @@ def test_pathway_sensitivity_is_image_minus_memory_in_points() -> None:
     assert values["image_forget_acc"] == 0
     assert "image_test_acc" in missing
     assert not any(name.startswith("oracle_image") for name in missing), "what does not apply is not missing"
+
+
+def test_a_resampled_metric_is_the_metric_of_the_resampled_examples() -> None:
+    rng = np.random.default_rng(0)
+    labels, splits = rng.integers(0, 3, 60), np.repeat(["test", "retain", "forget"], 20)
+    logits = {
+        "unlearned": rng.integers(-2, 3, (60, 3)).astype(np.float32),
+        "oracle": rng.normal(size=(60, 3)).astype(np.float32),
+    }
+    run = RunOutputs(labels, splits, logits)
+    drawn = run.resampled(5)
+    values = METRICS["avg_gap"].function(drawn, "unlearned")
+    for b in range(5):
+        rows = []
+        for split in ("test", "retain", "forget"):
+            weights = drawn.examples("oracle", split).weights
+            assert weights is not None and weights[b].sum() == 20
+            rows.append(np.repeat(np.flatnonzero(splits == split), weights[b].astype(int)))
+        take = np.concatenate(rows)
+        copied = RunOutputs(labels[take], splits[take], {model: values[take] for model, values in logits.items()})
+        assert METRICS["avg_gap"].function(copied, "unlearned") == pytest.approx(values[b], abs=1e-3)
+
+
+def test_rates_of_false_alarms_are_kept() -> None:
+    members, others = np.array([5.0, 4.0, 3.0, 0.0]), np.array([4.0, 1.0, 1.0, -1.0])
+    curve = roc(members, others)
+    assert curve.tpr_at(0.0) == 0.25, "4 is shared: calling it a member calls another one too"
+    assert curve.tpr_at(0.25) == 0.75
+    assert curve.tpr_at(1.0) == 1.0

@@ -1,0 +1,109 @@
+"""Statistics of examples as they are, or of many bootstrap resamples of them at once.
+
+`weights` say how often each example counts, (B, N): the result is then an array (B,), else a float. A resample in
+which a statistic is not defined gives NaN.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unbench.metrics.outputs import MissingValue
+from unbench.metrics.registry import Number
+
+Weights = NDArray[np.float32] | None
+
+
+def mean(values: NDArray[np.generic], weights: Weights = None) -> Number:
+    """Average of `values` (N,).
+
+    Raises:
+        MissingValue: there are none.
+
+    >>> import numpy as np
+    >>> mean(np.array([1.0, 4.0]), np.array([[1, 1], [2, 0]], dtype=np.float32))
+    array([2.5, 1. ])
+    """
+    if len(values) == 0:
+        raise MissingValue("there are no examples to average over")
+    if weights is None:
+        return float(values.mean(dtype=np.float64))
+    with np.errstate(invalid="ignore"):
+        return np.asarray((weights @ values.astype(np.float64)) / weights.sum(axis=1, dtype=np.float64))
+
+
+@dataclass(frozen=True)
+class Roc:
+    """Receiver operating characteristic: one corner for each distinct score, from the highest down.
+
+    Attributes:
+        members, others: examples of either kind that score at least that much, (..., T); the first corner is 0.
+    """
+
+    members: NDArray[np.floating]
+    others: NDArray[np.floating]
+
+    @property
+    def tpr(self) -> NDArray[np.floating]:
+        """Share of members that score at least that much, 0 to 1, (..., T)."""
+        with np.errstate(invalid="ignore"):
+            return self.members / self.members[..., -1:]
+
+    @property
+    def fpr(self) -> NDArray[np.floating]:
+        """The same of the others."""
+        with np.errstate(invalid="ignore"):
+            return self.others / self.others[..., -1:]
+
+    def area(self) -> Number:
+        """Probability that a member scores above another, ties counting half, 0 to 1."""
+        steps = np.diff(self.fpr, axis=-1)
+        heights = (self.tpr[..., 1:] + self.tpr[..., :-1]) / 2
+        return _plain(np.einsum("...t,...t->...", steps, heights, dtype=np.float64))
+
+    def tpr_at(self, fpr: float) -> Number:
+        """Highest share of members found with at most this share of the others called members, 0 to 1."""
+        allowed = self.fpr <= fpr + 1e-12
+        return _plain(np.where(allowed, self.tpr, 0).max(axis=-1))
+
+
+def roc(
+    members: NDArray[np.generic],
+    others: NDArray[np.generic],
+    member_weights: Weights = None,
+    other_weights: Weights = None,
+) -> Roc:
+    """ROC of scores (N,) and (M,), higher for likelier members.
+
+    Raises:
+        MissingValue: one kind has no examples, or a score is NaN.
+    """
+    if len(members) == 0 or len(others) == 0:
+        raise MissingValue("an attack needs examples of both kinds")
+    thresholds = np.unique(np.concatenate([members, others]))
+    if np.isnan(thresholds[-1]):
+        raise MissingValue("a score of the attack is not a number")
+    return Roc(
+        _at_least(thresholds, members, member_weights),
+        _at_least(thresholds, others, other_weights),
+    )
+
+
+def _at_least(
+    thresholds: NDArray[np.generic], scores: NDArray[np.generic], weights: Weights
+) -> NDArray[np.floating]:
+    """How many of `scores` are at least each threshold, from the highest threshold down, with a 0 before."""
+    order = np.argsort(scores, kind="stable")[::-1]
+    counts = np.arange(len(scores) + 1, dtype=np.float64)
+    if weights is not None:
+        counts = np.zeros((len(weights), len(scores) + 1), dtype=np.float32)
+        np.cumsum(weights[:, order], axis=1, out=counts[:, 1:])
+    above = len(scores) - np.searchsorted(scores[order][::-1], thresholds[::-1], side="left")
+    return counts[..., np.concatenate([[0], above])]
+
+
+def _plain(value: NDArray[np.floating]) -> Number:
+    return float(value) if value.ndim == 0 else value.astype(np.float64)
