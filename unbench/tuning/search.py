@@ -125,7 +125,7 @@ def tune(
         trials=len(study),
         score=best.score,
         default_score=study.first.score if study.first.score < WORST else None,
-        none_score=nothing[rule],
+        none_score=_score(nothing, rule),
         hparams={**fixed, **best.values},
     )
     return Tuning(spec, chosen, study.file)
