@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -111,17 +112,20 @@ def test_a_wrong_request_is_refused_in_one_line(request_: dict, said: str) -> No
 
 
 def test_the_key_is_made_of_meaning() -> None:
-    base = RunSpec.parse("ft").key("data", "split")
-    assert RunSpec.parse("ft[lr=0.01]").key("data", "split") == base, "a default written out is the same run"
+    def key(method: str, data: str = "data", split: str = "split", **request: Any) -> str:
+        return RunSpec.parse(method, start="default", **request).key(data, split)
+
+    base = key("ft")
+    assert key("ft[lr=0.01]") == base, "a default written out is the same run"
     others = [
-        RunSpec.parse("ft[lr=0.02]").key("data", "split"),
-        RunSpec.parse("ga").key("data", "split"),
-        RunSpec.parse("ft", seed=1).key("data", "split"),
-        RunSpec.parse("ft", preset="smoke").key("data", "split"),
-        RunSpec.parse("ft", scenario="random1").key("data", "split"),
-        RunSpec.parse("ft", model="resnet18").key("data", "split"),
-        RunSpec.parse("ft").key("other", "split"),
-        RunSpec.parse("ft").key("data", "other"),
+        key("ft[lr=0.02]"),
+        key("ga"),
+        key("ft", seed=1),
+        key("ft", preset="smoke"),
+        key("ft", scenario="random1"),
+        key("ft", model="resnet18"),
+        key("ft", data="other"),
+        key("ft", split="other"),
     ]
     assert len({base, *others}) == 1 + len(others)
 

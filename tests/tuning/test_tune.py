@@ -26,11 +26,11 @@ SMALL = {"dataset": "synthetic", "preset": "smoke", "device": "cpu"}
 
 @pytest.fixture
 def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A card of one's own for fine-tuning, called `mine`."""
+    """A card of one's own for fine-tuning, called `mine`, for which nothing was tuned."""
     (tmp_path / "methods").mkdir()
     path = tmp_path / "methods" / "mine.toml"
     text = (REPO / "methods" / "ft.toml").read_text().replace('name = "ft"', 'name = "mine"  # a comment')
-    path.write_text(text)
+    path.write_text(text.partition("[tuned")[0].rstrip() + "\n")
     monkeypatch.setenv("UNBENCH_CARDS", str(tmp_path))
     registry._read_all.cache_clear()
     yield path
