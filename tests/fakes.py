@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from unbench.evaluation import evaluate
+from unbench.evaluation.columns import columns_of as evaluate
 from unbench.metrics import METRICS, RunOutputs
 from unbench.reporting.labels import ROW
 from unbench.schema import COLUMNS, OUTPUT_COLUMNS

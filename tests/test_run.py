@@ -17,7 +17,7 @@ from unbench.data import load_dataset
 from unbench.data.images import Images
 from unbench.encoders.cache import FeatureCache
 from unbench.errors import StoreError
-from unbench.evaluation import evaluate
+from unbench.evaluation.columns import columns_of as evaluate
 from unbench.methods.base import Access, Method
 from unbench.methods.ft import FineTune
 from unbench.metrics import MEASURES, RunOutputs

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         list_scenarios,
         show_dataset,
         show_method,
+        show_metric,
         show_run,
     )
     from unbench.check import check_all, check_dataset, check_method
@@ -26,11 +27,13 @@ if TYPE_CHECKING:
     from unbench.deployment.forget import forget
     from unbench.deployment.predict import predict
     from unbench.deployment.train import train
+    from unbench.evaluation import evaluate
     from unbench.registry import add_plugin
     from unbench.reporting import report
     from unbench.runner import run
     from unbench.scaffold import new_method
-    from unbench.store import load_outputs, load_results
+    from unbench.shadows.grow import shadow
+    from unbench.store import load_metrics, load_outputs, load_results
     from unbench.tuning import tune
 
 __all__ = [
@@ -39,6 +42,7 @@ __all__ = [
     "check_dataset",
     "check_method",
     "cost",
+    "evaluate",
     "forget",
     "list_datasets",
     "list_methods",
@@ -46,14 +50,17 @@ __all__ = [
     "list_runs",
     "list_scenarios",
     "load_dataset",
+    "load_metrics",
     "load_outputs",
     "load_results",
     "new_method",
     "predict",
     "report",
     "run",
+    "shadow",
     "show_dataset",
     "show_method",
+    "show_metric",
     "show_run",
     "train",
     "tune",
@@ -63,9 +70,11 @@ _HOMES = {
     "add": "unbench.registry",
     "check": "unbench.check",
     "cost": "unbench.deployment.costs",
+    "evaluate": "unbench.evaluation",
     "forget": "unbench.deployment.forget",
     "list": "unbench.catalogue",
     "predict": "unbench.deployment.predict",
+    "shadow": "unbench.shadows.grow",
     "show": "unbench.catalogue",
     "load_dataset": "unbench.data",
     "load": "unbench.store",

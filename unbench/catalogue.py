@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,14 @@ from unbench.errors import SpecError, UnknownNameError
 from unbench.scenarios import SCENARIOS
 
 Row = dict[str, Any]
+
+NEEDS = {
+    "outputs": "the stored outputs of a run",
+    "references": "the stored outputs of a run, and shadow models (unbench shadow)",
+    "shadows": "shadow models that the method made forget (unbench shadow)",
+    "model": "the unlearned model: computed during a run (unbench run --probe)",
+}
+"""What metrics are computed from (unbench.metrics.registry.Needs), for people."""
 
 
 def list_methods() -> list[Row]:
@@ -88,6 +97,31 @@ def show_dataset(name: str) -> Row:
     return registry.dataset(name).model_dump(mode="json")
 
 
+def show_metric(name: str) -> Row:
+    """The whole record of a metric."""
+    from unbench.metrics import METRICS
+
+    if name not in METRICS:
+        raise UnknownNameError("metric", name, METRICS)
+    record = METRICS[name]
+    return {
+        "name": record.name,
+        "title": record.title,
+        "definition": record.definition,
+        "formula": record.formula,
+        "unit": record.unit,
+        "range": [_finite(bound) for bound in record.bounds],
+        "ideal": record.ideal,
+        "needs": NEEDS[record.needs],
+        "models": list(record.models),
+        "interval": "bootstrap over " + ("shadow models" if record.needs == "shadows" else "examples")
+        if record.interval
+        else "none",
+        "source": record.source,
+        "version": record.version,
+    }
+
+
 def show_run(key: str, results: Path | str = "results") -> Row:
     """The row whose run_key begins with `key`; raises SpecError if several do."""
     from unbench.store import Store, load_results
@@ -107,3 +141,7 @@ def decode_json(row: Row) -> Row:
     """A stored row with its JSON columns as values."""
     nested = ("hparams", "model_options", "training", "warnings", "missing")
     return {k: json.loads(v) if k in nested and v is not None else v for k, v in row.items()}
+
+
+def _finite(bound: float) -> float | str:
+    return bound if math.isfinite(bound) else str(bound)

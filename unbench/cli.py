@@ -6,6 +6,7 @@ check failed; 2 the request or the files are wrong (one line says how); 130 inte
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import sys
@@ -48,6 +49,9 @@ DataRoot = Annotated[
 Preset = Annotated[str, typer.Option(help="smoke, cpu or paper.")]
 Model = Annotated[str | None, typer.Option(help="vit, resnet18 or convnet; the data set decides if left out.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
+Hparams = Annotated[
+    str, typer.Option(help="tuned or default: what stands where -m gives no value. See 'unbench tune'.")
+]
 Checksums = Annotated[str, typer.Option(help="auto, strict or accept: may files differ from the published ones?")]
 
 
@@ -95,9 +99,7 @@ def run(
     data_root: DataRoot = None,
     device: Device = "auto",
     checksums: Checksums = "auto",
-    hparams: Annotated[
-        str, typer.Option(help="tuned or default: what stands where -m gives no value. See 'unbench tune'.")
-    ] = "tuned",
+    hparams: Hparams = "tuned",
     force: Annotated[bool, typer.Option("--force", help="Run again what is already stored.")] = False,
     plugin: Plugin = None,
     as_json: AsJson = False,
@@ -197,6 +199,74 @@ def tune(
         say(f"{m} on {d}: chosen values are in {write_to_card(tuning)}, all trials in {tuning.study}")
         rows.append({"method": m, "dataset": d, **tuning.chosen.model_dump(mode="json")})
     print_rows(rows, as_json)
+
+
+@app.command()
+def shadow(
+    method: Annotated[list[str], typer.Option("-m", "--method", help="May be repeated.")],
+    dataset: Annotated[list[str] | None, typer.Option("-d", "--dataset", help="May be repeated.")] = None,
+    count: Annotated[int, typer.Option(help="Shadow models in all, those of earlier calls included; even.")] = 32,
+    scenario: Annotated[str, typer.Option(help="What to forget; see 'unbench list scenarios'.")] = "random10",
+    preset: Preset = "cpu",
+    model: Model = None,
+    jobs: Annotated[int, typer.Option(help="Models that are made at once, each with one thread.")] = 2,
+    hparams: Hparams = "tuned",
+    results: Results = Path("results"),
+    data_root: DataRoot = None,
+    device: Device = "auto",
+    plugin: Plugin = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train models on random halves, once for all methods, and make each forget: what U-LiRA, RMIA and others need."""
+    from unbench.spec import RunSpec, Start
+
+    start = cast(Start, hparams)
+    wanted = [(m, d) for d in dataset or ["digits"] for m in method]
+    specs = [RunSpec.parse(m, d, scenario, preset, 0, model, start) for m, d in wanted]
+    _begin(spec.method for spec in specs)
+    from unbench.progress import ConsoleProgress
+    from unbench.shadows.grow import shadow as grow
+
+    rows = []
+    for m, d in wanted:
+        grown = grow(
+            m,
+            d,
+            count=count,
+            scenario=scenario,
+            preset=preset,
+            model=model,
+            jobs=jobs,
+            start=start,
+            results=results,
+            data_root=data_root,
+            device=device,
+            progress=ConsoleProgress(console()),
+            tell=say,
+        )
+        rows.append({"method": m, "dataset": d, "models": grown.models, "failed": len(grown.failed)})
+    print_rows(rows, as_json)
+    say(f"next: unbench evaluate --results {results}")
+    if any(row["failed"] for row in rows):
+        raise typer.Exit(1)
+
+
+@app.command()
+def evaluate(
+    results: Results = Path("results"),
+    metric: Annotated[
+        list[str] | None, typer.Option("--metric", help="May be repeated; else all but the slow ones.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compute what stored runs lack of the metrics, without training or loading a model, and print the metrics."""
+    from unbench.evaluation import evaluate as compute
+    from unbench.progress import ConsoleProgress
+
+    frame = compute(results, metric or [], progress=ConsoleProgress(console()), tell=say)
+    shown = frame[frame["metric"].isin(metric)] if metric else frame
+    columns = ["dataset", "scenario", "method", "seed", "metric", "of", "value", "low", "high", "missing"]
+    print_rows(json.loads(shown[columns].to_json(orient="records")), as_json)
 
 
 @app.command()
@@ -357,7 +427,7 @@ def list_runs(results: Results = Path("results"), as_json: AsJson = False) -> No
     print_rows(catalogue.list_runs(results), as_json)
 
 
-show_app = typer.Typer(no_args_is_help=True, help="Show one method, dataset or run in full.")
+show_app = typer.Typer(no_args_is_help=True, help="Show one method, dataset, metric or run in full.")
 app.add_typer(show_app, name="show")
 
 
@@ -375,6 +445,14 @@ def show_dataset(name: str, as_json: AsJson = False) -> None:
     from unbench import catalogue
 
     print_record(catalogue.show_dataset(name), as_json)
+
+
+@show_app.command("metric")
+def show_metric(name: str, as_json: AsJson = False) -> None:
+    """Definition, formula, range, ideal value and source of a metric."""
+    from unbench import catalogue
+
+    print_record(catalogue.show_metric(name), as_json)
 
 
 @show_app.command("run")

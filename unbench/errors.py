@@ -6,8 +6,10 @@ defect of unbench and keeps its traceback.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 
 class UnbenchError(Exception):
@@ -64,3 +66,9 @@ class TimedOutError(RuntimeError):
 
 class NotApplicableError(RuntimeError):
     """A method cannot serve this scenario or model. Becomes a row with status `skipped`."""
+
+
+def describe(error: Exception) -> str:
+    """One line: the error and where it was raised."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {' '.join(str(error).split())} ({Path(last.filename).name}:{last.lineno})"

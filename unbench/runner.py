@@ -4,33 +4,31 @@ from __future__ import annotations
 
 import json
 import shlex
-import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from unbench.batches import first_batch
 from unbench.data import Dataset, load_dataset
 from unbench.data.loading import Checksums
 from unbench.data.splits import Split, freeze_split
 from unbench.devices import choose_device, make_deterministic
-from unbench.errors import DivergedError, NotApplicableError, TimedOutError, UnbenchError
-from unbench.evaluation import evaluate
+from unbench.errors import DivergedError, NotApplicableError, TimedOutError, UnbenchError, describe
+from unbench.evaluation.columns import columns_of
+from unbench.forgetting import forget
 from unbench.inputs import Inputs, make_method, prepare
-from unbench.methods.base import Access, Method
+from unbench.methods.base import Method
 from unbench.metrics import RunOutputs
 from unbench.progress import Deadline, Progress
 from unbench.provenance import device_name, now, versions
 from unbench.schema import OUTPUT_COLUMNS
 from unbench.spec import RunSpec, Start
-from unbench.stages import Stage, predict_parts, train_or_load
-from unbench.stopwatch import Cost, measured, warm_up
+from unbench.stages import Stage, train_or_load
+from unbench.stopwatch import Cost
 from unbench.store import Store, arrow_schema
 from unbench.text import write_call
-from unbench.training import require_finite, seeded
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -121,12 +119,6 @@ def command(spec: RunSpec) -> str:
     return shlex.join(words)
 
 
-def describe(error: Exception) -> str:
-    """One line: the error and where it was raised."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {' '.join(str(error).split())} ({Path(last.filename).name}:{last.lineno})"
-
-
 def _identity(spec: RunSpec, inputs: Inputs, split: Split, device: torch.device) -> dict[str, Any]:
     data, forget_class = inputs.data, split.forget_class
     return {
@@ -186,7 +178,7 @@ class _Runner:
         return self.inputs.data
 
     def run(self) -> _Finished:
-        self._check_applicable()
+        self.spec.check_applicable()
         method = self._method("original")
         original = self._stage("original", method)
         oracle = self._stage("oracle", self._method("oracle"))
@@ -196,8 +188,9 @@ class _Runner:
             parts, cost = {"": oracle.logits, **oracle.pathways}, Cost(oracle.seconds, oracle.peak_memory_mb)
             deployment: dict[str, int | float | str] = {}
         else:
-            parts, cost, deployment, said = self._unlearn(original)
-            warnings += said
+            done = forget(self._method("unlearning", self.time_limit), original, self.split, self.data)
+            parts, cost, deployment = done.logits, done.cost, done.deployment
+            warnings += done.warnings
         logits = {
             "original": original.logits,
             "oracle": oracle.logits,
@@ -207,7 +200,7 @@ class _Runner:
             **{f"unlearned_{name}" if name else "unlearned": part for name, part in parts.items()},
         }
         outputs = self._outputs(logits)
-        values, missing = evaluate(RunOutputs.from_table(outputs, self.split.forget_class))
+        values, missing = columns_of(RunOutputs.from_table(outputs, self.split.forget_class))
         if cost.peak_memory_mb is None:
             missing["peak_memory_mb"] = cost.missing or "not measured when the oracle was trained"
         columns = {
@@ -223,17 +216,6 @@ class _Runner:
         }
         return _Finished(columns, outputs)
 
-    def _check_applicable(self) -> None:
-        card, scenario = self.spec.method, self.spec.scenario
-        if scenario.kind not in card.scenarios:
-            raise NotApplicableError(f"method '{card.name}' does not serve scenario '{scenario.kind}'")
-        if scenario.kind not in self.spec.dataset.scenarios:
-            raise NotApplicableError(f"data set '{self.data.name}' does not offer scenario '{scenario.kind}'")
-        if card.models and self.spec.preset.model not in card.models:
-            raise NotApplicableError(
-                f"method '{card.name}' needs model {' or '.join(card.models)}, not '{self.spec.preset.model}'"
-            )
-
     def _method(self, doing: str, time_limit: float | None = None) -> Method:
         shown = self.progress.named(f"{self.spec.method.name} on {self.data.name}: {doing}")
         progress = shown if time_limit is None else Deadline(shown, time_limit)
@@ -242,27 +224,6 @@ class _Runner:
     def _stage(self, role: Any, method: Method) -> Stage:
         images = self.data.train if role == "original" else self.split.retained(self.data)
         return train_or_load(role, self.store, self.spec, method, self.data, images)
-
-    def _unlearn(
-        self, original: Stage
-    ) -> tuple[dict[str, dict[str, Tensor]], Cost, dict[str, int | float | str], list[str]]:
-        method = self._method("unlearning", self.time_limit)
-        forget, retain = self.split.forgotten(self.data), self.split.retained(self.data)
-        access = Access(self.spec.method, forget.ids, forget, retain, self.data.val, self.split.forget_class)
-        model = original.load(method)
-        before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-        batch = first_batch(forget, self.spec.preset.training.batch_size, self.device)
-        warm_up(model, batch)
-        # Seeded, for methods that draw from torch's global generator rather than from one of their own.
-        with seeded(method.context.seed_for("unlearning")), measured(self.device) as cost:
-            model = method.unlearn(model, access).eval()
-        parts = predict_parts(model, method, self.data)
-        for logits in parts.values():
-            require_finite(logits, "the unlearned model gives")
-        warnings = list(method.warnings)
-        if not _differs(model, before) and self.spec.method.name != "none":
-            warnings.append("unlearning changed nothing in the model")
-        return parts, cost, method.deployment_costs(model, batch, len(forget)), warnings
 
     def _outputs(self, logits: dict[str, dict[str, Tensor]]) -> pa.Table:
         import pyarrow as pa
@@ -289,10 +250,3 @@ class _Runner:
             absent = {field.name: pa.nulls(len(rows), field.type) for field in schema if field.name not in columns}
             tables.append(pa.table({field.name: {**columns, **absent}[field.name] for field in schema}, schema=schema))
         return pa.concat_tables(tables)
-
-
-def _differs(model: nn.Module, before: dict[str, Tensor]) -> bool:
-    after = model.state_dict()
-    if after.keys() != before.keys():
-        return True
-    return any(not torch.equal(after[name], tensor) for name, tensor in before.items())

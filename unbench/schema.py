@@ -146,3 +146,26 @@ OUTPUT_COLUMNS: tuple[Column, ...] = (
         for pathway in PATHWAYS
     ),
 )
+
+METRIC_COLUMNS: tuple[Column, ...] = (
+    Column("run_key", "string", "of the run, or of the pool and cell of shadow models"),
+    Column("attempt", "int64", "of the run; null for shadow models"),
+    Column("method", "string", "name of the method card"),
+    Column("method_version", "int64", "version of the method card"),
+    Column("hparams", "string", "JSON: every hyper-parameter of the method, defaults included"),
+    Column("dataset", "string", "name of the data set card"),
+    Column("scenario", "string", "forget scenario"),
+    Column("preset", "string", "name of the preset in the data set card"),
+    Column("backbone", "string", "model, as in the column of that name of a run"),
+    Column("seed", "int64", "of the run; null for shadow models"),
+    Column("metric", "string", "name; see unbench show metric"),
+    Column("metric_version", "int64", "version of its definition"),
+    Column("of", "string", "which model of the run: unlearned, original, oracle or oracle_2"),
+    Column("value", "double", "in the metric's unit; null if it cannot be computed"),
+    Column("low", "double", "lower end of the 95 % bootstrap interval; null for none"),
+    Column("high", "double", "its upper end"),
+    Column("missing", "string", "why there is no value"),
+    Column("shadows", "int64", "shadow models that it was computed from; null for none"),
+    Column("unbench_version", "string", "version"),
+)
+"""One row for each metric of each model of a run: what `unbench evaluate` writes."""

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from unbench import registry
 from unbench.cards import DatasetCard, MethodCard, Preset, Value
-from unbench.errors import SpecError, UnknownNameError
+from unbench.errors import NotApplicableError, SpecError, UnknownNameError
 from unbench.scenarios import Scenario, parse_scenario
 from unbench.seeds import digest
 from unbench.text import parse_call
@@ -78,6 +78,16 @@ class RunSpec:
         found = self.method.tuned_for(self.dataset.name, self.preset_name, self.scenario.name, self.preset.model)
         stem = bool(self.preset.stem)
         return found is not None and self.hparams == self.method.resolve_hparams(found.hparams, stem)
+
+    def check_applicable(self) -> None:
+        """Raise NotApplicableError if method, data set, scenario and model do not go together."""
+        card, kind, model = self.method, self.scenario.kind, self.preset.model
+        if kind not in card.scenarios:
+            raise NotApplicableError(f"method '{card.name}' does not serve scenario '{kind}'")
+        if kind not in self.dataset.scenarios:
+            raise NotApplicableError(f"data set '{self.dataset.name}' does not offer scenario '{kind}'")
+        if card.models and model not in card.models:
+            raise NotApplicableError(f"method '{card.name}' needs model {' or '.join(card.models)}, not '{model}'")
 
     def key(self, fingerprint: str, split_hash: str) -> str:
         """Sixteen hexadecimal digits that name this run on these data: no paths, dates or devices in them."""

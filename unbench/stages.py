@@ -33,7 +33,7 @@ from unbench.training import predict, require_finite
 LAYOUT_VERSION = 2
 """Raised when the files of a stage change, so that none of an older layout is read."""
 
-Role = Literal["original", "oracle", "oracle_2"]
+Role = Literal["original", "oracle", "oracle_2", "shadow", "shadow_oracle"]
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ def train_or_load(role: Role, store: Store, spec: RunSpec, method: Method, data:
         warm_up(method.build(len(images)).to(device), first_batch(images, spec.preset.training.batch_size, device))
         with measured(device) as cost:
             model = method.train(images, seed)
-        # The second oracle is there for the noise floor alone, which is about the whole model.
-        outputs = predict_parts(model, method, data, pathways=role != "oracle_2")
+        # The others are asked about the whole model alone.
+        outputs = predict_parts(model, method, data, pathways=role in ("original", "oracle"))
         for logits in outputs.values():
             require_finite(logits, f"training the {role} gave")
         about = {

@@ -4,6 +4,8 @@
     RESULTS/outputs/<run_key>-<attempt>.parquet   one row per example, unbench.schema.OUTPUT_COLUMNS
     RESULTS/splits/<name>-<hash>.json             frozen index files
     RESULTS/stages/<role>-<key>/                  models trained once and shared
+    RESULTS/shadows/<pool>/                       outputs of shadow models (unbench.shadows)
+    RESULTS/metrics/<run_key>-<attempt>.parquet   what `unbench evaluate` made of the outputs
 
 Nothing is ever overwritten by a later attempt and nothing is ever unpickled.
 """
@@ -19,7 +21,7 @@ from filelock import FileLock
 
 from unbench.errors import StoreError
 from unbench.files import atomic_path
-from unbench.schema import COLUMNS, OUTPUT_COLUMNS, SCHEMA_VERSION, Column
+from unbench.schema import COLUMNS, METRIC_COLUMNS, OUTPUT_COLUMNS, SCHEMA_VERSION, Column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +39,8 @@ class Store:
         self.outputs = self.folder / "outputs"
         self.splits = self.folder / "splits"
         self.stages = self.folder / "stages"
+        self.shadows = self.folder / "shadows"
+        self.metrics = self.folder / "metrics"
 
     def check_writable(self) -> None:
         """Raise StoreError now rather than after an hour of training."""
@@ -93,6 +97,22 @@ class Store:
         """The shard of a row."""
         return self.runs / f"{row['run_key']}-{row['attempt']}.parquet"
 
+    def metrics_path(self, row: Mapping[str, Any]) -> Path:
+        """Where the metrics of a row are, if any were computed."""
+        return self.metrics / f"{row['run_key']}-{row['attempt']}.parquet"
+
+    def read_metrics(self, path: Path) -> list[dict[str, Any]]:
+        """The rows of one file of metrics, none if it is not there; raises StoreError if it is corrupt."""
+        return list(_read(path, METRIC_COLUMNS).to_pylist()) if path.is_file() else []
+
+    def write_metrics(self, path: Path, rows: list[dict[str, Any]]) -> None:
+        """Store rows with the columns unbench.schema.METRIC_COLUMNS in place of what was there."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        with atomic_path(path) as temporary:
+            pq.write_table(pa.Table.from_pylist(rows, schema=arrow_schema(METRIC_COLUMNS)), temporary)
+
     def outputs_path(self, row: Mapping[str, Any]) -> Path:
         """Where the per-example outputs of a row are, if it has any."""
         return self.outputs / f"{row['run_key']}-{row['attempt']}.parquet"
@@ -148,6 +168,24 @@ def load_results(folder: Path | str = "results", attempts: Literal["latest", "al
         )
     order = ["dataset", "scenario", "preset", "method", "seed", "run_key", "attempt"]
     return frame.sort_values(order, kind="stable").reset_index(drop=True)
+
+
+def load_metrics(folder: Path | str = "results") -> pd.DataFrame:
+    """What `unbench evaluate` made of a results folder, columns as in unbench.schema.METRIC_COLUMNS.
+
+    Raises:
+        StoreError: the folder does not exist, or a file is corrupt or from a newer version of unbench.
+    """
+    import pyarrow as pa
+
+    store = Store(folder)
+    if not store.folder.is_dir():
+        raise StoreError(f"there is no results folder {store.folder}; 'unbench run' makes one")
+    tables = [_read(path, METRIC_COLUMNS) for path in sorted(store.metrics.glob("*.parquet"))]
+    table = pa.concat_tables(tables) if tables else arrow_schema(METRIC_COLUMNS).empty_table()
+    order = ["dataset", "scenario", "preset", "method", "hparams", "seed", "metric", "of"]
+    frame: pd.DataFrame = table.to_pandas().sort_values(order, kind="stable").reset_index(drop=True)
+    return frame
 
 
 def load_outputs(folder: Path | str, row: Mapping[str, Any]) -> pa.Table:

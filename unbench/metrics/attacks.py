@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 from unbench.metrics.outputs import Examples, Model, RunOutputs, Split
 from unbench.metrics.weighted import Roc, roc
@@ -22,25 +23,97 @@ def cross_entropy(examples: Examples) -> NDArray[np.float64]:
     return -examples.log_probs[np.arange(len(examples)), examples.labels]
 
 
+def prediction_entropy(examples: Examples) -> NDArray[np.float64]:
+    """Shannon entropy of the softmax, 0 to log K nats, (N,); raises MissingValue as `log_probs`."""
+    return -(examples.probs * examples.log_probs).sum(axis=1)
+
+
+def modified_prediction_entropy(examples: Examples) -> NDArray[np.float64]:
+    """Entropy that knows the label, in nats, (N,): 0 if the label is certain, high if another class is.
+
+    -(1 - p_y) log p_y - sum over k != y of p_k log(1 - p_k): Song and Mittal, arXiv 2003.10595. Finite for p = 0 and
+    p = 1, since both logarithms are taken from the logits and no probability is clipped.
+
+    Raises:
+        MissingValue: a logit is NaN or infinite.
+    """
+    log_probs, rows = examples.log_probs, np.arange(len(examples))
+    likeliest = log_probs.argmax(axis=1)
+    # Only the likeliest class can be near 1, where 1 - p is lost to rounding: there it is the sum of the others.
+    others = examples.probs.copy()
+    others[rows, likeliest] = 0
+    rest = others.sum(axis=1)
+    with np.errstate(divide="ignore"):
+        log_rest = np.log(rest)
+    tiny = rest < 1e-290
+    if tiny.any():
+        masked = log_probs[tiny]
+        masked[np.arange(len(masked)), likeliest[tiny]] = -np.inf
+        log_rest[tiny] = logsumexp(masked, axis=1)
+    terms = others * np.log1p(-others)
+    terms[rows, likeliest] = examples.probs[rows, likeliest] * log_rest
+    of_label = log_probs[rows, examples.labels]
+    terms[rows, examples.labels] = -np.expm1(of_label) * of_label
+    return -terms.sum(axis=1)
+
+
 def loss(examples: Examples) -> NDArray[np.float32]:
     """Minus the cross-entropy: Yeom et al., arXiv 1709.01604."""
-    return -cross_entropy(examples).astype(np.float32)
+    return -_rounded(cross_entropy(examples))
 
 
-SCORES: dict[str, Score] = {"loss": loss}
+def confidence(examples: Examples) -> NDArray[np.float32]:
+    """Logarithm of the highest probability, whatever the label: Salem et al., arXiv 1806.01246.
+
+    Ranks as the probability itself, but float32 keeps apart what lies close to 1.
+    """
+    return _rounded(examples.log_probs.max(axis=1))
+
+
+def entropy(examples: Examples) -> NDArray[np.float32]:
+    """Minus the entropy of the softmax: Salem et al., arXiv 1806.01246."""
+    return -_rounded(prediction_entropy(examples))
+
+
+def modified_entropy(examples: Examples) -> NDArray[np.float32]:
+    """Minus the modified entropy: Song and Mittal, arXiv 2003.10595."""
+    return -_rounded(modified_prediction_entropy(examples))
+
+
+def _rounded(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):  # beyond float32 is infinite: still in the right place of the ranking
+        return values.astype(np.float32)
+
+
+SCORES: dict[str, Score] = {
+    "loss": loss,
+    "confidence": confidence,
+    "entropy": entropy,
+    "modified_entropy": modified_entropy,
+}
 """Attacks by name."""
 
 
-def attack(run: RunOutputs, model: Model, score: Score, reference: Split = "test") -> Roc:
-    """Forget set against images never seen, by one score.
+def sides(run: RunOutputs, model: Model, reference: Split = "test") -> tuple[Examples, Examples]:
+    """The forget set, and images never seen to compare it with.
 
     In scenario `class` the reference's images of the forgotten class are taken, because a forgotten class is told from
     the remaining ones without any memory of its images.
 
     Raises:
-        MissingValue: the outputs of either are not there, or not finite.
+        MissingValue: the outputs of either are not there.
     """
     forget, others = run.examples(model, "forget"), run.examples(model, reference)
     if run.forget_class is not None:
         others = others.where(others.labels == run.forget_class)
+    return forget, others
+
+
+def attack(run: RunOutputs, model: Model, score: Score, reference: Split = "test") -> Roc:
+    """ROC of forget set against images never seen, by one score.
+
+    Raises:
+        MissingValue: the outputs of either are not there, or not finite.
+    """
+    forget, others = sides(run, model, reference)
     return roc(score(forget), score(others), forget.weights, others.weights)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,8 @@ MODELS: tuple[Model, ...] = get_args(Model)
 """Models of a run, and the pathways of memory models as models of their own (unbench.schema.PATHWAYS)."""
 
 Split = Literal["retain", "forget", "val", "test"]
+
+T = TypeVar("T")
 
 
 class MissingValue(Exception):  # noqa: N818 - a result, not a failure
@@ -97,6 +100,7 @@ class RunOutputs:
     resamples: int = 0
     _examples: dict[tuple[Model, Split], Examples] = field(default_factory=dict, init=False, repr=False, compare=False)
     _weights: dict[Split, NDArray[np.float32]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _memo: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def examples(self, model: Model, split: Split) -> Examples:
         """One split under one model; raises MissingValue if the run has no such outputs."""
@@ -109,6 +113,13 @@ class RunOutputs:
             weights = self._drawn(split, int(mask.sum())) if self.resamples else None
             self._examples[model, split] = Examples(self.labels[mask], self.logits[model][mask], weights)
         return self._examples[model, split]
+
+    def once(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """What `compute` returns, kept with these outputs under `key`, so that metrics can share their work."""
+        if key not in self._memo:
+            self._memo[key] = compute()
+        kept: T = self._memo[key]
+        return kept
 
     def resampled(self, times: int) -> RunOutputs:
         """The same, resampled: metrics of it are arrays (times,). The draws are the same for all models and runs."""

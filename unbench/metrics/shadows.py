@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from unbench.metrics.outputs import Split
+from unbench.metrics.outputs import MissingValue, Split
+from unbench.seeds import derive_seed
 
 
 @dataclass(frozen=True)
@@ -25,12 +27,63 @@ class ReferenceExamples:
     logits: NDArray[np.float32]
     seen: NDArray[np.bool_]
 
+    @cached_property
+    def log_p(self) -> NDArray[np.float64]:
+        """Natural logarithm of the softmax at the label, float64 (S, N).
+
+        Raises:
+            MissingValue: a logit is NaN or infinite.
+        """
+        rows = np.arange(len(self.labels))
+        values = np.empty(self.seen.shape)
+        for number, logits in enumerate(self.logits):  # one model at a time: all in float64 may not fit into memory
+            _check_finite(logits)
+            wide = logits.astype(np.float64)
+            values[number] = wide[rows, self.labels] - logsumexp(wide, axis=1)
+        return values
+
 
 @dataclass(frozen=True)
 class References:
     """The splits of a run under shadow models; those that never saw an example say how hard it is."""
 
     splits: dict[Split, ReferenceExamples]
+
+    def of(self, split: Split, labels: NDArray[np.int64]) -> ReferenceExamples:
+        """One split, whose labels must be the run's (N,).
+
+        Raises:
+            MissingValue: there is no such split, or it holds other examples than the run.
+        """
+        if split not in self.splits:
+            raise MissingValue(f"the shadow models have no '{split}' outputs")
+        found = self.splits[split]
+        if not np.array_equal(found.labels, labels):
+            raise MissingValue(f"the '{split}' outputs of the shadow models are of other examples")
+        return found
+
+    def out(self, split: Split) -> NDArray[np.bool_]:
+        """The models to judge each example of a split by, (S, N): all of them OUT, that is, never trained on it.
+
+        A training image has its own. No model was trained on images of val and test, and yet not all models judge them:
+        each takes the OUT models of an image of the forget set, drawn for it. The logarithm of a mean over few models
+        lies below that over many, so that with unequal numbers forgotten images would look familiar to a model that saw
+        neither them nor the test images.
+
+        Raises:
+            MissingValue: there is no such split, it is empty, or an image was seen by every model.
+        """
+        like: Split = split if split in ("forget", "retain") else "forget"
+        for needed in (split, like):
+            if needed not in self.splits or not self.splits[needed].labels.size:
+                raise MissingValue(f"the shadow models have no '{needed}' outputs")
+        own = ~self.splits[like].seen
+        if not own.any(axis=0).all():
+            raise MissingValue(f"some '{like}' image was seen by every shadow model: more models are needed")
+        if like == split:
+            return own
+        rng = np.random.default_rng(derive_seed("out models", split))
+        return own[:, rng.integers(0, own.shape[1], len(self.splits[split].labels))]
 
 
 @dataclass(frozen=True)
@@ -63,6 +116,21 @@ class ShadowOutputs:
     def __len__(self) -> int:
         return len(self.logits)
 
+    @cached_property
+    def phi(self) -> NDArray[np.float64]:
+        """Scaled confidence of the targets after unlearning, float64 (M, T).
+
+        Raises:
+            MissingValue: a logit is NaN or infinite, or there is one class only.
+        """
+        if self.logits.shape[-1] < 2:
+            raise MissingValue("confidences need at least two classes")
+        values = np.empty(self.forgotten.shape)
+        for number, logits in enumerate(self.logits):
+            _check_finite(logits)
+            values[number] = scaled_confidence(logits, self.labels)
+        return values
+
 
 def scaled_confidence(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float64]:
     """phi = log p_y - log sum over the other classes of p_k, from logits (..., N, K) and labels (N,), (..., N).
@@ -77,3 +145,8 @@ def scaled_confidence(logits: NDArray[np.float32], labels: NDArray[np.int64]) ->
     own = np.arange(logits.shape[-1]) == labels[:, None]
     others = logsumexp(np.where(own, -np.inf, logits), axis=-1)
     return np.asarray(logits[..., np.arange(len(labels)), labels] - others)
+
+
+def _check_finite(logits: NDArray[np.float32]) -> None:
+    if not np.isfinite(logits).all():
+        raise MissingValue("some logits of the shadow models are not finite")

@@ -92,9 +92,7 @@ def roc(
     )
 
 
-def _at_least(
-    thresholds: NDArray[np.generic], scores: NDArray[np.generic], weights: Weights
-) -> NDArray[np.floating]:
+def _at_least(thresholds: NDArray[np.generic], scores: NDArray[np.generic], weights: Weights) -> NDArray[np.floating]:
     """How many of `scores` are at least each threshold, from the highest threshold down, with a 0 before."""
     order = np.argsort(scores, kind="stable")[::-1]
     counts = np.arange(len(scores) + 1, dtype=np.float64)

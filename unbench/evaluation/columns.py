@@ -11,7 +11,7 @@ from unbench.schema import PATHWAYS
 PREFIXES: dict[Model, str] = {"unlearned": "", "original": "original_", "oracle": "oracle_"}
 
 
-def evaluate(outputs: RunOutputs) -> tuple[dict[str, float], dict[str, str]]:
+def columns_of(outputs: RunOutputs) -> tuple[dict[str, float], dict[str, str]]:
     """The metric columns of a row, and for each one that cannot be computed the reason.
 
     Returns:

@@ -1,0 +1,128 @@
+"""`unbench evaluate`: metrics of stored runs, computed once, resumed, and missing with their reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import fake_run
+
+from unbench import evaluate, load_metrics, run, shadow
+from unbench.errors import StoreError, UnknownNameError
+from unbench.evaluation.compute import estimate
+from unbench.metrics import METRICS, MissingValue
+from unbench.store import Store, load_results
+
+FAST = ["test_acc", "avg_gap", "mia_auroc"]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    made = Store(tmp_path)
+    for method in ("none", "ft"):
+        fake_run(made, method)
+    return made
+
+
+def test_values_are_those_of_the_runs_and_lie_in_their_intervals(store: Store) -> None:
+    frame = evaluate(store.folder, FAST)
+    rows = load_results(store.folder).set_index("run_key")
+    found = frame[frame["of"] == "unlearned"]
+    assert len(found) == 2 * len(FAST)
+    for row in found.itertuples():
+        assert row.value == pytest.approx(rows.loc[row.run_key, row.metric])
+    accuracies = found[found["metric"] == "test_acc"]
+    assert (accuracies["low"] < accuracies["value"]).all() and (accuracies["value"] < accuracies["high"]).all()
+    floor = frame[(frame["metric"] == "avg_gap") & (frame["of"] == "oracle_2")]
+    assert floor["value"].tolist() == pytest.approx(rows.loc[floor["run_key"], "avg_gap_floor"].tolist())
+
+
+def test_what_is_there_is_not_computed_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluate(store.folder, FAST)
+    files = {path: path.stat().st_mtime_ns for path in store.metrics.iterdir()}
+    evaluate(store.folder, FAST)
+    assert {path: path.stat().st_mtime_ns for path in store.metrics.iterdir()} == files
+    more = evaluate(store.folder, ["retain_acc"])
+    assert set(more["metric"]) == {*FAST, "retain_acc"}, "the others stay"
+
+    from dataclasses import replace
+
+    newer = replace(METRICS["test_acc"], version=2, function=lambda run, model: 12.5)
+    monkeypatch.setitem(METRICS, "test_acc", newer)
+    again = evaluate(store.folder, FAST)
+    assert set(again[again["metric"] == "test_acc"]["value"]) == {12.5}, "a newer definition replaces the older values"
+
+
+def test_an_interrupted_evaluation_goes_on(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = 0
+    plain = Store.write_metrics
+
+    def dies(self: Store, path: Path, rows: list) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise KeyboardInterrupt
+        plain(self, path, rows)
+
+    monkeypatch.setattr(Store, "write_metrics", dies)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(store.folder, FAST)
+    assert len(list(store.metrics.glob("*.parquet"))) == 1
+    evaluate(store.folder, FAST)
+    assert calls == 3, "only the second run was left"
+    assert len(load_metrics(store.folder)) == 2 * sum(len(METRICS[name].models) for name in FAST)
+
+
+def test_what_cannot_be_computed_is_missing_with_its_reason(store: Store) -> None:
+    frame = evaluate(store.folder, ["forget_class_test_acc", "val_gap"])
+    assert frame["value"].isna().all()
+    assert set(frame["missing"]) == {"no class was forgotten in this scenario", "the run stores no 'val' outputs"}
+
+
+def test_runs_without_outputs_are_told(store: Store) -> None:
+    fake_run(store, "ga", outputs=False)
+    said: list[str] = []
+    frame = evaluate(store.folder, FAST, tell=said.append)
+    assert said == ["ga on digits (seed 0): no per-example outputs are stored"]
+    assert "ga" not in set(frame["method"])
+
+
+def test_mistakes_are_said(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'mia_auroc'"):
+        evaluate(store.folder, ["mia_auc"])
+    with pytest.raises(StoreError, match="no results folder"):
+        evaluate(tmp_path / "nowhere")
+    evaluate(store.folder, FAST)
+    path = next(store.metrics.iterdir())
+    path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(StoreError, match="corrupt"):
+        evaluate(store.folder, FAST)
+
+
+def test_a_value_that_is_not_finite_is_missing() -> None:
+    metric = METRICS["test_acc"]
+    assert estimate(metric, lambda: float("inf"), lambda: np.zeros(3)).missing == "it came out as inf"
+    undefined = estimate(metric, lambda: 1.0, lambda: np.array([1.0, np.nan]))
+    assert (undefined.value, undefined.low, undefined.high) == (1.0, None, None)
+
+    def refuses() -> float:
+        raise MissingValue("no examples")
+
+    assert estimate(metric, refuses, refuses).missing == "no examples"
+
+
+def test_shadow_models_are_used_when_there_are_some(tmp_path: Path) -> None:
+    small = {"dataset": "synthetic", "preset": "smoke", "results": tmp_path}
+    run("none", **small)  # type: ignore[arg-type]
+    wanted = [name for name, metric in METRICS.items() if metric.needs in ("references", "shadows")]
+    first = evaluate(tmp_path, wanted)
+    assert first["value"].isna().all() and first["missing"].str.contains("unbench shadow").all()
+    shadow("none", count=4, jobs=1, **small)  # type: ignore[arg-type]
+    second = evaluate(tmp_path, wanted)
+    runs = second[second["seed"].notna()]
+    assert (runs["shadows"] == 4).all(), "computed again now that there are models"
+    assert not runs["missing"].fillna("").str.contains("unbench shadow").any()
+    cells = second[second["seed"].isna()]
+    assert set(cells["method"]) == {"none", "retrain"}
+    assert (cells["shadows"] == 4).all()

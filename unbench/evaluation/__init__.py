@@ -1,0 +1,5 @@
+"""From stored outputs to numbers: the columns of a run's row, and every other metric afterwards."""
+
+from unbench.evaluation.evaluate import evaluate
+
+__all__ = ["evaluate"]

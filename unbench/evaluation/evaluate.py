@@ -1,0 +1,132 @@
+"""Compute the metrics that stored runs lack, without training or loading a model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unbench.errors import UnknownNameError
+from unbench.evaluation.cells import fill_cells
+from unbench.evaluation.compute import RESAMPLES, Estimate, estimate
+from unbench.evaluation.rows import forget_class, record, run_identity
+from unbench.metrics import METRICS, Metric, MissingValue, Model, RunOutputs
+from unbench.metrics.shadows import References
+from unbench.progress import Progress
+from unbench.shadows.reading import pool_of, references
+from unbench.store import Store, load_metrics, load_outputs, load_results
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+def evaluate(
+    results: Path | str = "results",
+    metrics: Sequence[str] = (),
+    *,
+    progress: Progress | None = None,
+    tell: Callable[[str], None] = lambda line: None,
+) -> pd.DataFrame:
+    """Compute what is missing and return all metrics of a results folder, as `unbench.load_metrics` does.
+
+    Stored values stay unless their metric's definition has a newer version, or more shadow models exist now. Each run
+    is written when it is done, so that an interrupted call goes on where it was.
+
+    Args:
+        results: a results folder.
+        metrics: names; default all but the slow ones.
+        progress: tells how far the work is.
+        tell: is given a line about each run that cannot be evaluated.
+
+    Raises:
+        UnknownNameError: no such metric.
+        StoreError: the folder is not there, or a file in it is corrupt.
+    """
+    for name in metrics:
+        if name not in METRICS:
+            raise UnknownNameError("metric", name, METRICS)
+    chosen = [METRICS[name] for name in metrics] or [metric for metric in METRICS.values() if not metric.slow]
+    store = Store(results)
+    frame = load_results(results)
+    rows: list[dict[str, Any]] = json.loads(frame[frame["status"] == "ok"].to_json(orient="records"))
+    shown = (progress or Progress()).named("evaluating")
+    for row in shown.track(rows, "runs"):
+        if not store.outputs_path(row).is_file():
+            tell(f"{row['method']} on {row['dataset']} (seed {row['seed']}): no per-example outputs are stored")
+            continue
+        _fill(store, row, [metric for metric in chosen if metric.needs in ("outputs", "references")])
+    fill_cells(store, [metric for metric in chosen if metric.needs == "shadows"])
+    return load_metrics(results)
+
+
+def _fill(store: Store, row: Mapping[str, Any], metrics: Iterable[Metric]) -> None:
+    """Compute the metrics that one run lacks."""
+    path = store.metrics_path(row)
+    known = {(old["metric"], old["of"]): old for old in store.read_metrics(path)}
+    evidence = _Evidence(store, row)
+    new = {}
+    for metric in metrics:
+        for model in metric.models:
+            old = known.get((metric.name, model))
+            shadows = evidence.shadows if metric.needs == "references" else None
+            if old and (old["metric_version"], old["shadows"]) == (metric.version, shadows):
+                continue
+            found = _estimate(metric, model, evidence)
+            new[metric.name, model] = {**run_identity(row), **record(metric, model, found, shadows)}
+    if new:
+        store.write_metrics(path, list({**known, **new}.values()))
+
+
+@dataclass
+class _Evidence:
+    """What the metrics of one run are functions of, read when it is first asked for."""
+
+    store: Store
+    row: Mapping[str, Any]
+
+    @cached_property
+    def table(self) -> pa.Table:
+        return load_outputs(self.store.folder, self.row)
+
+    @cached_property
+    def outputs(self) -> RunOutputs:
+        return RunOutputs.from_table(self.table, forget_class(self.row))
+
+    @cached_property
+    def resampled(self) -> RunOutputs:
+        return self.outputs.resampled(RESAMPLES)
+
+    @cached_property
+    def shadows(self) -> int | None:
+        pool = pool_of(self.store.shadows, self.row)
+        return len(pool.numbers()) if pool else None
+
+    @cached_property
+    def references(self) -> References | str:
+        """The reason if there are none."""
+        pool = pool_of(self.store.shadows, self.row)
+        try:
+            return references(pool, self.table) if pool else "there are no shadow models; 'unbench shadow' trains them"
+        except MissingValue as reason:
+            return str(reason)
+
+
+def _estimate(metric: Metric, model: Model, evidence: _Evidence) -> Estimate:
+    if metric.needs == "references":
+        known = evidence.references
+        if isinstance(known, str):
+            return Estimate(None, missing=known)
+        return estimate(
+            metric,
+            lambda: metric.function(evidence.outputs, model, known),
+            lambda: metric.function(evidence.resampled, model, known),
+        )
+    return estimate(
+        metric,
+        lambda: metric.function(evidence.outputs, model),
+        lambda: metric.function(evidence.resampled, model),
+    )
