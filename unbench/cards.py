@@ -115,7 +115,7 @@ class Tuned(BaseModel):
     model: str = Field(description="Backbone; values for another one are not used.")
     rule: str = Field(description="What was minimised, a column of the row of a run.")
     trials: int = Field(ge=1)
-    score: float = Field(description="By the rule, of the chosen values on the tuning forget set.")
+    score: float = Field(description="By the rule, of the chosen values; mean over the tuning forget sets.")
     default_score: float | None = Field(
         default=None, description="Of the defaults; None if they did not run to the end."
     )

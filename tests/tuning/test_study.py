@@ -43,7 +43,10 @@ def test_the_first_trial_is_the_default_and_the_rest_lie_in_the_space(tmp_path: 
         assert values["rule"] in ("a", "b")
         assert float(f"{values['lr']:.3g}") == values["lr"]
     assert study.first.values == DEFAULTS
-    assert study.best.score == min(map(score, tried)) < score(DEFAULTS)
+    ranked = study.ranked()
+    assert ranked[0].score == min(map(score, tried)) < score(DEFAULTS)
+    assert [trial.score for trial in ranked] == sorted(trial.score for trial in ranked)
+    assert len({str(sorted(trial.values.items())) for trial in ranked}) == len(ranked), "each once"
 
 
 def test_an_interrupted_search_gives_what_it_would_have_given(tmp_path: Path) -> None:

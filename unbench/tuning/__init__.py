@@ -1,5 +1,5 @@
 """Choosing hyper-parameters with equal budgets, never on what is reported."""
 
-from unbench.tuning.search import TUNING_SEED, Tuning, tune
+from unbench.tuning.search import FINAL_SEEDS, TUNING_SEED, Tuning, tune
 
-__all__ = ["TUNING_SEED", "Tuning", "tune"]
+__all__ = ["FINAL_SEEDS", "TUNING_SEED", "Tuning", "tune"]

@@ -28,6 +28,7 @@ DIGITS = 3
 class Trial:
     """Values that were tried and their score, the smaller the better."""
 
+    number: int
     values: dict[str, Value]
     score: float
 
@@ -57,10 +58,10 @@ class Study:
         """The trial of the defaults."""
         return _trial(self._study.trials[0])
 
-    @property
-    def best(self) -> Trial:
-        """The trial with the smallest score, the first of several."""
-        return _trial(min(self._study.trials, key=lambda trial: (trial.value, trial.number)))
+    def ranked(self) -> list[Trial]:
+        """Trials of different values, the smallest score first, of equal ones the earlier."""
+        different = {tuple(sorted(trial.params.items())): trial for trial in reversed(self._study.trials)}
+        return [_trial(one) for one in sorted(different.values(), key=lambda trial: (trial.value, trial.number))]
 
     def suggest(self, space: Mapping[str, Hyperparameter], defaults: Mapping[str, Value]) -> dict[str, Value]:
         """Values to try next: at first the defaults, then what TPE (Bergstra et al., NeurIPS 2011) says."""
@@ -120,7 +121,7 @@ def _rounded(value: Value, knob: Hyperparameter) -> Value:
 
 def _trial(trial: optuna.trial.FrozenTrial) -> Trial:
     assert trial.value is not None
-    return Trial(dict(trial.params), trial.value)
+    return Trial(trial.number, dict(trial.params), trial.value)
 
 
 def check_installed() -> None:
