@@ -217,7 +217,8 @@ def test_the_command_of_a_row_gives_the_same_key(results: Path) -> None:
     from unbench.spec import RunSpec
 
     row = go("ft[lr=0.05]", results)
-    assert row["command"] == ("unbench run -m 'ft[lr=0.05]' -d synthetic --scenario random10 --seed 0 --preset smoke")
+    said = "unbench run -m 'ft[lr=0.05]' -d synthetic --scenario random10 --seed 0 --preset smoke --hparams default"
+    assert row["command"] == said, "default, so that it stays the same command after another tuning"
     spec = RunSpec.parse("ft[lr=0.05]", "synthetic", preset="smoke")
     assert spec.key(row["data_fingerprint"], row["split_hash"]) == row["run_key"]
 

@@ -17,7 +17,7 @@ NEEDS = {
     "outputs": "the stored outputs of a run",
     "references": "the stored outputs of a run, and shadow models (unbench shadow)",
     "shadows": "shadow models that the method made forget (unbench shadow)",
-    "model": "the unlearned model: computed during a run (unbench run --probe)",
+    "probes": "the stored outputs of a run, and what its models were asked (unbench run --probe)",
 }
 """What metrics are computed from (unbench.metrics.registry.Needs), for people."""
 

@@ -100,6 +100,9 @@ def run(
     device: Device = "auto",
     checksums: Checksums = "auto",
     hparams: Hparams = "tuned",
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Also ask the models themselves: features, relearning, restoration.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Run again what is already stored.")] = False,
     plugin: Plugin = None,
     as_json: AsJson = False,
@@ -136,6 +139,7 @@ def run(
             device=device,
             checksums=checksums,  # type: ignore[arg-type]
             start=start,
+            probe=probe,
             force=force,
             progress=ConsoleProgress(console()),
         )

@@ -21,12 +21,14 @@ class Forgotten:
     """What came out of unlearning.
 
     Attributes:
+        model: after unlearning, in eval mode.
         logits: per part of the model ("" for the whole, or a pathway) and split of the data set, float32 (N, K).
         cost: of unlearning alone.
         deployment: what the method says of its running costs.
         warnings: what a reader of the numbers should know.
     """
 
+    model: nn.Module
     logits: dict[str, dict[str, Tensor]]
     cost: Cost
     deployment: dict[str, int | float | str]
@@ -56,7 +58,7 @@ def forget(method: Method, original: Stage, split: Split, data: Dataset) -> Forg
     warnings = list(method.warnings)
     if not _differs(model, before) and card.name != "none":
         warnings.append("unlearning changed nothing in the model")
-    return Forgotten(parts, cost, method.deployment_costs(model, batch, len(gone)), warnings)
+    return Forgotten(model, parts, cost, method.deployment_costs(model, batch, len(gone)), warnings)
 
 
 def _differs(model: nn.Module, before: dict[str, Tensor]) -> bool:

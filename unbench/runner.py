@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from unbench.data import Dataset, load_dataset
 from unbench.data.loading import Checksums
@@ -17,10 +18,12 @@ from unbench.data.splits import Split, freeze_split
 from unbench.devices import choose_device, make_deterministic
 from unbench.errors import DivergedError, NotApplicableError, TimedOutError, UnbenchError, describe
 from unbench.evaluation.columns import columns_of
-from unbench.forgetting import forget
+from unbench.forgetting import Forgotten, forget
 from unbench.inputs import Inputs, make_method, prepare
 from unbench.methods.base import Method
 from unbench.metrics import RunOutputs
+from unbench.probes.probe import Probed
+from unbench.probes.probe import probe as ask_models
 from unbench.progress import Deadline, Progress
 from unbench.provenance import device_name, now, versions
 from unbench.schema import OUTPUT_COLUMNS
@@ -48,6 +51,7 @@ def run(
     checksums: Checksums = "auto",
     start: Start = "tuned",
     time_limit: float | None = None,
+    probe: bool = False,
     force: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -66,6 +70,8 @@ def run(
         start: "tuned" takes hyper-parameters that are not given from what tune chose for this cell, if anything;
             "default" from the card's defaults.
         time_limit: seconds that unlearning may take; longer runs end with status "timed_out".
+        probe: also ask the models themselves, for metrics that need them: features, relearning, restoration. Takes as
+            long as some epochs of training; a run that is stored without the answers is run again.
         force: run again even if a stored result exists; the new attempt is stored beside it.
         progress: tells how far the work is.
 
@@ -82,7 +88,7 @@ def run(
     split = freeze_split(store, data, spec.scenario, spec.seed)
     key = spec.key(data.fingerprint, split.hash)
     done = None if force else store.completed(key)
-    if done is not None:
+    if done is not None and (store.probes_path(done).exists() or not probe):
         return done
     inputs = prepare(data, spec, chosen, progress)
     row = {
@@ -92,7 +98,7 @@ def run(
         **_identity(spec, inputs, split, chosen),
     }
     try:
-        finished = _Runner(spec, store, inputs, split, chosen, progress, time_limit).run()
+        finished = _Runner(spec, store, inputs, split, chosen, progress, time_limit, probe).run()
     except UnbenchError:
         raise
     except NotApplicableError as error:
@@ -103,7 +109,10 @@ def run(
         return store.write_run({**row, "status": "timed_out", "error": str(error)}, None)
     except Exception as error:  # whatever a method does wrong is a result, and the next run goes on
         return store.write_run({**row, "status": "failed", "error": describe(error)}, None)
-    return store.write_run({**row, **finished.columns}, finished.outputs)
+    written = store.write_run({**row, **finished.columns}, finished.outputs)
+    if finished.probed is not None:
+        store.write_probes(written, finished.probed.arrays, finished.probed.missing)
+    return written
 
 
 def command(spec: RunSpec) -> str:
@@ -114,7 +123,7 @@ def command(spec: RunSpec) -> str:
     words += ["--seed", str(spec.seed), "--preset", spec.preset_name]
     if spec.preset.model != spec.dataset.presets[spec.preset_name].model:
         words += ["--model", spec.preset.model]
-    if spec.method.tuned:
+    if any(knob.search for knob in spec.method.hparams.values()):
         words += ["--hparams", "default"]
     return shlex.join(words)
 
@@ -158,6 +167,7 @@ def _identity(spec: RunSpec, inputs: Inputs, split: Split, device: torch.device)
 class _Finished:
     columns: dict[str, Any]
     outputs: pa.Table
+    probed: Probed | None
 
 
 @dataclass(frozen=True)
@@ -171,6 +181,7 @@ class _Runner:
     device: torch.device
     progress: Progress
     time_limit: float | None
+    probing: bool
 
     @property
     def data(self) -> Dataset:
@@ -183,21 +194,20 @@ class _Runner:
         original = self._stage("original", method)
         oracle = self._stage("oracle", self._method("oracle"))
         oracle_2 = self._stage("oracle_2", self._method("second oracle"))
-        warnings = list(self.data.mismatches)
         if method.is_oracle:
-            parts, cost = {"": oracle.logits, **oracle.pathways}, Cost(oracle.seconds, oracle.peak_memory_mb)
-            deployment: dict[str, int | float | str] = {}
+            # The result is the oracle: it costs what training it cost.
+            cost = Cost(oracle.seconds, oracle.peak_memory_mb)
+            done = Forgotten(oracle.load(method), {"": oracle.logits, **oracle.pathways}, cost, {}, [])
         else:
             done = forget(self._method("unlearning", self.time_limit), original, self.split, self.data)
-            parts, cost, deployment = done.logits, done.cost, done.deployment
-            warnings += done.warnings
+            cost = done.cost
         logits = {
             "original": original.logits,
             "oracle": oracle.logits,
             "oracle_2": oracle_2.logits,
             **{f"original_{name}": part for name, part in original.pathways.items()},
             **{f"oracle_{name}": part for name, part in oracle.pathways.items()},
-            **{f"unlearned_{name}" if name else "unlearned": part for name, part in parts.items()},
+            **{f"unlearned_{name}" if name else "unlearned": part for name, part in done.logits.items()},
         }
         outputs = self._outputs(logits)
         values, missing = columns_of(RunOutputs.from_table(outputs, self.split.forget_class))
@@ -206,15 +216,22 @@ class _Runner:
         columns = {
             "status": "ok",
             **values,
-            **deployment,
+            **done.deployment,
             "missing": json.dumps(missing, sort_keys=True),
-            "warnings": json.dumps(warnings),
+            "warnings": json.dumps([*self.data.mismatches, *done.warnings]),
             "unlearn_seconds": cost.seconds,
             "peak_memory_mb": cost.peak_memory_mb,
             "train_seconds": original.seconds,
             "oracle_seconds": oracle.seconds,
         }
-        return _Finished(columns, outputs)
+        stages = {"original": original, "oracle": oracle, "oracle_2": oracle_2}
+        return _Finished(columns, outputs, self._probed(method, done.model, stages) if self.probing else None)
+
+    def _probed(self, method: Method, unlearned: nn.Module, stages: Mapping[str, Stage]) -> Probed:
+        models = {"unlearned": unlearned, **{name: stage.load(method) for name, stage in stages.items()}}
+        shown = self._method("probing").context.progress
+        size = self.spec.preset.training.batch_size
+        return ask_models(models, self.data, self.split, size, self.spec.seed, self.device, shown)
 
     def _method(self, doing: str, time_limit: float | None = None) -> Method:
         shown = self.progress.named(f"{self.spec.method.name} on {self.data.name}: {doing}")

@@ -5,6 +5,7 @@
     RESULTS/splits/<name>-<hash>.json             frozen index files
     RESULTS/stages/<role>-<key>/                  models trained once and shared
     RESULTS/shadows/<pool>/                       outputs of shadow models (unbench.shadows)
+    RESULTS/probes/<run_key>-<attempt>.safetensors  what the models were asked with --probe
     RESULTS/metrics/<run_key>-<attempt>.parquet   what `unbench evaluate` made of the outputs
 
 Nothing is ever overwritten by a later attempt and nothing is ever unpickled.
@@ -26,6 +27,7 @@ from unbench.schema import COLUMNS, METRIC_COLUMNS, OUTPUT_COLUMNS, SCHEMA_VERSI
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 VERSION_KEY = b"unbench.schema_version"
 
@@ -41,6 +43,7 @@ class Store:
         self.stages = self.folder / "stages"
         self.shadows = self.folder / "shadows"
         self.metrics = self.folder / "metrics"
+        self.probes = self.folder / "probes"
 
     def check_writable(self) -> None:
         """Raise StoreError now rather than after an hour of training."""
@@ -112,6 +115,32 @@ class Store:
 
         with atomic_path(path) as temporary:
             pq.write_table(pa.Table.from_pylist(rows, schema=arrow_schema(METRIC_COLUMNS)), temporary)
+
+    def probes_path(self, row: Mapping[str, Any]) -> Path:
+        """Where the answers of the models of a row are, if they were asked."""
+        return self.probes / f"{row['run_key']}-{row['attempt']}.safetensors"
+
+    def write_probes(
+        self, row: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], missing: Mapping[str, str]
+    ) -> None:
+        """Store arrays by name, and for what could not be asked the reason."""
+        from safetensors.numpy import save_file
+
+        with atomic_path(self.probes_path(row)) as temporary:
+            save_file(dict(arrays), temporary, metadata=dict(missing))
+
+    def read_probes(self, row: Mapping[str, Any]) -> tuple[dict[str, NDArray[Any]], dict[str, str]] | None:
+        """Arrays by name and reasons, or None if the models were not asked; raises StoreError for a damaged file."""
+        from safetensors import SafetensorError, safe_open
+
+        path = self.probes_path(row)
+        if not path.is_file():
+            return None
+        try:
+            with safe_open(path, "numpy") as file:
+                return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+        except (OSError, SafetensorError) as error:
+            raise StoreError(f"{path} is damaged ({error}); remove it") from error
 
     def outputs_path(self, row: Mapping[str, Any]) -> Path:
         """Where the per-example outputs of a row are, if it has any."""

@@ -22,7 +22,7 @@ def columns_of(outputs: RunOutputs) -> tuple[dict[str, float], dict[str, str]]:
     missing: dict[str, str] = {}
     for column, metric, model in _columns(outputs):
         try:
-            values[column] = float(METRICS[metric].function(outputs, model))
+            values[column] = float(METRICS[metric].of(outputs, model))
         except MissingValue as reason:
             missing[column] = str(reason)
     return values, missing

@@ -14,6 +14,7 @@ from unbench.evaluation.cells import fill_cells
 from unbench.evaluation.compute import RESAMPLES, Estimate, estimate
 from unbench.evaluation.rows import forget_class, record, run_identity
 from unbench.metrics import METRICS, Metric, MissingValue, Model, RunOutputs
+from unbench.metrics.probed import ProbeOutputs
 from unbench.metrics.shadows import References
 from unbench.progress import Progress
 from unbench.shadows.reading import pool_of, references
@@ -22,6 +23,8 @@ from unbench.store import Store, load_metrics, load_outputs, load_results
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+
+NOT_PROBED = "the models were not asked; 'unbench run --probe' does that"
 
 
 def evaluate(
@@ -58,7 +61,7 @@ def evaluate(
         if not store.outputs_path(row).is_file():
             tell(f"{row['method']} on {row['dataset']} (seed {row['seed']}): no per-example outputs are stored")
             continue
-        _fill(store, row, [metric for metric in chosen if metric.needs in ("outputs", "references")])
+        _fill(store, row, [metric for metric in chosen if metric.needs != "shadows"])
     fill_cells(store, [metric for metric in chosen if metric.needs == "shadows"])
     return load_metrics(results)
 
@@ -73,6 +76,7 @@ def _fill(store: Store, row: Mapping[str, Any], metrics: Iterable[Metric]) -> No
         for model in metric.models:
             old = known.get((metric.name, model))
             shadows = evidence.shadows if metric.needs == "references" else None
+            # A run can be asked again with --probe, but that is another attempt, with a file of its own.
             if old and (old["metric_version"], old["shadows"]) == (metric.version, shadows):
                 continue
             found = _estimate(metric, model, evidence)
@@ -114,19 +118,23 @@ class _Evidence:
         except MissingValue as reason:
             return str(reason)
 
+    @cached_property
+    def probes(self) -> ProbeOutputs | str:
+        """The reason if there are none."""
+        found = self.store.read_probes(self.row)
+        return ProbeOutputs(*found) if found else NOT_PROBED
+
 
 def _estimate(metric: Metric, model: Model, evidence: _Evidence) -> Estimate:
-    if metric.needs == "references":
-        known = evidence.references
-        if isinstance(known, str):
-            return Estimate(None, missing=known)
+    if metric.needs == "outputs":
         return estimate(
-            metric,
-            lambda: metric.function(evidence.outputs, model, known),
-            lambda: metric.function(evidence.resampled, model, known),
+            metric, lambda: metric.of(evidence.outputs, model), lambda: metric.of(evidence.resampled, model)
         )
+    known = evidence.references if metric.needs == "references" else evidence.probes
+    if isinstance(known, str):
+        return Estimate(None, missing=known)
     return estimate(
         metric,
-        lambda: metric.function(evidence.outputs, model),
-        lambda: metric.function(evidence.resampled, model),
+        lambda: metric.function(evidence.outputs, model, known),
+        lambda: metric.function(evidence.resampled, model, known),
     )

@@ -1,6 +1,16 @@
 """Metrics: pure functions of stored outputs. Importing this package registers them all, without torch."""
 
-from unbench.metrics import accuracy, membership, pathways
+from unbench.metrics import (
+    accuracy,
+    calibration,
+    divergence,
+    membership,
+    pathways,
+    relearning,
+    representation,
+    restoration,
+    tug_of_war,
+)
 from unbench.metrics.gap import MEASURES, average_gap
 from unbench.metrics.outputs import Examples, MissingValue, Model, RunOutputs
 from unbench.metrics.registry import METRICS, Metric
@@ -15,6 +25,12 @@ __all__ = [
     "RunOutputs",
     "accuracy",
     "average_gap",
+    "calibration",
+    "divergence",
     "membership",
     "pathways",
+    "relearning",
+    "representation",
+    "restoration",
+    "tug_of_war",
 ]

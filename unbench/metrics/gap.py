@@ -67,4 +67,4 @@ def val_gap(run: RunOutputs, model: Model) -> Number:
 
 
 def _measures(run: RunOutputs, model: Model) -> dict[str, Number]:
-    return {name: METRICS[name].function(run, model) for name in MEASURES}
+    return {name: METRICS[name].of(run, model) for name in MEASURES}

@@ -9,19 +9,19 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from unbench.metrics.outputs import Model
+from unbench.metrics.outputs import Model, RunOutputs
 
 Number = float | NDArray[np.float64]
 """A metric's value: a float, or one number for each of B bootstrap resamples, float64 (B,)."""
 
-Needs = Literal["outputs", "references", "shadows", "model"]
+Needs = Literal["outputs", "references", "probes", "shadows"]
 """What a metric is a function of, and so what its `function` is called with.
 
 outputs: (RunOutputs, Model). The stored outputs of a run, and which of its models is asked about.
 references: (RunOutputs, Model, References). Those and the outputs of models trained on random halves.
+probes: (RunOutputs, Model, ProbeOutputs). Those and what the models themselves were asked while the run was under way.
 shadows: (ShadowOutputs, ShadowOutputs). Models trained on random halves after a method made them forget, and after
     retraining. The number belongs to the method on a data set, not to one run.
-model: (Probe). The unlearned model itself, so it is computed while a run is under way, when asked for.
 """
 
 NEEDS: tuple[Needs, ...] = get_args(Needs)
@@ -68,6 +68,10 @@ class Metric:
     interval: bool = True
     slow: bool = False
     version: int = 1
+
+    def of(self, run: RunOutputs, model: Model) -> Number:
+        """The metric of a model of a run, if it needs nothing but its outputs; computed once."""
+        return run.once(("metric", self.name, model), lambda: self.function(run, model))
 
 
 METRICS: dict[str, Metric] = {}

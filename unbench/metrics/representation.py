@@ -1,0 +1,137 @@
+"""What the features of a model still say: outputs can forget while what the last layer reads does not.
+
+Features are what the last layer reads. Each metric is read beside that of the oracle: both a model that keeps more
+than the oracle and one that lost what the oracle has are wrong.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unbench.metrics.outputs import MissingValue, Model, RunOutputs
+from unbench.metrics.probed import Part, ProbeOutputs
+from unbench.metrics.registry import AGAINST_ORACLE, ALL_MODELS, Number, metric
+from unbench.metrics.weighted import mean, roc
+from unbench.seeds import derive_seed
+
+NEIGHBOURS = 5
+FOLDS = 5
+
+_UUEF = "representation-level evaluation of unlearning: arXiv 2503.06991; "
+
+
+def linear_cka(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Centred kernel alignment of two sets of features (N, D) and (N, E) of the same images, 0 to 1.
+
+    Of the whole sets at once: the mean over small batches, which published code takes, is inflated where there are
+    fewer images than dimensions (Kornblith et al., arXiv 1905.00414, equation 4).
+
+    Raises:
+        MissingValue: all images have the same features.
+    """
+    one, other = one - one.mean(axis=0), other - other.mean(axis=0)
+    scale = np.linalg.norm(one.T @ one) * np.linalg.norm(other.T @ other)
+    if scale == 0:
+        raise MissingValue("all images have the same features")
+    return float(np.linalg.norm(one.T @ other) ** 2 / scale)
+
+
+def _cka(probes: ProbeOutputs, model: Model, part: Part) -> Number:
+    return 100 * linear_cka(probes.answer("features", model, part), probes.answer("features", "oracle", part))
+
+
+@metric(
+    name="cka_forget",
+    title="CKA to the oracle on the forget set",
+    definition="How alike the features of the forgotten images are to the oracle's, up to rotation and scale. Of a "
+    "second oracle it says how alike two models are that differ in their seed alone.",
+    formula="100 * ||X'Y||_F^2 / (||X'X||_F ||Y'Y||_F), X and Y centred features of unlearned and oracle",
+    unit="percent",
+    bounds=(0, 100),
+    ideal="at least that of oracle_2",
+    source=_UUEF + "linear CKA: Kornblith et al., arXiv 1905.00414, on the whole set rather than in batches",
+    needs="probes",
+    models=AGAINST_ORACLE,
+    interval=False,
+)
+def cka_forget(run: RunOutputs, model: Model, probes: ProbeOutputs) -> Number:
+    """Linear CKA between a model's features of the forget set and the oracle's."""
+    return _cka(probes, model, "forget")
+
+
+@metric(
+    name="cka_test",
+    title="CKA to the oracle on the test set",
+    definition="The same on test images: what unlearning did to everything else.",
+    formula="as cka_forget",
+    unit="percent",
+    bounds=(0, 100),
+    ideal="at least that of oracle_2",
+    source="as cka_forget",
+    needs="probes",
+    models=AGAINST_ORACLE,
+    interval=False,
+)
+def cka_test(run: RunOutputs, model: Model, probes: ProbeOutputs) -> Number:
+    """Linear CKA between a model's features of the test set and the oracle's."""
+    return _cka(probes, model, "test")
+
+
+@metric(
+    name="knn_forget_acc",
+    title="k-NN accuracy of the features on the forget set",
+    definition="Accuracy on the forget set of the vote of the 5 retained images with the most similar features: what "
+    "the features know of the forgotten images, whatever the last layer says.",
+    formula="accuracy of k-NN, k = 5, cosine similarity, on at most 2,000 retained images",
+    unit="percent",
+    bounds=(0, 100),
+    ideal="equal to the oracle",
+    source=_UUEF + "there on other data sets, here on the forgotten images",
+    needs="probes",
+)
+def knn_forget_acc(run: RunOutputs, model: Model, probes: ProbeOutputs) -> Number:
+    """Accuracy of k nearest neighbours in feature space, fitted on retained images, on the forget set."""
+    from sklearn.neighbors import KNeighborsClassifier
+
+    forget = run.examples(model, "forget")
+    labels = run.examples(model, "retain").labels[probes.arrays["retain_rows"]]
+    if len(labels) < NEIGHBOURS:
+        raise MissingValue(f"there are fewer than {NEIGHBOURS} retained images")
+    vote = KNeighborsClassifier(NEIGHBOURS, metric="cosine").fit(probes.answer("features", model, "retain"), labels)
+    right = vote.predict(probes.answer("features", model, "forget")) == forget.labels
+    return mean(100.0 * right, forget.weights)
+
+
+@metric(
+    name="probe_mia_auroc",
+    title="Linear probe for membership",
+    definition="AUROC of a logistic regression that tells the features of forgotten images from those of test images, "
+    "on images that it was not fitted on: what a linear attacker with labelled examples of both finds.",
+    formula="AUROC of out-of-fold scores, 5 folds, standardised features, classes balanced by weights",
+    unit="percent",
+    bounds=(0, 100),
+    ideal="equal to the oracle, near 50",
+    source="part of unbench; linear probes: Alain and Bengio, arXiv 1610.01644",
+    needs="probes",
+    models=ALL_MODELS,
+    interval=False,
+)
+def probe_mia_auroc(run: RunOutputs, model: Model, probes: ProbeOutputs) -> Number:
+    """AUROC of a cross-validated linear probe, forget set against test set."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    forget, test = (probes.answer("features", model, part) for part in ("forget", "test"))
+    if run.forget_class is not None:
+        # The class itself must not be what tells them apart.
+        test = test[run.examples(model, "test").labels == run.forget_class]
+    if min(len(forget), len(test)) < FOLDS:
+        raise MissingValue(f"fewer than {FOLDS} images of a kind: too few to hold some out")
+    truth = np.repeat([1, 0], [len(forget), len(test)])
+    probe = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000))
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=derive_seed("linear probe") % 2**32)
+    scores = cross_val_predict(probe, np.concatenate([forget, test]), truth, cv=folds, method="decision_function")
+    return 100 * roc(scores[truth == 1], scores[truth == 0]).area()
