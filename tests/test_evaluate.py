@@ -48,7 +48,7 @@ def test_what_is_there_is_not_computed_again(store: Store, monkeypatch: pytest.M
 
     from dataclasses import replace
 
-    newer = replace(METRICS["test_acc"], version=2, function=lambda run, model: 12.5)
+    newer = replace(METRICS["test_acc"], version=2, interval=False, function=lambda run, model: 12.5)
     monkeypatch.setitem(METRICS, "test_acc", newer)
     again = evaluate(store.folder, FAST)
     assert set(again[again["metric"] == "test_acc"]["value"]) == {12.5}, "a newer definition replaces the older values"
@@ -98,6 +98,39 @@ def test_mistakes_are_said(store: Store, tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(StoreError, match="corrupt"):
         evaluate(store.folder, FAST)
+
+
+def test_seeds_are_summed_up_and_methods_compared_in_pairs(tmp_path: Path) -> None:
+    import pandas as pd
+    from scipy import stats
+
+    store = Store(tmp_path)
+    for seed in range(4):
+        for method in ("none", "ft", "ga"):
+            fake_run(store, method, seed)
+    frame = evaluate(tmp_path, ["forget_acc"])
+    seeds = pd.read_parquet(store.summary / "seeds.parquet").set_index(["method", "of"])
+    values = {name: part["value"].to_numpy() for name, part in frame[frame["of"] == "unlearned"].groupby("method")}
+    for name, known in values.items():
+        row = seeds.loc[(name, "unlearned")]
+        assert (row["seeds"], row["mean"]) == (4, pytest.approx(known.mean()))
+        low, high = stats.t.interval(0.95, 3, known.mean(), stats.sem(known))
+        assert (row["low"], row["high"]) == (pytest.approx(low), pytest.approx(high))
+    compared = pd.read_parquet(store.summary / "comparisons.parquet").set_index(["first", "second"])
+    assert len(compared) == 3
+    row = compared.loc[("ft", "ga")]
+    assert row["difference"] == pytest.approx((values["ft"] - values["ga"]).mean())
+    assert row["p_value"] == pytest.approx(stats.ttest_rel(values["ft"], values["ga"]).pvalue)
+    assert (compared["p_holm"] >= compared["p_value"]).all()
+
+
+def test_one_seed_has_no_interval_and_says_why(store: Store) -> None:
+    import pandas as pd
+
+    evaluate(store.folder, FAST)
+    seeds = pd.read_parquet(store.summary / "seeds.parquet")
+    assert seeds["low"].isna().all() and seeds["reason"].str.len().min() > 0
+    assert pd.read_parquet(store.summary / "comparisons.parquet").empty
 
 
 def test_a_value_that_is_not_finite_is_missing() -> None:

@@ -147,6 +147,12 @@ OUTPUT_COLUMNS: tuple[Column, ...] = (
     ),
 )
 
+PLACE = ("dataset", "scenario", "preset", "backbone")
+"""Columns that say where methods are compared."""
+
+CELL = (*PLACE, "method", "method_version", "hparams")
+"""Columns that say what runs of several seeds have in common."""
+
 METRIC_COLUMNS: tuple[Column, ...] = (
     Column("run_key", "string", "of the run, or of the pool and cell of shadow models"),
     Column("attempt", "int64", "of the run; null for shadow models"),
@@ -169,3 +175,30 @@ METRIC_COLUMNS: tuple[Column, ...] = (
     Column("unbench_version", "string", "version"),
 )
 """One row for each metric of each model of a run: what `unbench evaluate` writes."""
+
+SEEDS_COLUMNS: tuple[Column, ...] = (
+    *(column for column in METRIC_COLUMNS if column.name in CELL),
+    Column("metric", "string", "name; see unbench show metric"),
+    Column("of", "string", "which model of the runs"),
+    Column("seeds", "int64", "runs with a value"),
+    Column("mean", "double", "over the seeds, in the metric's unit"),
+    Column("low", "double", "lower end of the 95 % t-interval over the seeds; null for none"),
+    Column("high", "double", "its upper end"),
+    Column("reason", "string", "why there is no interval"),
+)
+"""One row for each metric of each method over its seeds."""
+
+COMPARISON_COLUMNS: tuple[Column, ...] = (
+    *(column for column in METRIC_COLUMNS if column.name in PLACE),
+    Column("metric", "string", "name; see unbench show metric"),
+    Column("first", "string", "a method, with its hyper-parameters where it was run with several"),
+    Column("second", "string", "another"),
+    Column("seeds", "string", "JSON list: those that both have a value for"),
+    Column("difference", "double", "mean over them of first minus second, in the metric's unit"),
+    Column("low", "double", "lower end of its 95 % t-interval, of this comparison alone"),
+    Column("high", "double", "its upper end"),
+    Column("p_value", "double", "two-sided, of the paired t-test"),
+    Column("p_holm", "double", "corrected for all comparisons of this metric in this place, by Holm's method"),
+    Column("reason", "string", "why there is no p-value"),
+)
+"""One row for each two methods on the same data, by each metric."""

@@ -7,6 +7,7 @@
     RESULTS/shadows/<pool>/                       outputs of shadow models (unbench.shadows)
     RESULTS/probes/<run_key>-<attempt>.safetensors  what the models were asked with --probe
     RESULTS/metrics/<run_key>-<attempt>.parquet   what `unbench evaluate` made of the outputs
+    RESULTS/summary/*.parquet                     the same over seeds, and methods compared in pairs
 
 Nothing is ever overwritten by a later attempt and nothing is ever unpickled.
 """
@@ -44,6 +45,7 @@ class Store:
         self.shadows = self.folder / "shadows"
         self.metrics = self.folder / "metrics"
         self.probes = self.folder / "probes"
+        self.summary = self.folder / "summary"
 
     def check_writable(self) -> None:
         """Raise StoreError now rather than after an hour of training."""
@@ -110,11 +112,7 @@ class Store:
 
     def write_metrics(self, path: Path, rows: list[dict[str, Any]]) -> None:
         """Store rows with the columns unbench.schema.METRIC_COLUMNS in place of what was there."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        with atomic_path(path) as temporary:
-            pq.write_table(pa.Table.from_pylist(rows, schema=arrow_schema(METRIC_COLUMNS)), temporary)
+        write_table(path, rows, METRIC_COLUMNS)
 
     def probes_path(self, row: Mapping[str, Any]) -> Path:
         """Where the answers of the models of a row are, if they were asked."""
@@ -223,6 +221,15 @@ def load_outputs(folder: Path | str, row: Mapping[str, Any]) -> pa.Table:
     if not path.is_file():
         raise StoreError(f"run {row['run_key']} has no per-example outputs at {path}")
     return _read(path, OUTPUT_COLUMNS)
+
+
+def write_table(path: Path, rows: list[dict[str, Any]], columns: tuple[Column, ...]) -> None:
+    """Store rows as Parquet, atomically, in place of what was there."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with atomic_path(path) as temporary:
+        pq.write_table(pa.Table.from_pylist(rows, schema=arrow_schema(columns)), temporary)
 
 
 def write_json(path: Path, value: Any) -> None:

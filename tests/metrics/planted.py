@@ -28,7 +28,7 @@ def planted(
 
 
 def from_margins(margins: Mapping[Model, Mapping[str, list[float]]], forget_class: int | None = None) -> RunOutputs:
-    """Two classes, label 0: the label's logit is the margin and the other's 0, so every score but entropy rises with it."""
+    """Two classes, all of label 0: its logit is the margin, the other's 0. All scores rise with a positive margin."""
     (first, *_) = margins.values()
     splits = np.concatenate([[split] * len(values) for split, values in first.items()])
     logits: dict[Model, np.ndarray] = {}

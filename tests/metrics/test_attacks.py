@@ -119,7 +119,10 @@ def test_every_attack_has_its_four_metrics_each_with_a_record_of_its_own() -> No
     assert set(ALL) <= METRICS.keys() and len(set(ALL)) == 16
     for what in ("title", "definition", "formula"):
         assert len({getattr(METRICS[name], what) for name in ALL}) == 16
-    assert [METRICS[name].ideal for name in TPR["loss"]] == ["equal to the oracle, near 1", "equal to the oracle, near 0.1"]
+    assert [METRICS[name].ideal for name in TPR["loss"]] == [
+        "equal to the oracle, near 1",
+        "equal to the oracle, near 0.1",
+    ]
 
 
 @pytest.mark.parametrize("score", SCORES)
@@ -151,8 +154,8 @@ def test_separated_is_100_swapped_is_0_and_equal_is_50() -> None:
     for score in SCORES:
         for margins, expected in ((apart, 100), (swapped, 0), (alike, 50)):
             assert value(AUROC[score], from_margins({"unlearned": margins})) == expected
-    for score in SCORES:
-        assert value(BALANCED[score], from_margins({"unlearned": apart})) in (75, 100)
+        # Retain and val put the threshold at 9, which one of the two forgotten images reaches.
+        assert value(BALANCED[score], from_margins({"unlearned": apart})) == 75
         assert value(BALANCED[score], from_margins({"unlearned": alike})) == 50
 
 
@@ -186,15 +189,16 @@ def test_a_threshold_chosen_elsewhere_is_not_optimistic() -> None:
 
 
 def test_in_scenario_class_the_threshold_comes_from_the_remaining_classes() -> None:
-    labels = np.array([0, 0, 0, 0, 1, 1, 1, 1, 0], dtype=np.int64)
-    splits = np.array(["retain", "retain", "val", "val", "val", "forget", "test", "test", "test"])
-    margins = np.array([4, 5, 1, 2, 6, 9, 9, 1, 9], dtype=np.float32)
-    logits = np.zeros((9, 2), dtype=np.float32)
-    logits[np.arange(9), labels] = margins
-    run = RunOutputs(labels, splits, {"unlearned": logits}, forget_class=1)
-    # Threshold 4: the val image of class 1 plays no part. Forget 9 found; of the class's own test images one of two.
-    assert value("mia_loss_balanced_acc", run) == 50 * (1 + 1 / 2)
-    assert value("mia_loss_balanced_acc", RunOutputs(labels, splits, {"unlearned": logits})) != 75
+    labels = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0], dtype=np.int64)
+    splits = np.array(["retain"] * 2 + ["val"] * 5 + ["forget"] + ["test"] * 3)
+    margins = np.array([4, 5, 1, 2, 4.5, 4.5, 4.5, 4.7, 9, 1, 9], dtype=np.float32)
+    logits = np.zeros((11, 2), dtype=np.float32)
+    logits[np.arange(11), labels] = margins
+    by_class = RunOutputs(labels, splits, {"unlearned": logits}, forget_class=1)
+    # Threshold 4, which the forgotten image reaches, and of the class's own test images one of two.
+    assert value("mia_loss_balanced_acc", by_class) == 50 * (1 + 1 / 2)
+    # With the forgotten class's val images it would be 5, with all test images one of three below.
+    assert value("mia_loss_balanced_acc", RunOutputs(labels, splits, {"unlearned": logits})) == 50 * (0 + 1 / 3)
 
 
 def test_tpr_by_hand() -> None:
@@ -235,7 +239,9 @@ def test_neither_order_nor_names_of_classes_matter(seed: int, order: list[int]) 
     for name in ALL:
         assert outcome(name, shuffled) == pytest.approx(outcome(name, coarse), abs=1e-9)
     # Sums over classes change in their last digits, which float32 hides but at its own borders.
-    for name in (*AUROC.values(), *BALANCED.values()):
+    for name in AUROC.values():
+        assert value(name, renamed) == pytest.approx(value(name, coarse), abs=0.05)
+    for name in BALANCED.values():
         assert value(name, renamed) == pytest.approx(value(name, coarse), abs=1.0)
 
 

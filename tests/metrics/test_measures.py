@@ -153,7 +153,9 @@ def test_accuracy_of_nothing_is_missing() -> None:
 @pytest.mark.parametrize("name", METRICS)
 def test_every_metric_says_what_it_is_and_stays_in_its_range(name: str) -> None:
     metric = METRICS[name]
-    assert all((metric.title, metric.definition, metric.formula, metric.unit, metric.ideal))
+    assert all((metric.title, metric.definition, metric.formula, metric.unit, metric.ideal, metric.source))
+    if metric.needs != "outputs":
+        return  # tested where what they need is made
     try:
         value = metric.function(outputs(), "unlearned")
     except MissingValue:

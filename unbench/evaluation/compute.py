@@ -6,15 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from unbench.metrics import Metric, MissingValue
 from unbench.metrics.registry import Number
+from unbench.metrics.uncertainty import bootstrap_interval
 
 RESAMPLES = 200
 """Of the bootstrap: enough for the ends of a 95 % interval to two digits, and fast."""
-
-LEVEL = 0.95
 
 
 @dataclass(frozen=True)
@@ -38,19 +36,7 @@ def estimate(metric: Metric, plain: Callable[[], Number], resampled: Callable[[]
     if not metric.interval:
         return Estimate(value)
     try:
-        low, high = interval(np.asarray(resampled()))
+        bounds = bootstrap_interval(np.asarray(resampled()))
     except MissingValue:
-        return Estimate(value)
-    return Estimate(value, low, high)
-
-
-def interval(values: NDArray[np.float64]) -> tuple[float | None, float | None]:
-    """Percentile bootstrap interval (Efron and Tibshirani, 1993, chapter 13) of resampled values (B,).
-
-    None where a resample has no value: there are too few examples to say.
-    """
-    if not np.isfinite(values).all():
-        return None, None
-    tail = 50 * (1 - LEVEL)
-    low, high = np.percentile(values, [tail, 100 - tail])
-    return float(low), float(high)
+        bounds = None
+    return Estimate(value, *(bounds or (None, None)))

@@ -13,6 +13,7 @@ from unbench.errors import UnknownNameError
 from unbench.evaluation.cells import fill_cells
 from unbench.evaluation.compute import RESAMPLES, Estimate, estimate
 from unbench.evaluation.rows import forget_class, record, run_identity
+from unbench.evaluation.summary import summarise
 from unbench.metrics import METRICS, Metric, MissingValue, Model, RunOutputs
 from unbench.metrics.probed import ProbeOutputs
 from unbench.metrics.shadows import References
@@ -37,7 +38,8 @@ def evaluate(
     """Compute what is missing and return all metrics of a results folder, as `unbench.load_metrics` does.
 
     Stored values stay unless their metric's definition has a newer version, or more shadow models exist now. Each run
-    is written when it is done, so that an interrupted call goes on where it was.
+    is written when it is done, so that an interrupted call goes on where it was. Means over seeds and comparisons of
+    methods are written in RESULTS/summary.
 
     Args:
         results: a results folder.
@@ -63,7 +65,9 @@ def evaluate(
             continue
         _fill(store, row, [metric for metric in chosen if metric.needs != "shadows"])
     fill_cells(store, [metric for metric in chosen if metric.needs == "shadows"])
-    return load_metrics(results)
+    frame = load_metrics(results)
+    summarise(store, frame)
+    return frame
 
 
 def _fill(store: Store, row: Mapping[str, Any], metrics: Iterable[Metric]) -> None:

@@ -35,7 +35,7 @@ def accuracy(examples: Examples) -> Number:
 )
 def test_acc(run: RunOutputs, model: Model) -> Number:
     """Accuracy on test, without the forgotten class if one was forgotten."""
-    return accuracy(_remaining(run, run.examples(model, "test")))
+    return accuracy(remaining(run, run.examples(model, "test")))
 
 
 @metric(
@@ -86,8 +86,9 @@ def forget_class_test_acc(run: RunOutputs, model: Model) -> Number:
 )
 def val_acc(run: RunOutputs, model: Model) -> Number:
     """Accuracy on validation, without the forgotten class if one was forgotten."""
-    return accuracy(_remaining(run, run.examples(model, "val")))
+    return accuracy(remaining(run, run.examples(model, "val")))
 
 
-def _remaining(run: RunOutputs, examples: Examples) -> Examples:
+def remaining(run: RunOutputs, examples: Examples) -> Examples:
+    """The examples of the classes that remain: all of them, but in scenario class."""
     return examples if run.forget_class is None else examples.where(examples.labels != run.forget_class)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from unbench.metrics.accuracy import remaining
 from unbench.metrics.outputs import Examples, MissingValue, Model, RunOutputs
 from unbench.metrics.registry import Number, metric
 
@@ -58,4 +59,4 @@ def calibration_error(examples: Examples, bins: int = BINS) -> Number:
 def on_test(run: RunOutputs, model: Model) -> Number:
     """ECE on test, without the forgotten class if one was forgotten."""
     test = run.examples(model, "test")
-    return calibration_error(test if run.forget_class is None else test.where(test.labels != run.forget_class))
+    return calibration_error(remaining(run, test))

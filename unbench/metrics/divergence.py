@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from unbench.metrics.accuracy import remaining
 from unbench.metrics.outputs import Examples, MissingValue, Model, RunOutputs, Split
 from unbench.metrics.registry import AGAINST_ORACLE, Number, metric
 from unbench.metrics.weighted import mean
@@ -174,5 +175,4 @@ def zrf_uniform(run: RunOutputs, model: Model) -> Number:
 
 def _examples(run: RunOutputs, model: Model, split: Split) -> Examples:
     examples = run.examples(model, split)
-    drop = split == "test" and run.forget_class is not None
-    return examples.where(examples.labels != run.forget_class) if drop else examples
+    return remaining(run, examples) if split == "test" else examples

@@ -49,8 +49,8 @@ _RECORD = {
     title="Forgetting quality without utility (F)",
     definition="Mean points of an image, halved with each 0.5 by which the epsilon grows that tells unlearned models "
     "from retrained ones. Compare only at equal numbers of shadow models, and with that of retraining.",
-    formula="F = mean_x 2^-floor(2 eps(x)), 0 from ceil(log(N-1)) on; eps: max over rules of log(1-d-FPR) - log FNR and "
-    "log(1-d-FNR) - log FPR, d = 0.00001",
+    formula="F = mean_x 2^-floor(2 eps(x)), 0 from ceil(log(N-1)) on; eps: max over rules of log(1-d-FPR) - log FNR "
+    "and log(1-d-FNR) - log FPR, d = 0.00001",
     unit="points",
     bounds=(0, 1),
     ideal="that of retraining",

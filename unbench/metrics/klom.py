@@ -3,9 +3,10 @@
 The margin of an image is its scaled confidence. Of each target a histogram of margins over the models that forgot it is
 compared with one over retrained models of the other halves, those without the image: as in
 unbench.metrics.forgetting_quality, the two sides are independent, and retraining compared with itself is the noise
-floor. That floor is far from 0: in 20 bins, 16 models against 16 others of the same kind differ by XX nats on average. So
-values compare only at equal numbers of shadow models, and beside that of retraining. A bootstrap resample repeats models
-and would lie higher still: there is no interval.
+floor. That floor is far from 0: of normal values, 16 against 16, the mean over images is 3.9 nats; 64 against 64, 0.6.
+With 8 against 8 the 95th percentile is 8.8 of 11.5 possible nats, which leaves little to see. So values compare only at
+equal numbers of shadow models, and beside that of retraining. A bootstrap resample repeats models and would lie higher
+still: there is no interval.
 """
 
 from __future__ import annotations

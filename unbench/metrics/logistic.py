@@ -47,5 +47,7 @@ def mia_logistic_acc(run: RunOutputs, model: Model) -> float:
     splits = StratifiedShuffleSplit(
         n_splits=10, test_size=0.1, random_state=derive_seed("mia_logistic_acc", "splits") % 2**32
     )
-    scores = cross_val_score(LogisticRegression(), features[:, None], members, cv=splits, scoring="accuracy")
+    # One feature: the exact Newton step is one division, twice as fast as the default solver.
+    attack = LogisticRegression(solver="newton-cholesky")
+    scores = cross_val_score(attack, features[:, None], members, cv=splits, scoring="accuracy")
     return float(100 * np.mean(scores))

@@ -110,7 +110,7 @@ def balanced_accuracy(run: RunOutputs, model: Model, score: str) -> Number:
     retain, val = run.examples(model, "retain"), run.examples(model, "val")
     if run.forget_class is not None:
         val = val.where(val.labels != run.forget_class)
-    threshold = best_threshold(look(retain), look(val))
+    threshold = run.plain.once(("threshold", model, score), lambda: best_threshold(look(retain), look(val)))
     forget, others = sides(run, model)
     found = mean(look(forget) >= threshold, forget.weights)
     return 50 * (found + mean(look(others) < threshold, others.weights))

@@ -32,6 +32,8 @@ MODELS: tuple[Model, ...] = get_args(Model)
 
 Split = Literal["retain", "forget", "val", "test"]
 
+TRAINED_ON: tuple[Split, ...] = ("retain", "forget")
+
 T = TypeVar("T")
 
 
@@ -48,11 +50,13 @@ class Examples:
         logits: float32 (N, K), in the same order.
         weights: how often each example was drawn in each of B bootstrap resamples, float32 (B, N); None for the
             examples as they are.
+        plain: for resampled examples the same as they are, so that both share what does not depend on weights.
     """
 
     labels: NDArray[np.int64]
     logits: NDArray[np.float32]
     weights: NDArray[np.float32] | None = None
+    plain: Examples | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -60,7 +64,7 @@ class Examples:
     def where(self, mask: NDArray[np.bool_]) -> Examples:
         """The examples for which `mask` (N,) is true."""
         weights = None if self.weights is None else self.weights[:, mask]
-        return Examples(self.labels[mask], self.logits[mask], weights)
+        return Examples(self.labels[mask], self.logits[mask], weights, self.plain and self.plain.where(mask))
 
     @cached_property
     def log_probs(self) -> NDArray[np.float64]:
@@ -69,6 +73,8 @@ class Examples:
         Raises:
             MissingValue: a logit is NaN or infinite.
         """
+        if self.plain is not None:
+            return self.plain.log_probs
         if not np.isfinite(self.logits).all():
             raise MissingValue("some logits are not finite")
         logits = self.logits.astype(np.float64)
@@ -78,7 +84,7 @@ class Examples:
     @cached_property
     def probs(self) -> NDArray[np.float64]:
         """Softmax, float64 (N, K); raises MissingValue as `log_probs`."""
-        return np.exp(self.log_probs)
+        return np.exp(self.log_probs) if self.plain is None else self.plain.probs
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,7 @@ class RunOutputs:
         logits: per model, float32 (N, K); a model that the run does not have is absent.
         forget_class: the class that was forgotten, for the scenario `class`, else None.
         resamples: B bootstrap resamples of the examples of each split; 0 for the examples as they are.
+        plain: the outputs as they are: itself unless they are resampled.
     """
 
     labels: NDArray[np.int64]
@@ -98,6 +105,7 @@ class RunOutputs:
     logits: dict[Model, NDArray[np.float32]]
     forget_class: int | None = None
     resamples: int = 0
+    _plain: RunOutputs | None = field(default=None, repr=False, compare=False)
     _examples: dict[tuple[Model, Split], Examples] = field(default_factory=dict, init=False, repr=False, compare=False)
     _weights: dict[Split, NDArray[np.float32]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _memo: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -107,11 +115,15 @@ class RunOutputs:
         if (model, split) not in self._examples:
             if model not in self.logits:
                 raise MissingValue(f"the run stores no outputs of '{model}'")
-            mask = self.splits == split
-            if not mask.any():
-                raise MissingValue(f"the run stores no '{split}' outputs")
-            weights = self._drawn(split, int(mask.sum())) if self.resamples else None
-            self._examples[model, split] = Examples(self.labels[mask], self.logits[model][mask], weights)
+            if self._plain is not None:
+                plain = self._plain.examples(model, split)
+                drawn = self._drawn(split, len(plain))
+                self._examples[model, split] = Examples(plain.labels, plain.logits, drawn, plain)
+            else:
+                mask = self.splits == split
+                if not mask.any():
+                    raise MissingValue(f"the run stores no '{split}' outputs")
+                self._examples[model, split] = Examples(self.labels[mask], self.logits[model][mask])
         return self._examples[model, split]
 
     def once(self, key: Hashable, compute: Callable[[], T]) -> T:
@@ -123,7 +135,12 @@ class RunOutputs:
 
     def resampled(self, times: int) -> RunOutputs:
         """The same, resampled: metrics of it are arrays (times,). The draws are the same for all models and runs."""
-        return replace(self, resamples=times)
+        return replace(self, resamples=times, _plain=self.plain)
+
+    @property
+    def plain(self) -> RunOutputs:
+        """The outputs as they are, to share what does not depend on resampling."""
+        return self if self._plain is None else self._plain
 
     def validated(self) -> RunOutputs:
         """The same with the validation set in the place of the test set, to choose hyper-parameters by.
@@ -131,12 +148,21 @@ class RunOutputs:
         Raises:
             MissingValue: the run has no validation outputs.
         """
+        if self._plain is not None:
+            made = replace(self, _plain=self._plain.validated())
+            made._weights.update({split: drawn for split, drawn in self._weights.items() if split in TRAINED_ON})
+            return made
+        return self.once("validated", self._validated)
+
+    def _validated(self) -> RunOutputs:
         if not (self.splits == "val").any():
             raise MissingValue("the run stores no 'val' outputs")
         keep = self.splits != "test"
         splits = np.where(self.splits[keep] == "val", "test", self.splits[keep])
         logits = {model: values[keep] for model, values in self.logits.items()}
-        return replace(self, labels=self.labels[keep], splits=splits, logits=logits)
+        made = replace(self, labels=self.labels[keep], splits=splits, logits=logits)
+        made._examples.update({key: kept for key, kept in self._examples.items() if key[1] in TRAINED_ON})
+        return made
 
     @classmethod
     def from_table(cls, table: pa.Table, forget_class: int | None = None) -> RunOutputs:
@@ -157,8 +183,8 @@ class RunOutputs:
         """Resamples of `count` examples with replacement, as counts (resamples, count)."""
         if split not in self._weights:
             rng = np.random.default_rng(derive_seed("bootstrap", split))
-            rows = rng.integers(0, count, (self.resamples, count), dtype=np.int32)
-            rows += count * np.arange(self.resamples, dtype=np.int32)[:, None]
-            counts = np.bincount(rows.ravel(), minlength=self.resamples * count)
-            self._weights[split] = counts.reshape(self.resamples, count).astype(np.float32)
+            drawn = np.empty((self.resamples, count), dtype=np.float32)
+            for row in drawn:
+                row[:] = np.bincount(rng.integers(0, count, count, dtype=np.int32), minlength=count)
+            self._weights[split] = drawn
         return self._weights[split]

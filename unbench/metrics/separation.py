@@ -64,7 +64,8 @@ def separate(
     np.cumsum(inside[:, order], axis=1, out=lowest[:, 1:])
     total, negatives = lowest[:, -1].astype(np.float64), outside.sum(axis=1, dtype=np.float64)
     with np.errstate(invalid="ignore"):
-        wins = total * negatives - np.einsum("bm,bm->b", _below(ranked, lowest, others), outside, dtype=np.float64)
+        losses = np.matmul(_below(ranked, lowest, others)[:, None], outside[..., None])[:, 0, 0]
+        wins = total * negatives - losses
         auroc = wins / (total * negatives)
         tpr = {}
         for rate in rates:
@@ -98,7 +99,8 @@ def highest(scores: Scores, weights: NDArray[np.floating], count: NDArray[np.flo
 def best_threshold(members: Scores, others: Scores) -> float:
     """The score from which on to call an example a member, for the highest balanced accuracy on these.
 
-    Of equally good ones the highest; infinity, nobody is called a member, where no threshold is better than that.
+    Scores are below infinity. Of equally good thresholds the highest; infinity, so that nobody is called a member,
+    where none is better than that.
 
     Raises:
         MissingValue: one kind has no examples, or a score is NaN.

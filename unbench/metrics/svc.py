@@ -9,7 +9,7 @@ By the definition of their code, with these pitfalls:
   data well nearly all values of a feature are alike and the share is saturated.
 - Members are the first retained images in data set order, not a random sample and not balanced over classes.
 - The modified entropy is Song and Mittal's (arXiv 2003.10595). That of the papers' code indexes whole columns and takes
-  log p for log(1 - p): its numbers, which the papers do not report, are another metric.
+  log p for log(1 - p): its numbers are another metric.
 """
 
 from __future__ import annotations

@@ -47,10 +47,6 @@ def tow_mia(run: RunOutputs, model: Model) -> Number:
 def _product(run: RunOutputs, model: Model, measures: tuple[str, ...]) -> Number:
     product: Number = 1.0
     for name in measures:
-        distance = np.abs(_value(run, model, name) - _value(run, "oracle", name))
+        distance = np.abs(METRICS[name].of(run, model) - METRICS[name].of(run, "oracle"))
         product = product * np.maximum(1 - distance / 100, 0)  # rounding may put a distance just above 100
     return product
-
-
-def _value(run: RunOutputs, model: Model, name: str) -> Number:
-    return run.once(("value", name, model), lambda: METRICS[name].function(run, model))

@@ -10,17 +10,23 @@ Why a method that leaves no trace comes out at 50, and not at what the attacker'
   group of the one that is scored.
 - Each target counts the same among forgotten and among never seen, whatever the sizes of its groups.
 - Scores of one target were fitted on each other's models, hence models that differ upwards by chance are expected to
-  differ downwards. The AUROC compares scores of different targets only.
+  differ downwards. The AUROC compares scores of different targets only; else it would lose about 5/T points.
 
 Variances are each group's own, drawn towards the mean variance of all groups: with few models an image's own is mostly
-noise, and Carlini et al. (arXiv 2112.03570, Section VI) find that it pays from about 64 models on. The fitted normals
-are widened by the error of their means.
+noise, and Carlini et al. (arXiv 2112.03570) use it from about 64 models on only. The fitted normals are widened by the
+error of their means.
 
-Bootstrap intervals draw models anew among those that are scored; the normals stay. A model that is drawn twice would
-otherwise be scored by its own copy.
+Bootstrap intervals draw anew both models and targets among the pairs that are scored (Owen, arXiv 0712.1111), because
+scores of one model and scores of one target depend on each other. The normals stay: a model that is drawn twice would
+otherwise be scored by its own copy. In simulations with 16 and 32 models and 100 targets such 95 % intervals hold the
+true AUROC in 93 to 100 of 100 cases, while drawing models alone does so in 40 to 80.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,13 +34,15 @@ from numpy.typing import NDArray
 from unbench.metrics.outputs import MissingValue
 from unbench.metrics.registry import Number, metric
 from unbench.metrics.shadows import ShadowOutputs
-from unbench.metrics.weighted import Roc
+from unbench.seeds import derive_seed
 
 PRIOR = 32
 """Models that the mean variance counts for: as many as a group of a pool of 64 has."""
 
-LEVELS = 10_000
-"""Scores are told apart at so many levels; more make no difference to a percentage."""
+LEAST = 2
+"""Models of either kind that a target needs."""
+
+_SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 
 _SMALLEST = 1e-8
 """Least variance, for methods whose outputs do not vary over models."""
@@ -60,8 +68,7 @@ _RECORD = {
 )
 def ulira_auroc(method: ShadowOutputs, oracle: ShadowOutputs) -> Number:
     """AUROC over pairs of different targets."""
-    scored = _Scored(method)
-    return _of_models(100 * scored.auroc(_weights(method)), method)
+    return _plain(100 * _Scored(method).auroc(), method)
 
 
 @metric(
@@ -74,8 +81,7 @@ def ulira_auroc(method: ShadowOutputs, oracle: ShadowOutputs) -> Number:
 )
 def ulira_balanced_acc(method: ShadowOutputs, oracle: ShadowOutputs) -> Number:
     """Balanced accuracy of the sign of the score; 0 counts half."""
-    scored = _Scored(method)
-    return _of_models(100 * scored.balanced_accuracy(_weights(method)), method)
+    return _plain(100 * _Scored(method).balanced_accuracy(), method)
 
 
 @metric(
@@ -87,8 +93,7 @@ def ulira_balanced_acc(method: ShadowOutputs, oracle: ShadowOutputs) -> Number:
 )
 def ulira_tpr_at_1(method: ShadowOutputs, oracle: ShadowOutputs) -> Number:
     """True-positive rate at a false-positive rate of 1 %."""
-    scored = _Scored(method)
-    return _of_models(100 * scored.tpr_at(0.01, _weights(method)), method)
+    return _plain(100 * _Scored(method).tpr_at(0.01), method)
 
 
 def log_likelihood_ratios(phi: NDArray[np.float64], forgotten: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -140,74 +145,113 @@ def _partners(forgotten: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.take_along_axis(order, place, axis=0)
 
 
+@dataclass(frozen=True)
+class _Kind:
+    """All pairs of a model and a target of one kind, from the lowest score up.
+
+    Attributes:
+        scores, models, targets: of each pair, (P,).
+        share: how much it counts: 1 over the number of pairs that its target has of this kind, (P,).
+    """
+
+    scores: NDArray[np.float64]
+    models: NDArray[np.int64]
+    targets: NDArray[np.int64]
+    share: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, scores: NDArray[np.float64], group: NDArray[np.bool_]) -> _Kind:
+        models, targets = np.nonzero(group)
+        order = np.argsort(scores[group], kind="stable")
+        return cls(scores[group][order], models[order], targets[order], 1 / group.sum(axis=0)[targets[order]])
+
+    def counts(self, models: NDArray[np.float64], targets: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How much each pair counts if its model (M,) and its target (T,) were drawn so often, (P,)."""
+        return self.share * models[self.models] * targets[self.targets]
+
+
 class _Scored:
-    """Scores of all pairs, sorted into levels, and what they sum to for each model."""
+    """Scores of all targets that have models of both kinds. Results are shares, one for each resample, (B,)."""
 
     def __init__(self, outputs: ShadowOutputs) -> None:
         many = outputs.forgotten.sum(axis=0)
-        usable = (many >= 2) & (len(outputs) - many >= 2)
+        usable = (many >= LEAST) & (len(outputs) - many >= LEAST)
         if not usable.any():
-            raise MissingValue("no target was forgotten by two shadow models and never seen by two others")
+            raise MissingValue(f"no target was forgotten by {LEAST} shadow models and never seen by {LEAST} others")
         self.forgotten = outputs.forgotten[:, usable]
         scores = log_likelihood_ratios(outputs.phi[:, usable], self.forgotten)
-        self.right = np.where(self.forgotten, scores > 0, scores < 0) + (scores == 0) / 2
-        self.level, count = _levels(scores)
-        sizes = self.forgotten.sum(axis=0)
-        self.share = np.where(self.forgotten, 1 / sizes, 1 / (len(outputs) - sizes))  # (M, T)
-        self.members = self._histogram(self.forgotten, count)
-        self.others = self._histogram(~self.forgotten, count)
+        self.members, self.others = _Kind.of(scores, self.forgotten), _Kind.of(scores, ~self.forgotten)
+        self.models, self.targets = self._draws(outputs.weights)
 
-    def auroc(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Over pairs of different targets, 0 to 1, (B,), for models that count `weights` (B, M)."""
+    def auroc(self) -> NDArray[np.float64]:
+        """Over pairs of different targets."""
         if self.forgotten.shape[1] < 2:
-            raise MissingValue("U-LiRA compares images, and only one was seen by some shadow models and not by others")
-        below = self.others.cumsum(axis=1) - self.others / 2
-        wins = self.members @ below.T
-        pairs = np.outer(self.members.sum(axis=1), self.others.sum(axis=1))
-        for number, mine in enumerate(self.forgotten):
-            level, mine_level = self.level[:, mine], self.level[number, mine]
-            counts = np.where(self.forgotten[:, mine], 0, self.share[:, mine]) * self.share[number, mine]
-            better = np.where(level < mine_level, counts, 0) + np.where(level == mine_level, counts / 2, 0)
-            wins[number] -= better.sum(axis=1)
-            pairs[number] -= counts.sum(axis=1)
+            raise MissingValue("U-LiRA compares targets, and fewer than two of them have models of both kinds")
+        members, others = self.members, self.others
+        lower = [np.searchsorted(others.scores, members.scores, side=side) for side in _SIDES]
+        # The same within each target: a target and the rank of a score as one number.
+        levels = np.unique(np.concatenate([members.scores, others.scores]))
+        theirs = others.targets * len(levels) + np.searchsorted(levels, others.scores)
+        mine = members.targets * len(levels) + np.searchsorted(levels, members.scores)
+        by_target = np.argsort(theirs, kind="stable")
+        lower_same = [np.searchsorted(theirs[by_target], mine, side=side) for side in _SIDES]
+        first_same = np.searchsorted(theirs[by_target], members.targets * len(levels))
+        values = []
+        for member_counts, other_counts in self._counts():
+            below, same = _running(other_counts), _running(other_counts[by_target])
+            wins = sum(below[place] for place in lower) / 2 - sum(same[place] for place in lower_same) / 2
+            values.append(member_counts @ (wins + same[first_same]))
+        in_target = [self.models @ np.where(group, 1 / group.sum(axis=0), 0) for group in self._groups]
+        in_target = [self.targets * sums for sums in in_target]
+        pairs = in_target[0].sum(axis=1) * in_target[1].sum(axis=1) - (in_target[0] * in_target[1]).sum(axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(pairs > 1e-9, np.array(values) / pairs, np.nan)
+
+    def balanced_accuracy(self) -> NDArray[np.float64]:
+        """Of the sign; 0 counts half."""
+        zero = (self.members.scores == 0) / 2, (self.others.scores == 0) / 2
+        right = (self.members.scores > 0) + zero[0], (self.others.scores < 0) + zero[1]
         with np.errstate(invalid="ignore"):
-            return np.asarray(((weights @ wins) * weights).sum(axis=1) / ((weights @ pairs) * weights).sum(axis=1))
+            rates = [[kind @ hits / kind.sum() for kind, hits in zip(c, right, strict=True)] for c in self._counts()]
+        return np.array(rates).mean(axis=1)
 
-    def balanced_accuracy(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        """0 to 1, (B,)."""
-        rates = []
-        with np.errstate(invalid="ignore"):
-            for group in (self.forgotten, ~self.forgotten):
-                counts = np.where(group, self.share, 0)
-                rates.append(weights @ (counts * self.right).sum(axis=1) / (weights @ counts.sum(axis=1)))
-        return np.asarray((rates[0] + rates[1]) / 2)
+    def tpr_at(self, fpr: float) -> NDArray[np.float64]:
+        """Highest share of members that score above all but this share of the others."""
+        found = np.searchsorted(self.members.scores, self.others.scores, side="right")
+        values = []
+        for member_counts, other_counts in self._counts():
+            total, alarms = member_counts.sum(), np.cumsum(other_counts[::-1])
+            if total == 0 or alarms[-1] == 0:
+                values.append(np.nan)
+                continue
+            # The highest other that is one too many: members must score above it.
+            limit = len(alarms) - 1 - np.argmax(alarms > fpr * alarms[-1] + 1e-9)
+            values.append(member_counts[found[limit] :].sum() / total)
+        return np.array(values)
 
-    def tpr_at(self, fpr: float, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        """0 to 1, (B,)."""
-        members, others = (
-            np.pad(np.cumsum((weights @ counts)[:, ::-1], axis=1), ((0, 0), (1, 0)))
-            for counts in (self.members, self.others)
-        )
-        return np.asarray(Roc(members, others).tpr_at(fpr))
+    @property
+    def _groups(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        return self.forgotten, ~self.forgotten
 
-    def _histogram(self, group: NDArray[np.bool_], count: int) -> NDArray[np.float64]:
-        """How much of the group each model has at each level, (M, L)."""
-        places = np.arange(len(group))[:, None] * count + self.level
-        sums = np.bincount(places[group], self.share[group], minlength=len(group) * count)
-        return sums.astype(np.float64).reshape(len(group), count)
+    def _counts(self) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """How much each member and each other counts, resample by resample."""
+        for draw in zip(self.models, self.targets, strict=True):
+            yield self.members.counts(*draw), self.others.counts(*draw)
 
-
-def _levels(scores: NDArray[np.float64]) -> tuple[NDArray[np.int64], int]:
-    """Rank of each score among the distinct ones, or among LEVELS of these, and how many levels there are."""
-    edges = np.unique(scores)
-    if len(edges) > LEVELS:
-        edges = edges[np.linspace(0, len(edges) - 1, LEVELS).astype(np.int64)]
-    return np.searchsorted(edges, scores, side="right").astype(np.int64) - 1, len(edges)
-
-
-def _weights(outputs: ShadowOutputs) -> NDArray[np.float64]:
-    return np.ones((1, len(outputs))) if outputs.weights is None else outputs.weights.astype(np.float64)
+    def _draws(self, weights: NDArray[np.float32] | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """How often each model, (B, M), and each target, (B, T), is drawn in each resample."""
+        models, targets = self.forgotten.shape
+        if weights is None:
+            return np.ones((1, models)), np.ones((1, targets))
+        rng = np.random.default_rng(derive_seed("bootstrap", "targets"))
+        drawn = rng.multinomial(targets, np.full(targets, 1 / targets), size=len(weights))
+        return weights.astype(np.float64), drawn.astype(np.float64)
 
 
-def _of_models(values: NDArray[np.float64], outputs: ShadowOutputs) -> Number:
+def _running(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum of the first i counts, for i from 0 on, (P + 1,)."""
+    return np.concatenate([[0.0], np.cumsum(counts)])
+
+
+def _plain(values: NDArray[np.float64], outputs: ShadowOutputs) -> Number:
     return float(values[0]) if outputs.weights is None else values

@@ -31,8 +31,11 @@ def mean(values: NDArray[np.generic], weights: Weights = None) -> Number:
         raise MissingValue("there are no examples to average over")
     if weights is None:
         return float(values.mean(dtype=np.float64))
+    # In float32, which is several times faster, of what is left after the mean: its rounding is of no account.
+    centre = values.mean(dtype=np.float64)
+    rest = (values - centre).astype(np.float32)
     with np.errstate(invalid="ignore"):
-        return np.asarray((weights @ values.astype(np.float64)) / weights.sum(axis=1, dtype=np.float64))
+        return np.asarray(centre + (weights @ rest).astype(np.float64) / weights.sum(axis=1))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,75 @@
+"""Over seeds: means with their intervals, and methods compared in pairs on the seeds that both were run on."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from unbench.metrics.outputs import MissingValue
+from unbench.metrics.uncertainty import paired_differences, t_interval
+from unbench.schema import CELL, COMPARISON_COLUMNS, PLACE, SEEDS_COLUMNS
+from unbench.store import Store, write_table
+from unbench.text import write_call
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def summarise(store: Store, frame: pd.DataFrame) -> None:
+    """Write summary/seeds.parquet and summary/comparisons.parquet of what `unbench.load_metrics` gives."""
+    known = frame[frame["value"].notna()]
+    runs = known[known["seed"].notna()]
+    write_table(store.summary / "seeds.parquet", over_seeds(runs), SEEDS_COLUMNS)
+    write_table(store.summary / "comparisons.parquet", comparisons(runs), COMPARISON_COLUMNS)
+
+
+def over_seeds(runs: pd.DataFrame) -> list[dict[str, Any]]:
+    """One row with SEEDS_COLUMNS for each metric of each cell."""
+    keys = [*CELL, "metric", "of"]
+    rows = []
+    for group, values in runs.groupby(keys, sort=True)["value"]:
+        try:
+            found = t_interval(values.tolist())
+        except MissingValue:
+            continue
+        about = dict(zip(keys, group, strict=True))
+        rows.append(
+            {
+                **about,
+                "seeds": len(values),
+                "mean": found.mean,
+                "low": found.low,
+                "high": found.high,
+                "reason": found.reason or None,
+            }
+        )
+    return rows
+
+
+def comparisons(runs: pd.DataFrame) -> list[dict[str, Any]]:
+    """One row with COMPARISON_COLUMNS for each two methods in each place, by each metric of the unlearned model."""
+    keys = [*PLACE, "metric"]
+    rows = []
+    for group, part in runs[runs["of"] == "unlearned"].groupby(keys, sort=True):
+        values: dict[str, dict[int, float]] = {}
+        variants = part.groupby("method")["hparams"].nunique()
+        for row in part.to_dict("records"):
+            one = variants[row["method"]] == 1
+            name = row["method"] if one else write_call(row["method"], json.loads(row["hparams"]))
+            values.setdefault(name, {})[int(row["seed"])] = row["value"]
+        for found in paired_differences(values):
+            rows.append(
+                {
+                    **dict(zip(keys, group, strict=True)),
+                    "first": found.first,
+                    "second": found.second,
+                    "seeds": json.dumps(list(found.seeds)),
+                    "difference": found.difference,
+                    "low": found.low,
+                    "high": found.high,
+                    "p_value": found.p_value,
+                    "p_holm": found.p_holm,
+                    "reason": found.reason or None,
+                }
+            )
+    return rows
