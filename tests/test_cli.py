@@ -233,3 +233,26 @@ def test_version_and_help(tmp_path: Path) -> None:
     help_ = unbench("--help", cwd=tmp_path)
     assert help_.returncode == 0
     assert {"run", "report", "list", "show", "check"} <= set(help_.stdout.split())
+
+
+def test_shadow_models_and_evaluation_from_the_command_line(tmp_path: Path) -> None:
+    ran = unbench("run", "-m", "none", *SMOKE, cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    grown = unbench("shadow", "-m", "none", *SMOKE, "--count", "4", "--jobs", "1", cwd=tmp_path)
+    assert (grown.returncode, grown.stdout) == (0, "none\tsynthetic\t4\t0\n"), grown.stderr
+    wanted = ("--metric", "test_acc", "--metric", "ratio_mia_auroc", "--metric", "ulira_auroc")
+    done = unbench("evaluate", *wanted, "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert {row["metric"] for row in rows} == {"test_acc", "ratio_mia_auroc", "ulira_auroc"}
+    assert all((row["value"] is None) == (row["missing"] is not None) for row in rows)
+    lines = unbench("evaluate", *wanted, cwd=tmp_path).stdout.splitlines()
+    assert len(lines) == len(rows) and all(line.count("\t") == 9 for line in lines)
+    shown = json.loads(unbench("show", "metric", "rmia_auroc", "--json", cwd=tmp_path).stdout)
+    assert shown["range"] == [0, 100] and "2312.03262" in shown["source"]
+    for command in (("evaluate", "--metric", "mia_auc"), ("show", "metric", "mia_auc")):
+        wrong = unbench(*command, cwd=tmp_path)
+        assert (wrong.returncode, wrong.stdout) == (2, "")
+        assert "did you mean" in wrong.stderr.splitlines()[-1]
+    odd = unbench("shadow", "-m", "none", *SMOKE, "--count", "5", cwd=tmp_path)
+    assert odd.returncode == 2 and "pairs" in odd.stderr

@@ -11,6 +11,7 @@ from fakes import fake_run
 from unbench import evaluate, load_metrics, run, shadow
 from unbench.errors import StoreError, UnknownNameError
 from unbench.evaluation.compute import estimate
+from unbench.evaluation.power import power, powerless
 from unbench.metrics import METRICS, MissingValue
 from unbench.store import Store, load_results
 
@@ -159,3 +160,27 @@ def test_shadow_models_are_used_when_there_are_some(tmp_path: Path) -> None:
     cells = second[second["seed"].isna()]
     assert set(cells["method"]) == {"none", "retrain"}
     assert (cells["shadows"] == 4).all()
+
+
+def test_an_attack_that_cannot_tell_doing_nothing_from_retraining_is_called_powerless(tmp_path: Path) -> None:
+    import pandas as pd
+
+    store = Store(tmp_path)
+    for seed in range(4):
+        fake_run(store, "none", seed)
+    said: list[str] = []
+    frame = evaluate(tmp_path, ["mia_auroc"], tell=said.append)
+    (row,) = pd.read_parquet(store.summary / "power.parquet").to_dict("records")
+    values = frame.groupby("of")["value"].mean()
+    assert (row["idle"], row["oracle"]) == (pytest.approx(values["original"]), pytest.approx(values["oracle"]))
+    assert row["low"] > 0 and row["powerful"] and not said, "the fake original remembers"
+
+    blind = frame.assign(value=np.where(frame["of"] == "oracle", frame["seed"] % 2, 0.5))
+    (found,) = power(blind)
+    assert found["powerful"] is False and found["low"] < 0 < found["high"]
+    assert powerless([found]) == [
+        "digits, random10, cpu, vit: powerless, they do not tell doing nothing from retraining: mia_auroc"
+    ]
+    (single,) = power(frame[frame["seed"] == 0])
+    assert single["low"] < single["idle"] - single["oracle"] < single["high"]
+    assert power(frame[frame["method"] == "ft"]) == []

@@ -188,6 +188,17 @@ SEEDS_COLUMNS: tuple[Column, ...] = (
 )
 """One row for each metric of each method over its seeds."""
 
+POWER_COLUMNS: tuple[Column, ...] = (
+    *(column for column in METRIC_COLUMNS if column.name in PLACE),
+    Column("metric", "string", "name of an attack"),
+    Column("idle", "double", "its value on models that forgot nothing"),
+    Column("oracle", "double", "its value on models that never saw the forget set"),
+    Column("low", "double", "lower end of the 95 % interval of idle minus oracle; null if it cannot be told"),
+    Column("high", "double", "its upper end"),
+    Column("powerful", "bool", "whether that interval excludes 0; if not, the attack clears no method here"),
+)
+"""One row for each attack on the same data: would it notice?"""
+
 COMPARISON_COLUMNS: tuple[Column, ...] = (
     *(column for column in METRIC_COLUMNS if column.name in PLACE),
     Column("metric", "string", "name; see unbench show metric"),

@@ -66,7 +66,8 @@ def evaluate(
         _fill(store, row, [metric for metric in chosen if metric.needs != "shadows"])
     fill_cells(store, [metric for metric in chosen if metric.needs == "shadows"])
     frame = load_metrics(results)
-    summarise(store, frame)
+    for line in summarise(store, frame):
+        tell(line)
     return frame
 
 

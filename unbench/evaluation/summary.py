@@ -1,13 +1,14 @@
-"""Over seeds: means with their intervals, and methods compared in pairs on the seeds that both were run on."""
+"""Over seeds: means with their intervals, methods compared in pairs, and whether attacks would notice anything."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
 
+from unbench.evaluation.power import power, powerless
 from unbench.metrics.outputs import MissingValue
 from unbench.metrics.uncertainty import paired_differences, t_interval
-from unbench.schema import CELL, COMPARISON_COLUMNS, PLACE, SEEDS_COLUMNS
+from unbench.schema import CELL, COMPARISON_COLUMNS, PLACE, POWER_COLUMNS, SEEDS_COLUMNS
 from unbench.store import Store, write_table
 from unbench.text import write_call
 
@@ -15,12 +16,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def summarise(store: Store, frame: pd.DataFrame) -> None:
-    """Write summary/seeds.parquet and summary/comparisons.parquet of what `unbench.load_metrics` gives."""
+def summarise(store: Store, frame: pd.DataFrame) -> list[str]:
+    """Write summary/{seeds,comparisons,power}.parquet of what `unbench.load_metrics` gives; returns what to tell."""
     known = frame[frame["value"].notna()]
     runs = known[known["seed"].notna()]
     write_table(store.summary / "seeds.parquet", over_seeds(runs), SEEDS_COLUMNS)
     write_table(store.summary / "comparisons.parquet", comparisons(runs), COMPARISON_COLUMNS)
+    found = power(known)
+    write_table(store.summary / "power.parquet", found, POWER_COLUMNS)
+    return powerless(found)
 
 
 def over_seeds(runs: pd.DataFrame) -> list[dict[str, Any]]:

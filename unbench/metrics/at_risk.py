@@ -16,6 +16,7 @@ LEAST = 10
 
 @metric(
     name="worst_class_mia_auroc",
+    attack=True,
     title="Membership inference on the worst class",
     definition=f"Highest AUROC of the loss attack over classes with at least {LEAST} forgotten and {LEAST} test "
     "images, each compared within the class. The average hides a class that leaks. A highest of several noisy values "
@@ -48,6 +49,7 @@ def worst_class_mia_auroc(run: RunOutputs, model: Model) -> Number:
 
 @metric(
     name="hardest_decile_mia_auroc",
+    attack=True,
     title="Membership inference on the hardest tenth",
     definition="AUROC of the loss attack between the tenth of the forget set and the tenth of the test set whose loss "
     "under the oracle is highest. Unusual images are remembered most, and an average over all hides them. The oracle "

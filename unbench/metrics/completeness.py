@@ -63,6 +63,7 @@ def iam_completeness(run: RunOutputs, model: Model, references: References) -> N
 
 @metric(
     name="iam_auroc",
+    attack=True,
     title="Interpolated membership (IAM, AUROC)",
     definition="AUROC of m(x) with the forget set as members and the test set as non-members; the fitted end of the "
     "line is p_y = 1 for both.",

@@ -15,6 +15,7 @@ LEAST = 10
 
 @metric(
     name="mia_logistic_acc",
+    attack=True,
     title="Accuracy of the logistic-regression attack",
     definition="Cross-validated accuracy of telling forget from test images by a logistic regression on their loss, "
     "as many of each. It has one threshold: a difference in spread alone goes unseen, and below 50 is noise.",

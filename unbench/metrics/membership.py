@@ -80,6 +80,7 @@ def measured(run: RunOutputs, model: Model, score: str) -> Separation:
 
 @metric(
     name="mia_auroc",
+    attack=True,
     title="Membership inference (MIA)",
     definition="AUROC of the loss attack with the forget set as members and the test set as non-members, never folded: "
     "below 50 the forgotten images look less familiar than unseen ones.",
@@ -132,7 +133,7 @@ def tpr(run: RunOutputs, model: Model, score: str, rate: float) -> Number:
 
 def _register(attack: Attack) -> None:
     """The metrics of one attack; its AUROC is mia_auroc where the attack is by the loss."""
-    record = {"unit": "percent", "bounds": (0, 100)}
+    record = {"unit": "percent", "bounds": (0, 100), "attack": True}
     note, source = f" {attack.note}" if attack.note else "", f"score: {attack.source}"
 
     if attack.score != "loss":

@@ -80,6 +80,7 @@ _RECORD = {"unit": "percent", "bounds": (0, 100), "needs": "references"}
 
 @metric(
     name="ratio_mia_auroc",
+    attack=True,
     title="Ratio attack (AUROC)",
     definition="AUROC, forget against test, of how much likelier the label is than under shadow models that never saw "
     "the image. Test images are judged by as many shadow models as forgotten ones.",
@@ -104,6 +105,7 @@ _RMIA = {
 
 @metric(
     name="rmia_auroc",
+    attack=True,
     title="Robust membership inference (RMIA, AUROC)",
     definition="AUROC, forget against test, of the share of validation images that gain less than an image does from "
     "being judged by this model instead of by models that never saw it.",
@@ -117,6 +119,7 @@ def rmia_auroc(run: RunOutputs, model: Model, references: References) -> Number:
 
 @metric(
     name="rmia_tpr_at_1",
+    attack=True,
     title="Robust membership inference (RMIA, TPR at 1 % FPR)",
     definition="Share of the forget set that RMIA finds when it takes at most 1 % of test for forgotten.",
     ideal="equal to the oracle, near 1",

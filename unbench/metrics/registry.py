@@ -50,6 +50,7 @@ class Metric:
         needs: see Needs.
         models: of which models of a run it is computed.
         interval: whether it can be computed of resampled outputs, for a bootstrap interval over examples.
+        attack: whether it is a membership attack, which has power where it tells doing nothing from retraining.
         slow: computed only when it is named: it takes minutes on large data sets.
         version: raised when the definition changes, so that stored values of the older one are computed again.
     """
@@ -66,6 +67,7 @@ class Metric:
     needs: Needs = "outputs"
     models: tuple[Model, ...] = ALL_MODELS
     interval: bool = True
+    attack: bool = False
     slow: bool = False
     version: int = 1
 

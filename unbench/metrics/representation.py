@@ -105,6 +105,7 @@ def knn_forget_acc(run: RunOutputs, model: Model, probes: ProbeOutputs) -> Numbe
 
 @metric(
     name="probe_mia_auroc",
+    attack=True,
     title="Linear probe for membership",
     definition="AUROC of a logistic regression that tells the features of forgotten images from those of test images, "
     "on images that it was not fitted on: what a linear attacker with labelled examples of both finds.",

@@ -63,6 +63,7 @@ def restored_forget_acc(run: RunOutputs, model: Model, probes: ProbeOutputs) -> 
 
 @metric(
     name="restored_mia_auroc",
+    attack=True,
     title="Membership inference after training on other images",
     definition="The loss attack, forget against test, after the same training: does it bring memory back?",
     formula="as mia_auroc, of the model of restored_forget_acc",

@@ -79,6 +79,7 @@ def svc_mia(run: RunOutputs, model: Model, feature: Feature) -> float:
 def _register(name: str, feature: Feature, words: str) -> None:
     @metric(
         name=f"svc_mia_{name}",
+        attack=True,
         title=f"SVC attack on {name.replace('_', ' ')}",
         definition="Share of the forget set that a support-vector classifier, trained to tell retain from test images, "
         f"takes for non-members; it sees {words}. Higher is not better, and the test images it learns from are those "

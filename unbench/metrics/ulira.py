@@ -60,6 +60,7 @@ _RECORD = {
 
 @metric(
     name="ulira_auroc",
+    attack=True,
     title="U-LiRA (AUROC)",
     definition="Probability that a (model, image) pair scores higher if the model forgot the image than another if it "
     "never saw it. Of a method that does nothing this is LiRA.",
@@ -73,6 +74,7 @@ def ulira_auroc(method: ShadowOutputs, oracle: ShadowOutputs) -> Number:
 
 @metric(
     name="ulira_balanced_acc",
+    attack=True,
     title="U-LiRA (balanced accuracy)",
     definition="Share of (model, image) pairs for which the likelier of the two is true, averaged over forgotten and "
     "never seen, which are equally likely beforehand.",
@@ -86,6 +88,7 @@ def ulira_balanced_acc(method: ShadowOutputs, oracle: ShadowOutputs) -> Number:
 
 @metric(
     name="ulira_tpr_at_1",
+    attack=True,
     title="U-LiRA (TPR at 1 % FPR)",
     definition="Share of forgotten pairs that are found when at most 1 % of never seen ones are taken for forgotten.",
     ideal="1: forgotten and never seen cannot be told apart",
