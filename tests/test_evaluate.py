@@ -89,6 +89,16 @@ def test_runs_without_outputs_are_told(store: Store) -> None:
     assert "ga" not in set(frame["method"])
 
 
+def test_the_newest_attempt_counts(store: Store) -> None:
+    first = fake_run(store, "ga")
+    evaluate(store.folder, FAST)
+    second = fake_run(store, "ga", run_key=first["run_key"])
+    assert second["attempt"] == 2
+    frame = evaluate(store.folder, FAST)
+    assert set(frame[frame["method"] == "ga"]["attempt"]) == {2}
+    assert len(frame) == 3 * sum(len(METRICS[name].models) for name in FAST)
+
+
 def test_mistakes_are_said(store: Store, tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'mia_auroc'"):
         evaluate(store.folder, ["mia_auc"])

@@ -198,7 +198,7 @@ def load_results(folder: Path | str = "results", attempts: Literal["latest", "al
 
 
 def load_metrics(folder: Path | str = "results") -> pd.DataFrame:
-    """What `unbench evaluate` made of a results folder, columns as in unbench.schema.METRIC_COLUMNS.
+    """What `unbench evaluate` made of the newest attempt of each run, columns as in unbench.schema.METRIC_COLUMNS.
 
     Raises:
         StoreError: the folder does not exist, or a file is corrupt or from a newer version of unbench.
@@ -211,8 +211,9 @@ def load_metrics(folder: Path | str = "results") -> pd.DataFrame:
     tables = [_read(path, METRIC_COLUMNS) for path in sorted(store.metrics.glob("*.parquet"))]
     table = pa.concat_tables(tables) if tables else arrow_schema(METRIC_COLUMNS).empty_table()
     order = ["dataset", "scenario", "preset", "method", "hparams", "seed", "metric", "of"]
-    frame: pd.DataFrame = table.to_pandas().sort_values(order, kind="stable").reset_index(drop=True)
-    return frame
+    frame: pd.DataFrame = table.to_pandas()
+    newest = frame["attempt"].eq(frame.groupby("run_key")["attempt"].transform("max")) | frame["attempt"].isna()
+    return frame[newest].sort_values(order, kind="stable").reset_index(drop=True)
 
 
 def load_outputs(folder: Path | str, row: Mapping[str, Any]) -> pa.Table:
