@@ -178,14 +178,8 @@ def load_results(folder: Path | str = "results", attempts: Literal["latest", "al
     Raises:
         StoreError: the folder does not exist, or a shard is corrupt or from a newer version of unbench.
     """
-    import pyarrow as pa
-
     store = Store(folder)
-    if not store.folder.is_dir():
-        raise StoreError(f"there is no results folder {store.folder}; 'unbench run' makes one")
-    tables = [_read(path, COLUMNS) for path in sorted(store.runs.glob("*.parquet"))]
-    table = pa.concat_tables(tables) if tables else arrow_schema(COLUMNS).empty_table()
-    frame: pd.DataFrame = table.to_pandas()
+    frame = _frame(store, store.runs, COLUMNS)
     if attempts == "latest":
         frame = (
             frame.assign(_ok=frame["status"] == "ok")
@@ -203,17 +197,23 @@ def load_metrics(folder: Path | str = "results") -> pd.DataFrame:
     Raises:
         StoreError: the folder does not exist, or a file is corrupt or from a newer version of unbench.
     """
-    import pyarrow as pa
-
     store = Store(folder)
-    if not store.folder.is_dir():
-        raise StoreError(f"there is no results folder {store.folder}; 'unbench run' makes one")
-    tables = [_read(path, METRIC_COLUMNS) for path in sorted(store.metrics.glob("*.parquet"))]
-    table = pa.concat_tables(tables) if tables else arrow_schema(METRIC_COLUMNS).empty_table()
+    frame = _frame(store, store.metrics, METRIC_COLUMNS)
     order = ["dataset", "scenario", "preset", "method", "hparams", "seed", "metric", "of"]
-    frame: pd.DataFrame = table.to_pandas()
     newest = frame["attempt"].eq(frame.groupby("run_key")["attempt"].transform("max")) | frame["attempt"].isna()
     return frame[newest].sort_values(order, kind="stable").reset_index(drop=True)
+
+
+def _frame(store: Store, folder: Path, columns: tuple[Column, ...]) -> pd.DataFrame:
+    """The rows of all files in one folder of a results folder."""
+    import pyarrow as pa
+
+    if not store.folder.is_dir():
+        raise StoreError(f"there is no results folder {store.folder}; 'unbench run' makes one")
+    tables = [_read(path, columns) for path in sorted(folder.glob("*.parquet"))]
+    table = pa.concat_tables(tables) if tables else arrow_schema(columns).empty_table()
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
 
 
 def load_outputs(folder: Path | str, row: Mapping[str, Any]) -> pa.Table:

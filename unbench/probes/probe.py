@@ -30,7 +30,7 @@ MOST_RETAINED = 2000
 class Probed:
     """Arrays by name, and for each question that a model cannot be asked the reason.
 
-    Names are question/model/part: features/unlearned/forget (N, D) float16, relearn/unlearned/forget (2, steps + 1),
+    Names are question/model/part: features/unlearned/forget (N, D) float16, relearn/unlearned/forget (2, T),
     restored/unlearned/forget (N, K); and retain_rows, the positions in the retain set of those whose features are kept.
     """
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from unbench.batches import Batch, Batches
 from unbench.data.images import Images
 from unbench.errors import NotApplicableError
+from unbench.metrics.relearning import LOSS_LEVEL, MARGIN
 from unbench.training import predict
 
 LEARNING_RATE = 1e-3
@@ -22,20 +23,24 @@ def relearning_curve(
 ) -> Tensor:
     """Mean loss in nats and accuracy in percent on `forget` before each step on `images` and after the last.
 
+    Ends early where the loss is low and the accuracy high enough for every metric of it (unbench.metrics.relearning).
     Trains a copy of `model` in eval mode: no dropout, and batch norm keeps the statistics that it has, so that the
     curve is about the weights.
 
     Returns:
-        float32 (2, steps + 1): losses, accuracies.
+        float32 (2, T), T at most steps + 1: losses, accuracies.
 
     Raises:
         NotApplicableError: the model has no weights that a gradient reaches.
     """
     trainee, points = _Trainee(model), []
-    for batch in _steps(images, steps, batch_size, seed, device):
-        points.append(_on(trainee.model, forget, device))
-        trainee.step(batch)
     points.append(_on(trainee.model, forget, device))
+    for batch in _steps(images, steps, batch_size, seed, device):
+        loss, accuracy = points[-1]
+        if loss <= LOSS_LEVEL and accuracy >= 100 - MARGIN:
+            break
+        trainee.step(batch)
+        points.append(_on(trainee.model, forget, device))
     return torch.tensor(points).T.contiguous()
 
 

@@ -43,7 +43,7 @@ class Request:
     model: str | None
     start: Start
     results: Path
-    data_root: Path | str | None
+    data_root: Path | None
     device: str
 
     def spec(self, number: int = 0) -> RunSpec:
