@@ -71,7 +71,7 @@ def fake_run(
         **changes,
     }
     if row["status"] != "ok":
-        for column in (*METRICS, "unlearn_seconds", "peak_memory_mb"):
+        for column in {*METRICS, "unlearn_seconds", "peak_memory_mb"} & {column.name for column in COLUMNS}:
             row[column] = None
     row["run_key"] = row["run_key"] or digest({k: row[k] for k in (*ROW, "seed", "split_hash")})
     return store.write_run(row, table if outputs and row["status"] == "ok" else None)
