@@ -177,6 +177,9 @@ class Training(BaseModel):
     augment: tuple[Literal["crop", "flip"], ...] = ()
 
 
+Backbone = Literal["vit", "convnet", "resnet18"]
+
+
 class Preset(BaseModel):
     """One size of an experiment on a data set. Sizes count images; 0 means all of them."""
 
@@ -186,7 +189,7 @@ class Preset(BaseModel):
     train_size: int = Field(default=0, ge=0)
     val_size: int = Field(default=0, ge=0)
     test_size: int = Field(default=0, ge=0)
-    model: Literal["vit", "resnet18", "convnet"] = "vit"
+    model: Backbone = "vit"
     model_options: dict[str, Value] = {}
     stem: str = ""
     """Encoder whose frozen feature maps take the place of the pixels, for every method alike; empty means none."""

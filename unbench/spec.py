@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from unbench import registry
-from unbench.cards import DatasetCard, MethodCard, Preset, Value
+from unbench.cards import Backbone, DatasetCard, MethodCard, Preset, Value
 from unbench.errors import NotApplicableError, SpecError, UnknownNameError
 from unbench.scenarios import Scenario, parse_scenario
 from unbench.seeds import digest
@@ -15,7 +15,8 @@ from unbench.text import parse_call
 NUMERICS_VERSION = 1
 """Raised when shared code (training loop, models, splits) changes numbers, so that no old result is reused."""
 
-MODELS = ("vit", "resnet18", "convnet")
+MODELS = get_args(Backbone)
+"""Backbones by the time they take on small images."""
 
 Start = Literal["tuned", "default"]
 """Which hyper-parameters stand where none are given: those that tune chose for the cell, if any, or the card's."""

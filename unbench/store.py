@@ -15,12 +15,13 @@ Nothing is ever overwritten by a later attempt and nothing is ever unpickled.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from filelock import FileLock
 
+from unbench.arrays import Arrays, load_arrays, save_arrays
 from unbench.errors import StoreError
 from unbench.files import atomic_path
 from unbench.schema import COLUMNS, METRIC_COLUMNS, OUTPUT_COLUMNS, SCHEMA_VERSION, Column
@@ -76,7 +77,6 @@ class Store:
 
     def write_run(self, row: Mapping[str, Any], outputs: pa.Table | None) -> dict[str, Any]:
         """Store one attempt, outputs first, and return the row with its attempt number."""
-        import pyarrow as pa
         import pyarrow.parquet as pq
 
         run_key = row["run_key"]
@@ -88,14 +88,10 @@ class Store:
             unknown = complete.keys() - {c.name for c in COLUMNS}
             if unknown:
                 raise KeyError(f"not in the schema: {sorted(unknown)}")
-            table = pa.Table.from_pylist(
-                [{c.name: complete.get(c.name) for c in COLUMNS}], schema=arrow_schema(COLUMNS)
-            )
             if outputs is not None:
                 with atomic_path(self.outputs_path(complete)) as path:
                     pq.write_table(outputs, path, compression="zstd")
-            with atomic_path(self.run_path(complete)) as path:
-                pq.write_table(table, path)
+            table = write_table(self.run_path(complete), [complete], COLUMNS)
         return dict(table.to_pylist()[0])
 
     def run_path(self, row: Mapping[str, Any]) -> Path:
@@ -122,23 +118,12 @@ class Store:
         self, row: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], missing: Mapping[str, str]
     ) -> None:
         """Store arrays by name, and for what could not be asked the reason."""
-        from safetensors.numpy import save_file
+        save_arrays(self.probes_path(row), arrays, missing)
 
-        with atomic_path(self.probes_path(row)) as temporary:
-            save_file(dict(arrays), temporary, metadata=dict(missing))
-
-    def read_probes(self, row: Mapping[str, Any]) -> tuple[dict[str, NDArray[Any]], dict[str, str]] | None:
+    def read_probes(self, row: Mapping[str, Any]) -> tuple[Arrays, dict[str, str]] | None:
         """Arrays by name and reasons, or None if the models were not asked; raises StoreError for a damaged file."""
-        from safetensors import SafetensorError, safe_open
-
         path = self.probes_path(row)
-        if not path.is_file():
-            return None
-        try:
-            with safe_open(path, "numpy") as file:
-                return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
-        except (OSError, SafetensorError) as error:
-            raise StoreError(f"{path} is damaged ({error}); remove it") from error
+        return load_arrays(path) if path.is_file() else None
 
     def outputs_path(self, row: Mapping[str, Any]) -> Path:
         """Where the per-example outputs of a row are, if it has any."""
@@ -224,13 +209,15 @@ def load_outputs(folder: Path | str, row: Mapping[str, Any]) -> pa.Table:
     return _read(path, OUTPUT_COLUMNS)
 
 
-def write_table(path: Path, rows: list[dict[str, Any]], columns: tuple[Column, ...]) -> None:
-    """Store rows as Parquet, atomically, in place of what was there."""
+def write_table(path: Path, rows: Sequence[Mapping[str, Any]], columns: tuple[Column, ...]) -> pa.Table:
+    """Store rows as Parquet, atomically, in place of what was there; a column that a row lacks is null there."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    table = pa.Table.from_pylist(list(rows), schema=arrow_schema(columns))
     with atomic_path(path) as temporary:
-        pq.write_table(pa.Table.from_pylist(rows, schema=arrow_schema(columns)), temporary)
+        pq.write_table(table, temporary)
+    return table
 
 
 def write_json(path: Path, value: Any) -> None:

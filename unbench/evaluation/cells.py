@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from unbench.evaluation.compute import RESAMPLES, Estimate, estimate
-from unbench.evaluation.rows import record
+from unbench.evaluation.rows import MetricTable
 from unbench.metrics import Metric, MissingValue
 from unbench.metrics.shadows import ShadowOutputs
 from unbench.seeds import derive_seed
@@ -28,12 +28,6 @@ def fill_cells(store: Store, metrics: Iterable[Metric]) -> None:
 
 def _fill(store: Store, pool: Pool, cell: Cell, metrics: list[Metric]) -> None:
     about, of_pool = cell.about, pool.about
-    path = store.metrics / f"shadows-{pool.folder.name}-{cell.folder.name}.parquet"
-    known = {(old["metric"], old["of"]): old for old in store.read_metrics(path)}
-    count = len(set(pool.numbers()) & set(cell.numbers()))
-    todo = [metric for metric in metrics if not _is_there(known.get((metric.name, "unlearned")), metric, count)]
-    if not todo:
-        return
     identity = {
         "run_key": f"{pool.folder.name}-{cell.folder.name}",
         "attempt": None,
@@ -46,6 +40,12 @@ def _fill(store: Store, pool: Pool, cell: Cell, metrics: list[Metric]) -> None:
         "backbone": of_pool["settings"]["model"],
         "seed": None,
     }
+    path = store.metrics / f"shadows-{pool.folder.name}-{cell.folder.name}.parquet"
+    table = MetricTable(store, path, identity)
+    count = len(set(pool.numbers()) & set(cell.numbers()))
+    todo = [metric for metric in metrics if table.lacks(metric, "unlearned", count)]
+    if not todo:
+        return
     retrained = oracle_cell(pool, cell)
     try:
         if retrained is None:
@@ -55,12 +55,8 @@ def _fill(store: Store, pool: Pool, cell: Cell, metrics: list[Metric]) -> None:
         outputs = str(reason)
     for metric in todo:
         found = Estimate(None, missing=outputs) if isinstance(outputs, str) else _estimate(metric, *outputs)
-        known[metric.name, "unlearned"] = {**identity, **record(metric, "unlearned", found, count)}
-    store.write_metrics(path, list(known.values()))
-
-
-def _is_there(old: dict[str, object] | None, metric: Metric, count: int) -> bool:
-    return old is not None and (old["metric_version"], old["shadows"]) == (metric.version, count)
+        table.add(metric, "unlearned", found, count)
+    table.save()
 
 
 def _estimate(metric: Metric, method: ShadowOutputs, oracle: ShadowOutputs) -> Estimate:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from unbench.errors import UnknownNameError
 from unbench.evaluation.cells import fill_cells
 from unbench.evaluation.compute import RESAMPLES, Estimate, estimate
-from unbench.evaluation.rows import forget_class, record, run_identity
+from unbench.evaluation.rows import MetricTable, forget_class, run_identity
 from unbench.evaluation.summary import summarise
 from unbench.metrics import METRICS, Metric, MissingValue, Model, RunOutputs
 from unbench.metrics.probed import ProbeOutputs
 from unbench.metrics.shadows import References
 from unbench.progress import Progress
+from unbench.shadows.pool import Pool
 from unbench.shadows.reading import pool_of, references
 from unbench.store import Store, load_metrics, load_outputs, load_results
 
@@ -73,21 +74,14 @@ def evaluate(
 
 def _fill(store: Store, row: Mapping[str, Any], metrics: Iterable[Metric]) -> None:
     """Compute the metrics that one run lacks."""
-    path = store.metrics_path(row)
-    known = {(old["metric"], old["of"]): old for old in store.read_metrics(path)}
-    evidence = _Evidence(store, row)
-    new = {}
+    table, evidence = MetricTable(store, store.metrics_path(row), run_identity(row)), _Evidence(store, row)
     for metric in metrics:
+        shadows = evidence.shadows if metric.needs == "references" else None
         for model in metric.models:
-            old = known.get((metric.name, model))
-            shadows = evidence.shadows if metric.needs == "references" else None
             # A run can be asked again with --probe, but that is another attempt, with a file of its own.
-            if old and (old["metric_version"], old["shadows"]) == (metric.version, shadows):
-                continue
-            found = _estimate(metric, model, evidence)
-            new[metric.name, model] = {**run_identity(row), **record(metric, model, found, shadows)}
-    if new:
-        store.write_metrics(path, list({**known, **new}.values()))
+            if table.lacks(metric, model, shadows):
+                table.add(metric, model, _estimate(metric, model, evidence), shadows)
+    table.save()
 
 
 @dataclass
@@ -110,16 +104,20 @@ class _Evidence:
         return self.outputs.resampled(RESAMPLES)
 
     @cached_property
+    def pool(self) -> Pool | None:
+        return pool_of(self.store.shadows, self.row)
+
+    @cached_property
     def shadows(self) -> int | None:
-        pool = pool_of(self.store.shadows, self.row)
-        return len(pool.numbers()) if pool else None
+        return len(self.pool.numbers()) if self.pool else None
 
     @cached_property
     def references(self) -> References | str:
         """The reason if there are none."""
-        pool = pool_of(self.store.shadows, self.row)
+        if self.pool is None:
+            return "there are no shadow models; 'unbench shadow' trains them"
         try:
-            return references(pool, self.table) if pool else "there are no shadow models; 'unbench shadow' trains them"
+            return references(self.pool, self.table)
         except MissingValue as reason:
             return str(reason)
 

@@ -5,26 +5,54 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from unbench.errors import StoreError
 from unbench.evaluation.compute import Estimate
 from unbench.metrics import Metric, Model
+from unbench.store import Store
 
 
-def record(metric: Metric, model: Model, found: Estimate, shadows: int | None) -> dict[str, Any]:
-    """The columns of a metric that do not say of which run it is."""
-    return {
-        "metric": metric.name,
-        "metric_version": metric.version,
-        "of": model,
-        "value": found.value,
-        "low": found.low,
-        "high": found.high,
-        "missing": found.missing,
-        "shadows": shadows,
-        "unbench_version": version("unbench"),
-    }
+class MetricTable:
+    """The metrics of one run or cell: what is stored of them, and what is added.
+
+    Args:
+        store: the results folder.
+        path: of the file, which need not be there.
+        identity: the columns that say whose metrics these are.
+    """
+
+    def __init__(self, store: Store, path: Path, identity: Mapping[str, Any]) -> None:
+        self._store, self._path, self._identity = store, path, identity
+        self._rows = {(row["metric"], row["of"]): row for row in store.read_metrics(path)}
+        self._grown = False
+
+    def lacks(self, metric: Metric, model: Model, shadows: int | None) -> bool:
+        """Whether there is no value or reason by this definition, from this many shadow models."""
+        row = self._rows.get((metric.name, model))
+        return row is None or (row["metric_version"], row["shadows"]) != (metric.version, shadows)
+
+    def add(self, metric: Metric, model: Model, found: Estimate, shadows: int | None) -> None:
+        """Put a value, or the reason why there is none, in the place of an older one."""
+        self._grown = True
+        self._rows[metric.name, model] = {
+            **self._identity,
+            "metric": metric.name,
+            "metric_version": metric.version,
+            "of": model,
+            "value": found.value,
+            "low": found.low,
+            "high": found.high,
+            "missing": found.missing,
+            "shadows": shadows,
+            "unbench_version": version("unbench"),
+        }
+
+    def save(self) -> None:
+        """Write the file if anything was added."""
+        if self._grown:
+            self._store.write_metrics(self._path, list(self._rows.values()))
 
 
 def run_identity(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,7 +67,7 @@ def forget_class(row: Mapping[str, Any]) -> int | None:
     Raises:
         StoreError: the column does not begin with a number.
     """
-    if row["forget_class"] is None:
+    if not isinstance(row["forget_class"], str):  # None, or what pandas has in its place
         return None
     number = re.match(r"\d+", row["forget_class"])
     if number is None:

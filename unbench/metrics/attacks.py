@@ -103,10 +103,12 @@ def sides(run: RunOutputs, model: Model, reference: Split = "test") -> tuple[Exa
     Raises:
         MissingValue: the outputs of either are not there.
     """
-    forget, others = run.examples(model, "forget"), run.examples(model, reference)
-    if run.forget_class is not None:
-        others = others.where(others.labels == run.forget_class)
-    return forget, others
+    return run.examples(model, "forget"), comparable(run, run.examples(model, reference))
+
+
+def comparable(run: RunOutputs, unseen: Examples) -> Examples:
+    """Those of some unseen examples that the forget set is compared with; see `sides`."""
+    return unseen if run.forget_class is None else unseen.where(unseen.labels == run.forget_class)
 
 
 def attack(run: RunOutputs, model: Model, score: Score, reference: Split = "test") -> Roc:
@@ -116,4 +118,4 @@ def attack(run: RunOutputs, model: Model, score: Score, reference: Split = "test
         MissingValue: the outputs of either are not there, or not finite.
     """
     forget, others = sides(run, model, reference)
-    return roc(score(forget), score(others), forget.weights, others.weights)
+    return roc(score(forget), score(others))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from unbench.metrics.accuracy import remaining
 from unbench.metrics.attacks import SCORES, sides
 from unbench.metrics.outputs import MissingValue, Model, RunOutputs
 from unbench.metrics.registry import Number, metric
@@ -108,9 +109,7 @@ def balanced_accuracy(run: RunOutputs, model: Model, score: str) -> Number:
         MissingValue: a split is not there, or not finite.
     """
     look = SCORES[score]
-    retain, val = run.examples(model, "retain"), run.examples(model, "val")
-    if run.forget_class is not None:
-        val = val.where(val.labels != run.forget_class)
+    retain, val = run.examples(model, "retain"), remaining(run, run.examples(model, "val"))
     threshold = run.plain.once(("threshold", model, score), lambda: best_threshold(look(retain), look(val)))
     forget, others = sides(run, model)
     found = mean(look(forget) >= threshold, forget.weights)

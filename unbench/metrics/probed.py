@@ -15,7 +15,7 @@ Question = Literal["features", "relearn", "restored"]
 Part = Literal["forget", "test", "retain"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # hashed by identity, to share work on the same answers
 class ProbeOutputs:
     """Answers by question/model/part.
 

@@ -131,13 +131,18 @@ def rmia_tpr_at_1(run: RunOutputs, model: Model, references: References) -> Numb
 
 
 def _rmia(run: RunOutputs, model: Model, references: References) -> Separation:
-    members, others, population = (signals(run, model, references, split) for split in ("forget", "test", "val"))
-    if len(population.examples) == 0:
-        raise MissingValue("RMIA compares with validation images of the forgotten class, and there are none")
-    a = choose_a(members, population)
-    of_z = log_ratio(population.log_p, population.log_mean_out, a)
-    scores = (share_below(log_ratio(side.log_p, side.log_mean_out, a), of_z) for side in (members, others))
-    return _separate(members, others, *scores)
+    """RMIA by the audited model, computed once for both of its numbers; its a, once for all models and resamples."""
+
+    def compute() -> Separation:
+        members, others, population = (signals(run, model, references, split) for split in ("forget", "test", "val"))
+        if len(population.examples) == 0:
+            raise MissingValue("RMIA compares with validation images of the forgotten class, and there are none")
+        a = run.plain.once(("rmia a", references), lambda: choose_a(members, population))
+        of_z = log_ratio(population.log_p, population.log_mean_out, a)
+        scores = (share_below(log_ratio(side.log_p, side.log_mean_out, a), of_z) for side in (members, others))
+        return _separate(members, others, *scores)
+
+    return run.once(("rmia", model, references), compute)
 
 
 def choose_a(images: Signals, population: Signals) -> float:

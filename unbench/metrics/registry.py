@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,6 @@ probes: (RunOutputs, Model, ProbeOutputs). Those and what the models themselves 
 shadows: (ShadowOutputs, ShadowOutputs). Models trained on random halves after a method made them forget, and after
     retraining. The number belongs to the method on a data set, not to one run.
 """
-
-NEEDS: tuple[Needs, ...] = get_args(Needs)
 
 ALL_MODELS: tuple[Model, ...] = ("unlearned", "original", "oracle")
 """For metrics of one model: what came out, what went in, and what it should be."""

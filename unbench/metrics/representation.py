@@ -6,19 +6,40 @@ than the oracle and one that lost what the oracle has are wrong.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from unbench.metrics.outputs import MissingValue, Model, RunOutputs
 from unbench.metrics.probed import Part, ProbeOutputs
 from unbench.metrics.registry import AGAINST_ORACLE, ALL_MODELS, Number, metric
-from unbench.metrics.weighted import mean, roc
+from unbench.metrics.separation import separate
+from unbench.metrics.weighted import mean
 from unbench.seeds import derive_seed
 
 NEIGHBOURS = 5
 FOLDS = 5
 
 _UUEF = "representation-level evaluation of unlearning: arXiv 2503.06991; "
+
+
+def forget_acc_from_features(run: RunOutputs, model: Model, probes: ProbeOutputs, classifier: Any) -> Number:
+    """Accuracy on the forget set, in percent, of a scikit-learn classifier fitted on features of retained images.
+
+    It is fitted once: resamples are of the forgotten images.
+
+    Raises:
+        MissingValue: outputs or features are not there, or not finite.
+    """
+    forget, retain = run.examples(model, "forget"), run.examples(model, "retain")
+
+    def compute() -> NDArray[np.bool_]:
+        classifier.fit(probes.answer("features", model, "retain"), retain.labels[probes.arrays["retain_rows"]])
+        return np.asarray(classifier.predict(probes.answer("features", model, "forget")) == forget.labels)
+
+    right = run.plain.once(("features", repr(classifier), model, probes), compute)
+    return mean(100.0 * right, forget.weights)
 
 
 def linear_cka(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
@@ -94,13 +115,9 @@ def knn_forget_acc(run: RunOutputs, model: Model, probes: ProbeOutputs) -> Numbe
     """Accuracy of k nearest neighbours in feature space, fitted on retained images, on the forget set."""
     from sklearn.neighbors import KNeighborsClassifier
 
-    forget = run.examples(model, "forget")
-    labels = run.examples(model, "retain").labels[probes.arrays["retain_rows"]]
-    if len(labels) < NEIGHBOURS:
+    if len(probes.arrays["retain_rows"]) < NEIGHBOURS:
         raise MissingValue(f"there are fewer than {NEIGHBOURS} retained images")
-    vote = KNeighborsClassifier(NEIGHBOURS, metric="cosine").fit(probes.answer("features", model, "retain"), labels)
-    right = vote.predict(probes.answer("features", model, "forget")) == forget.labels
-    return mean(100.0 * right, forget.weights)
+    return forget_acc_from_features(run, model, probes, KNeighborsClassifier(NEIGHBOURS, metric="cosine"))
 
 
 @metric(
@@ -135,4 +152,4 @@ def probe_mia_auroc(run: RunOutputs, model: Model, probes: ProbeOutputs) -> Numb
     probe = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000))
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=derive_seed("linear probe") % 2**32)
     scores = cross_val_predict(probe, np.concatenate([forget, test]), truth, cv=folds, method="decision_function")
-    return 100 * roc(scores[truth == 1], scores[truth == 0]).area()
+    return 100 * separate(scores[truth == 1], scores[truth == 0]).auroc

@@ -7,11 +7,12 @@ from typing import Literal
 import numpy as np
 
 from unbench.metrics.accuracy import accuracy
-from unbench.metrics.attacks import SCORES
+from unbench.metrics.attacks import comparable, loss
 from unbench.metrics.outputs import Examples, MissingValue, Model, RunOutputs
 from unbench.metrics.probed import ProbeOutputs
 from unbench.metrics.registry import Number, metric
-from unbench.metrics.weighted import mean, roc
+from unbench.metrics.representation import forget_acc_from_features
+from unbench.metrics.separation import separate
 
 _SOURCE = "part of unbench, in the manner of the restorations of arXiv 2602.18505, where the control is the oracle too"
 
@@ -34,14 +35,10 @@ def refit_forget_acc(run: RunOutputs, model: Model, probes: ProbeOutputs) -> Num
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    forget = run.examples(model, "forget")
-    labels = run.examples(model, "retain").labels[probes.arrays["retain_rows"]]
-    if len(np.unique(labels)) < 2:
+    if len(np.unique(run.examples(model, "retain").labels[probes.arrays["retain_rows"]])) < 2:
         raise MissingValue("the retained images are all of one class")
     layer = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    layer.fit(probes.answer("features", model, "retain"), labels)
-    right = layer.predict(probes.answer("features", model, "forget")) == forget.labels
-    return mean(100.0 * right, forget.weights)
+    return forget_acc_from_features(run, model, probes, layer)
 
 
 @metric(
@@ -76,10 +73,8 @@ def restored_forget_acc(run: RunOutputs, model: Model, probes: ProbeOutputs) -> 
 def restored_mia_auroc(run: RunOutputs, model: Model, probes: ProbeOutputs) -> Number:
     """AUROC of the loss attack after a little training on retained images."""
     forget, test = _restored(run, model, probes, "forget"), _restored(run, model, probes, "test")
-    if run.forget_class is not None:
-        test = test.where(test.labels == run.forget_class)
-    score = SCORES["loss"]
-    return 100 * roc(score(forget), score(test), forget.weights, test.weights).area()
+    test = comparable(run, test)
+    return 100 * separate(loss(forget), loss(test), forget.weights, test.weights).auroc
 
 
 def _restored(run: RunOutputs, model: Model, probes: ProbeOutputs, part: Literal["forget", "test"]) -> Examples:

@@ -43,7 +43,7 @@ class ReferenceExamples:
         return values
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # hashed by identity, to share work on the same models
 class References:
     """The splits of a run under shadow models; those that never saw an example say how hard it is."""
 

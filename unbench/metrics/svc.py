@@ -19,6 +19,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from unbench.metrics.accuracy import remaining
 from unbench.metrics.attacks import cross_entropy, modified_prediction_entropy, prediction_entropy
 from unbench.metrics.outputs import Examples, MissingValue, Model, RunOutputs
 from unbench.metrics.registry import metric
@@ -65,8 +66,7 @@ def svc_mia(run: RunOutputs, model: Model, feature: Feature) -> float:
     from sklearn.svm import SVC
 
     forget, retain, test = (run.examples(model, split) for split in ("forget", "retain", "test"))
-    if run.forget_class is not None:
-        test = test.where(test.labels != run.forget_class)
+    test = remaining(run, test)
     size = min(len(retain), len(test))
     if size == 0:
         raise MissingValue("the attack has no test images of the remaining classes to learn from")

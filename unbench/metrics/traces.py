@@ -18,6 +18,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from unbench.metrics.attacks import cross_entropy, prediction_entropy
 from unbench.metrics.outputs import Examples, MissingValue
 from unbench.metrics.registry import metric
 from unbench.metrics.shadows import ShadowOutputs
@@ -84,8 +85,6 @@ def describe(outputs: ShadowOutputs) -> NDArray[np.float64]:
 def _statistics(test: Examples) -> NDArray[np.float64]:
     log_probs = test.log_probs
     highest = -np.sort(-log_probs, axis=1)[:, :RANKS]
-    of_label = log_probs[np.arange(len(test)), test.labels]
-    entropy = -(test.probs * log_probs).sum(axis=1)
-    columns = np.column_stack([of_label, entropy, highest])
+    columns = np.column_stack([-cross_entropy(test), prediction_entropy(test), highest])
     right = (log_probs.argmax(axis=1) == test.labels).mean()
     return np.concatenate([[right], columns.mean(axis=0), columns.std(axis=0)])

@@ -43,43 +43,33 @@ class Roc:
     """Receiver operating characteristic: one corner for each distinct score, from the highest down.
 
     Attributes:
-        members, others: examples of either kind that score at least that much, (..., T); the first corner is 0.
+        members, others: examples of either kind that score at least that much, (T,); the first corner is 0.
     """
 
-    members: NDArray[np.floating]
-    others: NDArray[np.floating]
+    members: NDArray[np.float64]
+    others: NDArray[np.float64]
 
     @property
-    def tpr(self) -> NDArray[np.floating]:
-        """Share of members that score at least that much, 0 to 1, (..., T)."""
-        with np.errstate(invalid="ignore"):
-            return self.members / self.members[..., -1:]
+    def tpr(self) -> NDArray[np.float64]:
+        """Share of members that score at least that much, 0 to 1, (T,)."""
+        return self.members / self.members[-1]
 
     @property
-    def fpr(self) -> NDArray[np.floating]:
+    def fpr(self) -> NDArray[np.float64]:
         """The same of the others."""
-        with np.errstate(invalid="ignore"):
-            return self.others / self.others[..., -1:]
+        return self.others / self.others[-1]
 
-    def area(self) -> Number:
+    def area(self) -> float:
         """Probability that a member scores above another, ties counting half, 0 to 1."""
-        steps = np.diff(self.fpr, axis=-1)
-        heights = (self.tpr[..., 1:] + self.tpr[..., :-1]) / 2
-        return _plain(np.einsum("...t,...t->...", steps, heights, dtype=np.float64))
+        return float(np.diff(self.fpr) @ (self.tpr[1:] + self.tpr[:-1]) / 2)
 
-    def tpr_at(self, fpr: float) -> Number:
+    def tpr_at(self, fpr: float) -> float:
         """Highest share of members found with at most this share of the others called members, 0 to 1."""
-        allowed = self.fpr <= fpr + 1e-12
-        return _plain(np.where(allowed, self.tpr, 0).max(axis=-1))
+        return float(self.tpr[self.fpr <= fpr + 1e-12].max())
 
 
-def roc(
-    members: NDArray[np.generic],
-    others: NDArray[np.generic],
-    member_weights: Weights = None,
-    other_weights: Weights = None,
-) -> Roc:
-    """ROC of scores (N,) and (M,), higher for likelier members.
+def roc(members: NDArray[np.generic], others: NDArray[np.generic]) -> Roc:
+    """ROC of scores (N,) and (M,), higher for likelier members; of resamples see unbench.metrics.separation.
 
     Raises:
         MissingValue: one kind has no examples, or a score is NaN.
@@ -89,22 +79,10 @@ def roc(
     thresholds = np.unique(np.concatenate([members, others]))
     if np.isnan(thresholds[-1]):
         raise MissingValue("a score of the attack is not a number")
-    return Roc(
-        _at_least(thresholds, members, member_weights),
-        _at_least(thresholds, others, other_weights),
-    )
+    return Roc(_at_least(thresholds, members), _at_least(thresholds, others))
 
 
-def _at_least(thresholds: NDArray[np.generic], scores: NDArray[np.generic], weights: Weights) -> NDArray[np.floating]:
+def _at_least(thresholds: NDArray[np.generic], scores: NDArray[np.generic]) -> NDArray[np.float64]:
     """How many of `scores` are at least each threshold, from the highest threshold down, with a 0 before."""
-    order = np.argsort(scores, kind="stable")[::-1]
-    counts = np.arange(len(scores) + 1, dtype=np.float64)
-    if weights is not None:
-        counts = np.zeros((len(weights), len(scores) + 1), dtype=np.float32)
-        np.cumsum(weights[:, order], axis=1, out=counts[:, 1:])
-    above = len(scores) - np.searchsorted(scores[order][::-1], thresholds[::-1], side="left")
-    return counts[..., np.concatenate([[0], above])]
-
-
-def _plain(value: NDArray[np.floating]) -> Number:
-    return float(value) if value.ndim == 0 else value.astype(np.float64)
+    above = len(scores) - np.searchsorted(np.sort(scores), thresholds[::-1], side="left")
+    return np.concatenate([[0.0], above])

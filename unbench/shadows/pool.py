@@ -18,18 +18,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
+from unbench.arrays import Arrays, load_arrays, save_arrays
 from unbench.errors import StoreError
-from unbench.files import atomic_path
 from unbench.seeds import digest
 from unbench.store import write_json
 
 ORACLE = "retrain"
 """Method name of the cell of models that were retrained without their forget sets, in every pool."""
-
-Arrays = dict[str, NDArray[Any]]
 
 
 class Models:
@@ -56,11 +52,11 @@ class Models:
 
     def write(self, number: int, mask: NDArray[np.bool_], logits: Mapping[str, NDArray[np.float32]]) -> None:
         """Store a model's mask over the training images (N,), and its logits per split (N, K)."""
-        _save(self._path(number), {self.MASK: mask, **logits})
+        save_arrays(self._path(number), {self.MASK: mask, **logits})
 
     def read(self, number: int) -> Arrays:
         """The mask, under its name, and the logits of each split; raises StoreError if the file is damaged."""
-        return _load(self._path(number))
+        return load_arrays(self._path(number))[0]
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:04}.safetensors"
@@ -84,13 +80,13 @@ class Pool(Models):
         """The pool of this meaning in the folder `shadows`, made if it is not there."""
         pool = cls(shadows / digest(about))
         if not (pool.folder / cls.ABOUT).exists():
-            _save(pool.folder / "examples.safetensors", examples)
+            save_arrays(pool.folder / "examples.safetensors", examples)
             write_json(pool.folder / cls.ABOUT, dict(about))
         return pool
 
     def examples(self) -> Arrays:
         """`ids/<split>` and `labels/<split>`, int64 (N,)."""
-        return _load(self.folder / "examples.safetensors")
+        return load_arrays(self.folder / "examples.safetensors")[0]
 
     def cell(self, about: Mapping[str, Any]) -> Cell:
         """What a method left of these models; the folder is made if it is not there."""
@@ -107,21 +103,6 @@ class Pool(Models):
 def pools(shadows: Path) -> list[Pool]:
     """Every pool in a folder."""
     return [Pool(path.parent) for path in sorted(shadows.glob(f"*/{Pool.ABOUT}"))]
-
-
-def _save(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    try:
-        with atomic_path(path) as temporary:
-            save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, temporary)
-    except (OSError, SafetensorError) as error:
-        raise StoreError(f"cannot write {path}: {error}") from error
-
-
-def _load(path: Path) -> Arrays:
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise StoreError(f"{path} is damaged ({error}); remove it") from error
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unbench.arrays import Arrays
 from unbench.data import load_dataset
 from unbench.data.images import Dataset, Ints
 from unbench.devices import choose_device, make_deterministic
@@ -23,7 +24,7 @@ from unbench.inputs import Inputs, make_method, prepare
 from unbench.methods.base import Method
 from unbench.progress import Progress
 from unbench.shadows.halves import half, shadow_split
-from unbench.shadows.pool import ORACLE, Arrays, Cell, Pool
+from unbench.shadows.pool import ORACLE, Cell, Pool
 from unbench.spec import NUMERICS_VERSION, RunSpec, Start
 from unbench.stages import train_or_load
 from unbench.store import Store
@@ -53,7 +54,7 @@ class Request:
         )
 
 
-def open_pool(request: Request, inputs: Inputs, method: Method) -> tuple[Pool, Cell, Cell]:
+def open_pool(request: Request, inputs: Inputs, method: Method, forget_class: int | None) -> tuple[Pool, Cell, Cell]:
     """The pool that a request draws on, the cell of retraining, and the method's; the last two may be one."""
     spec, data = request.spec(), inputs.data
     own: list[Any] = [spec.method.name, spec.method.version, spec.hparams]
@@ -71,7 +72,7 @@ def open_pool(request: Request, inputs: Inputs, method: Method) -> tuple[Pool, C
     for name, images in data.splits.items():
         examples |= {f"ids/{name}": images.ids, f"labels/{name}": images.labels}
     pool = Pool.open(Store(request.results).shadows, about, examples)
-    asked = {"scenario": spec.scenario.name, "forget_class": shadow_split(data, spec.scenario, 0).forget_class}
+    asked = {"scenario": spec.scenario.name, "forget_class": forget_class}
     oracle = pool.cell({"method": ORACLE, "method_version": 1, "hparams": {}, **asked})
     if method.is_oracle:
         return pool, oracle, oracle
@@ -89,9 +90,9 @@ def make(request: Request, number: int) -> str | None:
         inputs, spec, store = _inputs(request), request.spec(number), Store(request.results)
         data = inputs.data
         method = make_method(spec, inputs, choose_device(request.device), Progress())
-        pool, oracle, cell = open_pool(request, inputs, method)
+        seen, split = half(data, number), shadow_split(data, spec.scenario, number)
+        pool, oracle, cell = open_pool(request, inputs, method, split.forget_class)
         try:
-            seen, split = half(data, number), shadow_split(data, spec.scenario, number)
             trained = train_or_load("shadow", store, spec, method, data, data.train.take(seen))
             if not pool.has(number):
                 pool.write(number, _mask(data, seen), _arrays(trained.logits))

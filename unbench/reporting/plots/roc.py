@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -152,16 +151,14 @@ def _panel(panel: Axes, table: pd.DataFrame, label: str, palette: Palette) -> No
 
 def _outputs(results: Path, run: dict[str, Any]) -> RunOutputs:
     """The outputs of one run; raises StoreError with a reason that names no folder of this machine."""
+    from unbench.evaluation.rows import forget_class
     from unbench.store import Store, load_outputs
 
     if not Store(results).outputs_path(run).is_file():
         raise StoreError("no per-example outputs are stored")
-    forget_class = None
-    if isinstance(run["forget_class"], str):
-        number = re.match(r"\s*(\d+)", run["forget_class"])
-        forget_class = int(number[1]) if number else None
+    forgotten = forget_class(run)
     try:
-        return RunOutputs.from_table(load_outputs(results, run), forget_class)
+        return RunOutputs.from_table(load_outputs(results, run), forgotten)
     except StoreError as error:
         raise StoreError(f"its per-example outputs are corrupt: {run['run_key']}-{run['attempt']}.parquet") from error
 
