@@ -14,7 +14,7 @@ from unbench.metrics import MEASURES, METRICS, Examples, MissingValue, RunOutput
 from unbench.metrics.accuracy import accuracy
 from unbench.metrics.attacks import cross_entropy
 from unbench.metrics.pathways import pathway_sensitivity
-from unbench.metrics.weighted import roc
+from unbench.metrics.weighted import mean, roc
 
 
 def outputs(forget_class: int | None = None) -> RunOutputs:
@@ -207,3 +207,12 @@ def test_rates_of_false_alarms_are_kept() -> None:
     assert curve.tpr_at(0.0) == 0.25, "4 is shared: calling it a member calls another one too"
     assert curve.tpr_at(0.25) == 0.75
     assert curve.tpr_at(1.0) == 1.0
+
+
+@given(arrays(np.float64, 7, elements=st.floats(0, 100)))
+def test_the_mean_of_a_resample_stays_within_the_values(values: np.ndarray) -> None:
+    weights = np.random.default_rng(0).multinomial(7, np.full(7, 1 / 7), size=50).astype(np.float32)
+
+    means = mean(values, weights)
+
+    assert np.all((values.min() <= means) & (means <= values.max()))

@@ -18,13 +18,13 @@ from unbench.metrics.reference_attacks import (
     log_ratio,
     ratio_mia_auroc,
     rmia_auroc,
-    rmia_tpr_at_1,
+    rmia_tpr_at_1pct,
     share_below,
     signals,
 )
 from unbench.metrics.shadows import ReferenceExamples, References
 
-ATTACKS = (ratio_mia_auroc, rmia_auroc, rmia_tpr_at_1)
+ATTACKS = (ratio_mia_auroc, rmia_auroc, rmia_tpr_at_1pct)
 
 
 def logits_of(p: np.ndarray) -> np.ndarray:
@@ -106,8 +106,8 @@ def test_a_planted_memory_is_caught_where_the_loss_attack_sees_little(models: in
     for attack in (ratio_mia_auroc, rmia_auroc):
         assert attack(run, "unlearned", references) > plain + 5
         assert attack(run, "oracle", references) == pytest.approx(50, abs=10)
-    assert rmia_tpr_at_1(run, "unlearned", references) > 5
-    assert rmia_tpr_at_1(run, "oracle", references) < 6
+    assert rmia_tpr_at_1pct(run, "unlearned", references) > 5
+    assert rmia_tpr_at_1pct(run, "oracle", references) < 6
 
 
 def test_less_memory_is_less_to_find_and_the_opposite_of_memory_lies_below_50() -> None:

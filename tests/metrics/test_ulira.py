@@ -12,10 +12,10 @@ from scipy.stats import norm
 from shadow_fakes import halves, noise, shadows
 
 from unbench.metrics.outputs import MissingValue
-from unbench.metrics.ulira import log_likelihood_ratios, ulira_auroc, ulira_balanced_acc, ulira_tpr_at_1
+from unbench.metrics.ulira import log_likelihood_ratios, ulira_auroc, ulira_balanced_acc, ulira_tpr_at_1pct
 from unbench.seeds import derive_seed
 
-METRICS = {ulira_auroc: 50.0, ulira_balanced_acc: 50.0, ulira_tpr_at_1: 1.0}
+METRICS = {ulira_auroc: 50.0, ulira_balanced_acc: 50.0, ulira_tpr_at_1pct: 1.0}
 
 
 def plain_scores(phi: np.ndarray, forgotten: np.ndarray) -> np.ndarray:
@@ -87,7 +87,7 @@ def test_numbers_are_those_of_their_definitions() -> None:
     assert ulira_balanced_acc(outputs, outputs) == pytest.approx(50 * sum(rates))
     above = scores > scores[~forgot].max()
     found = np.mean([above[forgot[:, t], t].mean() for t in range(5)])
-    assert ulira_tpr_at_1(outputs, outputs) == pytest.approx(100 * found), "of few pairs, none may be a false alarm"
+    assert ulira_tpr_at_1pct(outputs, outputs) == pytest.approx(100 * found), "of few pairs, none may be a false alarm"
 
 
 def test_resamples_draw_models_and_targets_and_keep_the_scores() -> None:
@@ -159,7 +159,7 @@ def test_it_knows_each_image_where_an_attack_on_all_of_them_does_not() -> None:
     sign = rng.choice([-1, 1], 200)  # some images look more familiar after forgetting, others less
     outputs = shadows(hardness + rng.normal(size=(64, 200)) + 3 * sign * forgotten, forgotten)
     assert ulira_auroc(outputs, outputs) > 95
-    assert ulira_tpr_at_1(outputs, outputs) > 50
+    assert ulira_tpr_at_1pct(outputs, outputs) > 50
 
 
 def test_of_known_normals_it_is_the_closed_form() -> None:
@@ -194,7 +194,7 @@ def test_outputs_that_never_vary_cannot_be_told_apart() -> None:
     constant = shadows(np.tile(np.linspace(-3.3, 4.7, 30), (8, 1)), forgotten)
     assert ulira_auroc(constant, constant) == 50
     assert ulira_balanced_acc(constant, constant) == 50
-    assert ulira_tpr_at_1(constant, constant) == 0, "all tie, and calling all of them members is too many alarms"
+    assert ulira_tpr_at_1pct(constant, constant) == 0, "all tie, and calling all of them members is too many alarms"
     told = shadows(np.where(forgotten, 1.0, 0.0), forgotten)
     usable = (forgotten.sum(axis=0) >= 2) & ((~forgotten).sum(axis=0) >= 2)
     assert usable.any() and ulira_auroc(told, told) == 100

@@ -118,14 +118,14 @@ def rmia_auroc(run: RunOutputs, model: Model, references: References) -> Number:
 
 
 @metric(
-    name="rmia_tpr_at_1",
+    name="rmia_tpr_at_1pct",
     attack=True,
     title="Robust membership inference (RMIA, TPR at 1 % FPR)",
     definition="Share of the forget set that RMIA finds when it takes at most 1 % of test for forgotten.",
     ideal="equal to the oracle, near 1",
     **_RMIA,
 )
-def rmia_tpr_at_1(run: RunOutputs, model: Model, references: References) -> Number:
+def rmia_tpr_at_1pct(run: RunOutputs, model: Model, references: References) -> Number:
     """True-positive rate of RMIA at a false-positive rate of 1 %."""
     return 100 * _rmia(run, model, references).tpr[RATE]
 

@@ -87,14 +87,14 @@ def ulira_balanced_acc(method: ShadowOutputs, oracle: ShadowOutputs) -> Number:
 
 
 @metric(
-    name="ulira_tpr_at_1",
+    name="ulira_tpr_at_1pct",
     attack=True,
     title="U-LiRA (TPR at 1 % FPR)",
     definition="Share of forgotten pairs that are found when at most 1 % of never seen ones are taken for forgotten.",
     ideal="1: forgotten and never seen cannot be told apart",
     **_RECORD,
 )
-def ulira_tpr_at_1(method: ShadowOutputs, oracle: ShadowOutputs) -> Number:
+def ulira_tpr_at_1pct(method: ShadowOutputs, oracle: ShadowOutputs) -> Number:
     """True-positive rate at a false-positive rate of 1 %."""
     return _plain(100 * _Scored(method).tpr_at(0.01), method)
 

@@ -35,7 +35,8 @@ def mean(values: NDArray[np.generic], weights: Weights = None) -> Number:
     centre = values.mean(dtype=np.float64)
     rest = (values - centre).astype(np.float32)
     with np.errstate(invalid="ignore"):
-        return np.asarray(centre + (weights @ rest).astype(np.float64) / weights.sum(axis=1))
+        means = centre + (weights @ rest).astype(np.float64) / weights.sum(axis=1)
+    return np.clip(means, values.min(), values.max())  # or an accuracy could be above 100
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unbench.arrays import Arrays
 from unbench.metrics.outputs import MissingValue, Split
 from unbench.metrics.shadows import ReferenceExamples, References, ShadowOutputs
 from unbench.shadows.pool import ORACLE, Cell, Pool, pools
@@ -49,7 +51,7 @@ def references(pool: Pool, outputs: pa.Table) -> References:
     numbers = pool.numbers()
     if not numbers:
         raise MissingValue("the pool has no shadow models")
-    models, examples = [pool.read(number) for number in numbers], pool.examples()
+    models, examples = _models(pool.folder, tuple(numbers)), pool.examples()
     parts, ids = np.asarray(outputs["split"].to_pylist()), np.asarray(outputs["example_id"])
     labels = np.asarray(outputs["label"])
     splits: dict[Split, ReferenceExamples] = {}
@@ -74,7 +76,7 @@ def shadow_outputs(pool: Pool, cell: Cell, oracle: Cell) -> tuple[ShadowOutputs,
     numbers = sorted(set(pool.numbers()) & set(cell.numbers()) & set(oracle.numbers()))
     if not numbers:
         raise MissingValue("no shadow model has been both unlearned from and retrained")
-    examples, models = pool.examples(), [pool.read(number) for number in numbers]
+    examples, models = pool.examples(), _models(pool.folder, tuple(numbers))
     after, retrained = ([part.read(number) for number in numbers] for part in (cell, oracle))
     forgotten = np.stack([model["forgotten"] for model in after])
     if not np.array_equal(forgotten, np.stack([model["forgotten"] for model in retrained])):
@@ -104,6 +106,13 @@ def oracle_cell(pool: Pool, cell: Cell) -> Cell | None:
     scenario = cell.about["scenario"]
     found = (other for other in pool.cells() if (other.about["method"], other.about["scenario"]) == (ORACLE, scenario))
     return next(found, None)
+
+
+@lru_cache(maxsize=1)
+def _models(folder: Path, numbers: tuple[int, ...]) -> Sequence[Arrays]:
+    """Outputs of a pool's models, read once for the many runs that are judged by them; a stored one never changes."""
+    pool = Pool(folder)
+    return [pool.read(number) for number in numbers]
 
 
 def _rows(known: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
