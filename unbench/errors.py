@@ -68,6 +68,10 @@ class NotApplicableError(RuntimeError):
     """A method cannot serve this scenario or model. Becomes a row with status `skipped`."""
 
 
+class BusyError(RuntimeError):
+    """Another process is at work on the same; what it makes will be there later."""
+
+
 def describe(error: Exception) -> str:
     """One line: the error and where it was raised."""
     last = traceback.extract_tb(error.__traceback__)[-1]

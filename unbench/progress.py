@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Iterator, Sized
 from typing import TYPE_CHECKING, TypeVar
@@ -46,6 +47,27 @@ class Deadline(Progress):
             if time.perf_counter() > self._end:
                 raise TimedOutError(f"took longer than the {self.seconds:.3g} s that it was given")
             yield item
+
+
+class LogProgress(Progress):
+    """Writes a line to a log when a piece of work begins and when it is done."""
+
+    def __init__(self, log: logging.Logger, title: str = "") -> None:
+        self.log = log
+        self.title = title
+
+    def named(self, title: str) -> LogProgress:
+        """The same log under another title."""
+        return LogProgress(self.log, title)
+
+    def track(self, items: Iterable[T], unit: str = "epochs", total: int | None = None) -> Iterator[T]:
+        """Yield `items` between the two lines."""
+        started, done = time.perf_counter(), 0
+        self.log.info("%s ...", self.title)
+        for item in items:
+            yield item
+            done += 1
+        self.log.info("%s: %d %s, %.1f s", self.title, done, unit, time.perf_counter() - started)
 
 
 class ConsoleProgress(Progress):

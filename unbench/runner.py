@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import shlex
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from unbench.claims import claim
 from unbench.data import Dataset, load_dataset
 from unbench.data.loading import Checksums
 from unbench.data.splits import Split, freeze_split
@@ -35,6 +38,8 @@ from unbench.text import write_call
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+log = logging.getLogger("unbench")
 
 
 def run(
@@ -79,40 +84,100 @@ def run(
         UnbenchError: the request or the files are wrong; nothing was stored.
     """
     spec = RunSpec.parse(method, dataset, scenario, preset, seed, model, start)
-    progress = progress or Progress()
     store = Store(results)
     store.check_writable()
-    chosen = choose_device(device)
+    data = load_dataset(spec.dataset, spec.preset, data_root, checksums, progress or Progress())
+    order = Order(device, time_limit, probe, force)
+    return run_spec(spec, data, store, order, progress)
+
+
+@dataclass(frozen=True)
+class Order:
+    """How a run is to be done; see `run`.
+
+    Attributes:
+        wait: for another process that is at work on the same run, rather than raise BusyError.
+        attempts: that were known when the run was asked for; one that came since is taken for the result. None: only
+            one with status ok is.
+    """
+
+    device: str = "auto"
+    time_limit: float | None = None
+    probe: bool = False
+    force: bool = False
+    wait: bool = True
+    attempts: int | None = None
+
+
+def run_spec(
+    spec: RunSpec, data: Dataset, store: Store, order: Order | None = None, progress: Progress | None = None
+) -> dict[str, Any]:
+    """What `run` does, on data that are loaded.
+
+    Raises:
+        UnbenchError: the request or the files are wrong; nothing was stored.
+        BusyError: another process is at work on this run, and the order is not to wait.
+    """
+    order, progress = order or Order(), progress or Progress()
+    device = choose_device(order.device)
     make_deterministic()
-    data = load_dataset(spec.dataset, spec.preset, data_root, checksums, progress)
     split = freeze_split(store, data, spec.scenario, spec.seed)
     key = spec.key(data.fingerprint, split.hash)
-    done = None if force else store.completed(key)
-    if done is not None and (store.probes_path(done).exists() or not probe):
-        return done
-    inputs = prepare(data, spec, chosen, progress)
-    row = {
-        "run_key": key,
-        "started_at": now(),
-        "command": command(spec),
-        **_identity(spec, inputs, split, chosen),
-    }
-    try:
-        finished = _Runner(spec, store, inputs, split, chosen, progress, time_limit, probe).run()
-    except UnbenchError:
-        raise
-    except NotApplicableError as error:
-        return store.write_run({**row, "status": "skipped", "error": str(error)}, None)
-    except DivergedError as error:
-        return store.write_run({**row, "status": "diverged", "error": str(error)}, None)
-    except TimedOutError as error:
-        return store.write_run({**row, "status": "timed_out", "error": str(error)}, None)
-    except Exception as error:  # whatever a method does wrong is a result, and the next run goes on
-        return store.write_run({**row, "status": "failed", "error": describe(error)}, None)
-    written = store.write_run({**row, **finished.columns}, finished.outputs)
-    if finished.probed is not None:
-        store.write_probes(written, finished.probed.arrays, finished.probed.missing)
-    return written
+    with claim(store.locks, f"run-{key}", order.wait):
+        done = None if order.force else store.completed(key)
+        if done is not None and (store.probes_path(done).exists() or not order.probe):
+            return done
+        newest = store.newest(key)
+        if newest is not None and order.attempts is not None and newest["attempt"] > order.attempts:
+            return newest
+        inputs = prepare(data, spec, device, progress)
+        row = {
+            "run_key": key,
+            "started_at": now(),
+            "command": command(spec),
+            **_identity(spec, inputs, split, device),
+        }
+        begun = time.perf_counter()
+        try:
+            finished = _Runner(spec, store, inputs, split, device, progress, order.time_limit, order.probe).run()
+        except UnbenchError:
+            raise
+        except Exception as error:  # whatever a method does wrong is a result, and the next run goes on
+            log.debug("%s", spec, exc_info=True)
+            return store.write_run({**row, "status": status_of(error), "error": reason_of(error)}, None)
+        taken = {"seconds": time.perf_counter() - begun - finished.waited}
+        return store.write_run({**row, **finished.columns, **taken}, finished.outputs, finished.probed)
+
+
+def record(spec: RunSpec, data: Dataset, store: Store, order: Order, status: str, error: str) -> dict[str, Any]:
+    """Store why a run could not even begin, unless an attempt that the order does not know of is there by now.
+
+    Raises:
+        UnbenchError: the request or the files are wrong; nothing was stored.
+    """
+    split = freeze_split(store, data, spec.scenario, spec.seed)
+    key = spec.key(data.fingerprint, split.hash)
+    with claim(store.locks, f"run-{key}", wait=True):
+        newest = store.newest(key)
+        if newest is not None and newest["attempt"] > (order.attempts or 0):
+            return newest
+        device = choose_device(order.device)
+        about = {"run_key": key, "started_at": now(), "command": command(spec), "status": status, "error": error}
+        inputs = prepare(data, spec, device, Progress())
+        return store.write_run({**about, **_identity(spec, inputs, split, device)}, None)
+
+
+def status_of(error: Exception) -> str:
+    """The status of a run that ended with an error."""
+    return next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), "failed")
+
+
+def reason_of(error: Exception) -> str:
+    """What is said of it in the row: where it was raised only matters for a defect."""
+    return str(error) if status_of(error) != "failed" else describe(error)
+
+
+_STATUSES = {NotApplicableError: "skipped", DivergedError: "diverged", TimedOutError: "timed_out"}
 
 
 def command(spec: RunSpec) -> str:
@@ -168,6 +233,8 @@ class _Finished:
     columns: dict[str, Any]
     outputs: pa.Table
     probed: Probed | None
+    waited: float
+    """Seconds that training the shared models took, or waiting for them."""
 
 
 @dataclass(frozen=True)
@@ -190,10 +257,11 @@ class _Runner:
 
     def run(self) -> _Finished:
         self.spec.check_applicable()
-        method = self._method("original")
+        method, begun = self._method("original"), time.perf_counter()
         original = self._stage("original", method)
         oracle = self._stage("oracle", self._method("oracle"))
         oracle_2 = self._stage("oracle_2", self._method("second oracle"))
+        waited = time.perf_counter() - begun
         if method.is_oracle:
             # The result is the oracle: it costs what training it cost.
             cost = Cost(oracle.seconds, oracle.peak_memory_mb)
@@ -213,6 +281,7 @@ class _Runner:
         values, missing = columns_of(RunOutputs.from_table(outputs, self.split.forget_class))
         if cost.peak_memory_mb is None:
             missing["peak_memory_mb"] = cost.missing or "not measured when the oracle was trained"
+        stages = {"original": original, "oracle": oracle, "oracle_2": oracle_2}
         columns = {
             "status": "ok",
             **values,
@@ -223,9 +292,10 @@ class _Runner:
             "peak_memory_mb": cost.peak_memory_mb,
             "train_seconds": original.seconds,
             "oracle_seconds": oracle.seconds,
+            "stages": json.dumps({role: stage.folder.name for role, stage in stages.items()}),
         }
-        stages = {"original": original, "oracle": oracle, "oracle_2": oracle_2}
-        return _Finished(columns, outputs, self._probed(method, done.model, stages) if self.probing else None)
+        probed = self._probed(method, done.model, stages) if self.probing else None
+        return _Finished(columns, outputs, probed, waited)
 
     def _probed(self, method: Method, unlearned: nn.Module, stages: Mapping[str, Stage]) -> Probed:
         models = {"unlearned": unlearned, **{name: stage.load(method) for name, stage in stages.items()}}

@@ -128,6 +128,8 @@ COLUMNS: tuple[Column, ...] = (
     *DEPLOYMENT,
     Column("val_gap", "double", "avg_gap with validation in the place of test, points: what tune chooses by"),
     Column("tuned", "bool", "whether the hyper-parameters are those that tune chose for this cell"),
+    Column("seconds", "double", "wall-clock of the whole run, without the training of the models that runs share"),
+    Column("stages", "string", "JSON object: the stored models that the run began with and is compared with"),
 )
 
 OUTPUT_COLUMNS: tuple[Column, ...] = (

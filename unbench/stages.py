@@ -20,7 +20,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from unbench.batches import first_batch
-from unbench.data.images import Dataset, Images
+from unbench.claims import claim
+from unbench.data.images import Dataset, Images, Ints
 from unbench.errors import StoreError
 from unbench.methods.base import Method
 from unbench.seeds import derive_seed, digest
@@ -66,15 +67,18 @@ class Stage:
         return model.eval()
 
 
-def train_or_load(role: Role, store: Store, spec: RunSpec, method: Method, data: Dataset, images: Images) -> Stage:
+def train_or_load(
+    role: Role, store: Store, spec: RunSpec, method: Method, data: Dataset, images: Images, wait: bool = True
+) -> Stage:
     """The model of `role` trained on `images`, from disk if it is there.
 
     Raises:
         DivergedError: training gave weights or outputs that are not finite; nothing is stored then.
+        BusyError: another process is training it, and `wait` is false.
     """
-    key = _stage_key(role, spec, method, data, images)
-    folder = store.stages / f"{role}-{key}"
-    with store.lock(f"stage-{key}"):
+    name = stage_name(role, spec, method.own_training, data, images.ids)
+    folder = store.stages / name
+    with claim(store.locks, name, wait):
         if (folder / "stage.json").exists():
             return _read(folder)
         seed = derive_seed(role, data.name, spec.seed)
@@ -105,21 +109,34 @@ def predict_parts(
     return {name: predict(part, data.splits, context.device, context.progress) for name, part in parts.items()}
 
 
-def _stage_key(role: Role, spec: RunSpec, method: Method, data: Dataset, images: Images) -> str:
+def stage_name(role: Role, spec: RunSpec, own_training: bool, data: Dataset, ids: Ints) -> str:
+    """Name of the folder of a stage: its role, and a digest of all that decides the weights.
+
+    Args:
+        role, spec, data: of the stage.
+        own_training: whether the method trains models of its own kind, so that its settings count.
+        ids: of the training images, (N,).
+    """
     card = spec.method
-    trainer = [card.name, card.version, spec.hparams] if method.own_training else ["standard"]
-    return digest(
+    trainer = [card.name, card.version, spec.hparams] if own_training else ["standard"]
+    key = digest(
         {
             "numerics": NUMERICS_VERSION,
             "layout": LAYOUT_VERSION,
             "role": role,
             "trainer": trainer,
             "dataset": [data.name, data.version, data.fingerprint],
-            "images": digest(images.ids.tolist()),
+            "images": digest(ids.tolist()),
             "preset": spec.preset.model_dump(mode="json"),
             "seed": spec.seed,
         }
     )
+    return f"{role}-{key}"
+
+
+def is_stored(store: Store, name: str) -> bool:
+    """Whether a stage is on disk, as far as can be said without reading it."""
+    return (store.stages / name / "stage.json").exists()
 
 
 def _write(folder: Path, model: nn.Module, outputs: dict[str, dict[str, Tensor]], about: Mapping[str, object]) -> None:

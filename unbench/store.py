@@ -8,6 +8,9 @@
     RESULTS/probes/<run_key>-<attempt>.safetensors  what the models were asked with --probe
     RESULTS/metrics/<run_key>-<attempt>.parquet   what `unbench evaluate` made of the outputs
     RESULTS/summary/*.parquet                     the same over seeds, and methods compared in pairs
+    RESULTS/sweeps/<key>.json                     what each sweep was asked for
+    RESULTS/logs/<task>.log                       what happened, for each run and stage of a sweep
+    RESULTS/locks/                                who is at work on what (unbench.claims)
 
 Nothing is ever overwritten by a later attempt and nothing is ever unpickled.
 """
@@ -47,6 +50,9 @@ class Store:
         self.metrics = self.folder / "metrics"
         self.probes = self.folder / "probes"
         self.summary = self.folder / "summary"
+        self.locks = self.folder / "locks"
+        self.logs = self.folder / "logs"
+        self.sweeps = self.folder / "sweeps"
 
     def check_writable(self) -> None:
         """Raise StoreError now rather than after an hour of training."""
@@ -75,13 +81,22 @@ class Store:
                 return row
         return None
 
-    def write_run(self, row: Mapping[str, Any], outputs: pa.Table | None) -> dict[str, Any]:
+    def newest(self, run_key: str) -> dict[str, Any] | None:
+        """The row of the newest attempt of this run, whatever its status, or None."""
+        past = self.attempts(run_key)
+        return read_row(past[-1]) if past else None
+
+    def history(self) -> pd.DataFrame:
+        """The rows of all attempts of all runs, as they are stored."""
+        return _frame(self, self.runs, COLUMNS)
+
+    def write_run(self, row: Mapping[str, Any], outputs: pa.Table | None, probed: Any = None) -> dict[str, Any]:
         """Store one attempt, outputs first, and return the row with its attempt number."""
         import pyarrow.parquet as pq
 
         run_key = row["run_key"]
         (self.folder / "locks").mkdir(parents=True, exist_ok=True)
-        with self.lock(f"run-{run_key}"):
+        with self.lock("rows"):
             past = self.attempts(run_key)
             attempt = _attempt_number(past[-1]) + 1 if past else 1
             complete = {**row, "attempt": attempt}
@@ -91,6 +106,8 @@ class Store:
             if outputs is not None:
                 with atomic_path(self.outputs_path(complete)) as path:
                     pq.write_table(outputs, path, compression="zstd")
+            if probed is not None:
+                self.write_probes(complete, probed.arrays, probed.missing)
             table = write_table(self.run_path(complete), [complete], COLUMNS)
         return dict(table.to_pylist()[0])
 
@@ -113,6 +130,10 @@ class Store:
     def probes_path(self, row: Mapping[str, Any]) -> Path:
         """Where the answers of the models of a row are, if they were asked."""
         return self.probes / f"{row['run_key']}-{row['attempt']}.safetensors"
+
+    def has_probes(self, run_key: str) -> bool:
+        """Whether the models of some attempt of a run were asked."""
+        return any(self.probes.glob(f"{run_key}-*.safetensors"))
 
     def write_probes(
         self, row: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], missing: Mapping[str, str]

@@ -72,6 +72,15 @@ def evaluate(
     return frame
 
 
+def evaluate_run(store: Store, row: Mapping[str, Any]) -> None:
+    """Compute what one stored run lacks of the metrics that are not slow and need no shadow models of its method.
+
+    Raises:
+        StoreError: its outputs are not there, or a file is corrupt.
+    """
+    _fill(store, row, [metric for metric in METRICS.values() if not metric.slow and metric.needs != "shadows"])
+
+
 def _fill(store: Store, row: Mapping[str, Any], metrics: Iterable[Metric]) -> None:
     """Compute the metrics that one run lacks."""
     table, evidence = MetricTable(store, store.metrics_path(row), run_identity(row)), _Evidence(store, row)

@@ -79,6 +79,17 @@ def open_pool(request: Request, inputs: Inputs, method: Method, forget_class: in
     return pool, oracle, pool.cell({"method": own[0], "method_version": own[1], "hparams": own[2], **asked})
 
 
+def open_cell(request: Request) -> Cell:
+    """Where the models of a request are, or will be, once the method made them forget; makes the folders.
+
+    Raises:
+        UnbenchError: the request or the files are wrong.
+    """
+    inputs, spec = _inputs(request), request.spec()
+    method = make_method(spec, inputs, choose_device(request.device), Progress())
+    return open_pool(request, inputs, method, shadow_split(inputs.data, spec.scenario, 0).forget_class)[2]
+
+
 def make(request: Request, number: int) -> str | None:
     """Train shadow model `number` and apply the method, unless that is done; returns why the method failed, if so.
 

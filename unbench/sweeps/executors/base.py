@@ -1,0 +1,26 @@
+"""What a sweep asks of an executor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from unbench.sweeps.plan import Task
+from unbench.sweeps.work import Outcome
+
+
+class Executor(Protocol):
+    """Does tasks, several at a time."""
+
+    @property
+    def room(self) -> int:
+        """How many more tasks it wants to hold; more would only wait in it."""
+
+    def submit(self, tasks: Sequence[Task]) -> None:
+        """Begin some tasks, now or when there is a worker for them."""
+
+    def finished(self, patience: float) -> list[tuple[Task, Outcome]]:
+        """Tasks that ended since the last call, each once; waits up to `patience` seconds for the first."""
+
+    def close(self) -> None:
+        """Stop what is under way. What was stored stays."""

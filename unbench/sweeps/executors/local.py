@@ -1,0 +1,98 @@
+"""Processes of this machine, one task at a time each. One that dies takes nothing else with it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from pebble import ProcessExpired, ProcessPool
+
+from unbench.sweeps.plan import Site, Task
+from unbench.sweeps.work import Outcome, perform
+
+_HELD: list[FileLock] = []
+"""Locks that last as long as this process."""
+
+
+class LocalExecutor:
+    """A pool of processes.
+
+    Args:
+        jobs: processes.
+        site: where they work; each has `site.threads` threads.
+        gpus: of the machine; with any, each process has one for itself.
+    """
+
+    def __init__(self, jobs: int, site: Site, gpus: Sequence[str] = ()) -> None:
+        self._jobs, self._site = jobs, site
+        self._running: dict[Future[Outcome], Task] = {}
+        self._pool = ProcessPool(
+            max_workers=jobs,
+            context=multiprocessing.get_context("spawn"),
+            initializer=_begin,
+            initargs=(tuple(gpus),),
+        )
+
+    @property
+    def room(self) -> int:
+        """One task more than there are processes, so that none waits for the next."""
+        return self._jobs + 1 - len(self._running)
+
+    def submit(self, tasks: Sequence[Task]) -> None:
+        """Queue tasks."""
+        for task in tasks:
+            self._running[self._pool.schedule(perform, args=(task, self._site))] = task
+
+    def finished(self, patience: float) -> list[tuple[Task, Outcome]]:
+        """Tasks that ended, or whose process did."""
+        done, _ = wait(self._running, timeout=patience, return_when=FIRST_COMPLETED)
+        return [(self._running.pop(future), _outcome(future)) for future in done]
+
+    def close(self) -> None:
+        """End the processes."""
+        self._pool.stop()
+        self._pool.join()
+
+
+def _outcome(future: Future[Outcome]) -> Outcome:
+    error = future.exception()
+    if error is None:
+        return future.result()
+    if isinstance(error, ProcessExpired):
+        return Outcome("died", how_it_died(error.exitcode))
+    return Outcome("died", f"its process could not do it: {' '.join(str(error).split())}")
+
+
+def how_it_died(code: int | None) -> str:
+    """What an exit code says, negative for a signal."""
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name
+        hint = "; the system may have run out of memory" if name == "SIGKILL" else ""
+        return f"its process was ended by {name}{hint}"
+    return f"its process ended with exit code {code}"
+
+
+def _begin(gpus: Sequence[str]) -> None:
+    """In a new process, before torch looks for GPUs."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the process that waits for us decides
+    if gpus:
+        os.environ["CUDA_VISIBLE_DEVICES"] = _take(gpus)
+
+
+def _take(gpus: Sequence[str]) -> str:
+    """A GPU that no other worker of this machine has, until this process ends."""
+    while True:
+        for gpu in gpus:
+            lock = FileLock(Path(tempfile.gettempdir()) / f"unbench-gpu-{gpu}.lock")
+            try:
+                lock.acquire(timeout=0.1)
+            except Timeout:
+                continue
+            _HELD.append(lock)
+            return gpu

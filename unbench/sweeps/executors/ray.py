@@ -1,0 +1,84 @@
+"""An existing Ray cluster, or one of this machine. All its machines must see the results folder and the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import ray
+
+from unbench.errors import SpecError, UnknownNameError
+from unbench.sweeps.plan import Site, Task
+from unbench.sweeps.work import Outcome, perform
+
+OPTIONS = {"address": None, "gpus": None, "retries": 2}
+"""Of the table [ray] in a sweep file: the cluster (else RAY_ADDRESS, else one of this machine), the share of a GPU that
+a task takes (default 1 where the cluster has any, else 0), and how often a task whose worker was lost is done again."""
+
+
+class RayExecutor:
+    """Tasks of a Ray cluster.
+
+    Args:
+        jobs: tasks at a time.
+        site: where they work.
+        options: see OPTIONS.
+
+    Raises:
+        SpecError: an option is not known, or there is no such cluster.
+    """
+
+    def __init__(self, jobs: int, site: Site, options: Mapping[str, Any]) -> None:
+        for name in options:
+            if name not in OPTIONS:
+                raise UnknownNameError("option of [ray]", name, OPTIONS)
+        said = {**OPTIONS, **options}
+        self._jobs, self._site = jobs, site
+        self._running: dict[ray.ObjectRef, Task] = {}
+        self._owner = not ray.is_initialized()
+        if self._owner:
+            _connect(said["address"], jobs * site.threads)
+        gpus = said["gpus"] if said["gpus"] is not None else min(1, ray.cluster_resources().get("GPU", 0))
+        self._perform = ray.remote(perform).options(
+            num_cpus=site.threads, num_gpus=gpus, max_retries=said["retries"], retry_exceptions=False
+        )
+
+    @property
+    def room(self) -> int:
+        """Up to `jobs` tasks."""
+        return self._jobs - len(self._running)
+
+    def submit(self, tasks: Sequence[Task]) -> None:
+        """Hand tasks to Ray."""
+        for task in tasks:
+            self._running[self._perform.remote(task, self._site)] = task
+
+    def finished(self, patience: float) -> list[tuple[Task, Outcome]]:
+        """Tasks that ended, or whose worker was lost for good."""
+        done, _ = ray.wait(list(self._running), num_returns=1, timeout=patience)
+        return [(self._running.pop(one), _outcome(one)) for one in done]
+
+    def close(self) -> None:
+        """Cancel what is under way, and end a cluster that was begun here."""
+        for one in self._running:
+            ray.cancel(one, force=True)
+        if self._owner:
+            ray.shutdown()
+
+
+def _connect(address: str | None, cores: int) -> None:
+    quiet: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
+    try:
+        ray.init(address=address, **quiet)
+    except ConnectionError as error:
+        if address is not None:
+            raise SpecError(f"there is no Ray cluster at '{address}': {error}") from error
+        ray.init(num_cpus=cores, **quiet)
+
+
+def _outcome(done: ray.ObjectRef) -> Outcome:
+    try:
+        outcome: Outcome = ray.get(done)
+    except ray.exceptions.RayError as error:
+        return Outcome("died", f"Ray lost its worker: {str(error).splitlines()[0]}")
+    return outcome

@@ -1,0 +1,81 @@
+"""Slurm through submitit: what can begin at the same time is one job array. All nodes must see results and data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import submitit
+
+from unbench.errors import SpecError
+from unbench.store import Store
+from unbench.sweeps.plan import Site, Task
+from unbench.sweeps.work import Outcome, perform
+
+LOOK = 0.2
+"""Seconds between two looks at the jobs, which submitit itself asks Slurm about much less often."""
+
+WHOLE = 1000
+"""Tasks of one array; queues refuse larger ones."""
+
+
+class SlurmExecutor:
+    """Jobs of a queue.
+
+    Args:
+        jobs: of an array that run at a time.
+        site: where they work.
+        options: of the table [slurm] in a sweep file: `cluster` ("slurm", or "local" and "debug" to try without one),
+            and whatever submitit's AutoExecutor.update_parameters takes, such as timeout_min, mem_gb, gpus_per_node,
+            slurm_partition, slurm_account.
+
+    Raises:
+        SpecError: an option is not known to submitit, or there is no Slurm here.
+    """
+
+    def __init__(self, jobs: int, site: Site, options: Mapping[str, Any]) -> None:
+        self._jobs, self._site = jobs, site
+        self._running: dict[str, tuple[submitit.Job[Outcome], Task]] = {}
+        settings = dict(options)
+        cluster = settings.pop("cluster", "slurm")
+        try:
+            self._executor = submitit.AutoExecutor(Store(site.results).logs / "slurm", cluster=cluster)
+            self._executor.update_parameters(
+                **{"name": "unbench", "cpus_per_task": site.threads, "slurm_array_parallelism": jobs, **settings}
+            )
+        except (ValueError, TypeError, NameError, RuntimeError) as error:
+            raise SpecError(f"submitit does not take the table [slurm]: {' '.join(str(error).split())}") from error
+        self._at_once = WHOLE if self._executor.cluster == "slurm" else jobs
+
+    @property
+    def room(self) -> int:
+        """Slurm queues what it has no room for; elsewhere up to `jobs` tasks."""
+        return self._at_once - len(self._running)
+
+    def submit(self, tasks: Sequence[Task]) -> None:
+        """Submit tasks as one array."""
+        with self._executor.batch():
+            jobs = [self._executor.submit(perform, task, self._site) for task in tasks]
+        self._running |= {job.job_id: (job, task) for job, task in zip(jobs, tasks, strict=True)}
+
+    def finished(self, patience: float) -> list[tuple[Task, Outcome]]:
+        """Tasks whose job ended."""
+        until = time.monotonic() + patience
+        while True:
+            done = [key for key, (job, _) in self._running.items() if job.done()]
+            if done or time.monotonic() >= until:
+                return [(task, _outcome(job)) for job, task in map(self._running.pop, done)]
+            time.sleep(LOOK)
+
+    def close(self) -> None:
+        """Cancel what is under way or waits."""
+        for job, _ in self._running.values():
+            job.cancel(check=False)
+
+
+def _outcome(job: submitit.Job[Outcome]) -> Outcome:
+    error = job.exception()
+    if error is None:
+        return job.result()
+    return Outcome("died", f"its job {job.job_id} ended as {job.state}: {str(error).strip().splitlines()[-1]}")

@@ -1,0 +1,284 @@
+"""What a sweep has to do: a graph of stages, each once, before the runs that need it.
+
+    data  ->  original, oracle, second oracle  ->  run (unlearn, outputs, metrics)
+    data  ->  shadow models                    ->  shadow (the method on each of them)
+
+Data are loaded here, once, because keys are made of their content; everything else is a task for a worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from unbench import registry
+from unbench.data import Dataset, load_dataset
+from unbench.data.loading import Checksums
+from unbench.data.splits import Split, freeze_split
+from unbench.errors import NotApplicableError, SpecError
+from unbench.progress import Progress
+from unbench.scenarios import Scenario
+from unbench.spec import RunSpec
+from unbench.store import Store
+from unbench.sweeps.card import RunRequest
+
+if TYPE_CHECKING:
+    from unbench.methods.base import Method
+
+Kind = Literal["original", "oracle", "oracle_2", "shadow models", "run", "shadow"]
+
+STAGES: tuple[Literal["original", "oracle", "oracle_2"], ...] = ("original", "oracle", "oracle_2")
+"""Models that a run needs before it can begin, in the order in which they are trained."""
+
+FAILED = ("failed", "diverged", "timed_out")
+"""States that a sweep shows and leaves alone, unless it is asked to try again."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a sweep works, and with what; plain values, to be sent to other processes.
+
+    Attributes:
+        results, data_root, device, checksums: as for `unbench.run`.
+        threads: of each worker; sums on a CPU depend on it, so it is in every row.
+        evaluate: compute the metrics of a run as soon as it is done.
+        time_limit: seconds that a task may take; None for no limit.
+        memory_limit: MiB of memory that its process may hold; None for no limit.
+        plugins: loose methods, as UNBENCH_PLUGINS has them.
+    """
+
+    results: Path
+    data_root: Path | None = None
+    device: str = "auto"
+    checksums: Checksums = "auto"
+    threads: int = 1
+    evaluate: bool = True
+    time_limit: float | None = None
+    memory_limit: float | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """One piece of work for one worker.
+
+    Attributes:
+        id: made of what it makes, so that two sweeps give the same work the same name.
+        request: the run, or for a stage one of the runs that need it.
+        after: ids of the tasks that must be done before.
+        attempts: of a run that were there when this was planned; one that came since makes the task superfluous.
+        number: of a shadow model.
+        shared: by all methods that do not train models of their own.
+    """
+
+    id: str
+    kind: Kind
+    request: RunRequest
+    after: tuple[str, ...] = ()
+    attempts: int = 0
+    number: int = 0
+    shared: bool = False
+
+    def __str__(self) -> str:
+        if self.kind == "run":
+            return str(self.request)
+        what = {"oracle_2": "second oracle", "shadow models": "shadow model", "shadow": "shadow model"}
+        number = f" {self.number}" if self.kind in ("shadow", "shadow models") else ""
+        whose = "" if self.shared else f" of {self.request.method}"
+        return f"{what.get(self.kind, self.kind)}{number}{whose} on {self.request.place}"
+
+
+@dataclass(frozen=True)
+class State:
+    """What the results folder says of a run: its key, the status of its newest attempt, and how many there are."""
+
+    key: str
+    status: str | None
+    attempts: int
+
+
+@dataclass
+class Plan:
+    """What is there and what is to do.
+
+    Attributes:
+        states: of every run of the sweep; those whose data are not at hand are not among them.
+        tasks: to do, each after those that it needs.
+        stages_there: trained models of each kind that are on disk already.
+        shared: how many runs wait for a task, by its id.
+        absent: why the data of a run cannot be read, where that is allowed.
+    """
+
+    states: dict[RunRequest, State] = field(default_factory=dict)
+    tasks: list[Task] = field(default_factory=list)
+    stages_there: dict[Kind, int] = field(default_factory=dict)
+    shared: dict[str, int] = field(default_factory=dict)
+    absent: dict[RunRequest, str] = field(default_factory=dict)
+
+
+class Planner:
+    """Knows the data and the results folder of a sweep.
+
+    Args:
+        site: where the sweep works.
+        progress: shows downloading and decoding.
+        download: fetch data that are not there.
+    """
+
+    def __init__(self, site: Site, progress: Progress | None = None, download: bool = True) -> None:
+        self.site = site
+        self.store = Store(site.results)
+        self._progress = progress or Progress()
+        self._download = download
+        self._data: dict[tuple[str, str], Dataset] = {}
+        self._specs: dict[RunRequest, RunSpec] = {}
+        self._splits: dict[tuple[str, str, int], Split] = {}
+
+    def spec(self, request: RunRequest) -> RunSpec:
+        """Looked up once for all seeds."""
+        of_all = replace(request, seed=0, probe=False)
+        if of_all not in self._specs:
+            self._specs[of_all] = of_all.spec()
+        return replace(self._specs[of_all], seed=request.seed)
+
+    def data(self, spec: RunSpec) -> Dataset:
+        """The images of a run; raises UnbenchError."""
+        key = (spec.dataset.name, spec.preset_name)
+        if key not in self._data:
+            self._data[key] = load_dataset(
+                spec.dataset, spec.preset, self.site.data_root, self.site.checksums, self._progress, self._download
+            )
+        return self._data[key]
+
+    def split(self, data: Dataset, scenario: Scenario, seed: int) -> Split:
+        """The frozen split of a run; raises UnbenchError."""
+        key = (data.fingerprint, scenario.name, seed)
+        if key not in self._splits:
+            self._splits[key] = freeze_split(self.store, data, scenario, seed)
+        return self._splits[key]
+
+    @cached_property
+    def _known_splits(self) -> dict[tuple[Any, ...], str]:
+        """Hashes of splits by what they were drawn for, as the stored rows have them: much faster than index files."""
+        columns = ["dataset", "dataset_version", "data_fingerprint", "scenario", "seed", "split_hash"]
+        rows = self.store.history()[columns].drop_duplicates()
+        return {tuple(row[:-1]): row[-1] for row in rows.itertuples(index=False)}
+
+    @cached_property
+    def _history(self) -> dict[str, tuple[str, int]]:
+        """Status and number of the newest attempt by run key, an ok one before all others."""
+        rows = self.store.history()
+        ok = rows["status"] == "ok"
+        newest = rows.assign(ok=ok).sort_values(["ok", "attempt"]).drop_duplicates("run_key", keep="last")
+        count = rows.groupby("run_key")["attempt"].max()
+        return {key: (status, int(count[key])) for key, status in zip(newest["run_key"], newest["status"], strict=True)}
+
+    def state(self, request: RunRequest) -> State:
+        """What is stored of a run; raises UnbenchError."""
+        spec = self.spec(request)
+        data = self.data(spec)
+        asked = (data.name, data.version, data.fingerprint, spec.scenario.name, spec.seed)
+        split_hash = self._known_splits.get(asked) or self.split(data, spec.scenario, spec.seed).hash
+        key = spec.key(data.fingerprint, split_hash)
+        status, attempts = self._history.get(key, (None, 0))
+        if request.probe and status == "ok" and not self.store.has_probes(key):
+            status = None
+        return State(key, status, attempts)
+
+    def plan(
+        self,
+        requests: Iterable[RunRequest],
+        shadows: Mapping[RunRequest, int] | None = None,
+        retry: Iterable[str] = (),
+        limit: int | None = None,
+    ) -> Plan:
+        """What is missing of some runs.
+
+        Args:
+            requests: every run of the sweep.
+            shadows: how many shadow models each cell wants.
+            retry: of FAILED, what is tried again.
+            limit: runs to do at most; None for all.
+
+        Raises:
+            UnbenchError: a name, a value or the data are wrong.
+        """
+        plan, again = Plan(), set(retry)
+        todo = []
+        for request in requests:
+            state = plan.states[request] = self.state(request)
+            if state.status is None or state.status in again:
+                todo.append((request, state))
+        stages: dict[str, Task] = {}
+        for request, state in todo[:limit]:
+            needed = self._stages(request, plan, stages)
+            plan.tasks.append(Task(f"run-{state.key}", "run", request, needed, state.attempts))
+        for request, count in (shadows or {}).items():
+            plan.tasks += self._shadows(request, count, plan)
+        return plan
+
+    def _stages(self, request: RunRequest, plan: Plan, known: dict[str, Task]) -> tuple[str, ...]:
+        """Ids of the stages that a run has to wait for; those nobody has planned yet are added."""
+        from unbench.stages import is_stored, stage_name
+
+        spec = self.spec(request)
+        try:
+            spec.check_applicable()
+        except NotApplicableError:
+            return ()  # the run says so in its row
+        data = self.data(spec)
+        split, own = self.split(data, spec.scenario, spec.seed), self._code(spec).own_training
+        waiting = []
+        for role in STAGES:
+            ids = data.train.ids if role == "original" else data.train.ids[split.retain]
+            name = stage_name(role, spec, own, data, ids)
+            if name not in plan.shared:
+                plan.shared[name] = 0
+                if is_stored(self.store, name):
+                    plan.stages_there[role] = plan.stages_there.get(role, 0) + 1
+                else:
+                    known[name] = Task(name, role, request, shared=not own)
+                    plan.tasks.append(known[name])
+            plan.shared[name] += 1
+            if name in known:
+                waiting.append(name)
+        return tuple(waiting)
+
+    def _shadows(self, request: RunRequest, count: int, plan: Plan) -> list[Task]:
+        """Tasks for the shadow models of one cell: first the models, which all methods share, then the method's."""
+        from unbench.shadows.work import open_cell
+        from unbench.sweeps.work import shadow_request
+
+        spec = self.spec(request)
+        try:
+            spec.check_applicable()
+        except NotApplicableError as error:
+            raise SpecError(str(error)) from error
+        shared = request if self._code(spec).own_training else replace(request, method="retrain")
+        found, base = [], open_cell(shadow_request(shared, self.site))
+        pool = base.folder.parent.name
+        cell = base if shared == request else open_cell(shadow_request(request, self.site))
+        for number in range(count):
+            first = f"shadow-{pool}-{base.folder.name}-{number}"
+            if first not in plan.shared:
+                plan.shared[first] = 0
+                if not base.has(number):
+                    found.append(Task(first, "shadow models", shared, number=number, shared=shared != request))
+            plan.shared[first] += 1
+            if cell != base and not cell.has(number):
+                after = () if base.has(number) else (first,)
+                found.append(
+                    Task(
+                        f"shadow-{pool}-{cell.folder.name}-{number}",
+                        "shadow",
+                        request,
+                        after,
+                        number=number,
+                    )
+                )
+        return found
+
+    def _code(self, spec: RunSpec) -> type[Method]:
+        return registry.load_code(spec.method)

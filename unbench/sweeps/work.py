@@ -1,0 +1,187 @@
+"""One task of a sweep, in the process of a worker."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from threadpoolctl import threadpool_limits
+
+from unbench import registry
+from unbench.data import Dataset, load_dataset
+from unbench.data.splits import freeze_split
+from unbench.devices import choose_device, make_deterministic
+from unbench.errors import BusyError, UnbenchError
+from unbench.evaluation import evaluate_run
+from unbench.inputs import make_method, prepare
+from unbench.progress import LogProgress
+from unbench.runner import Order, reason_of, run_spec, status_of
+from unbench.shadows import work as shadows
+from unbench.spec import RunSpec
+from unbench.stages import train_or_load
+from unbench.store import Store
+from unbench.sweeps.card import RunRequest
+from unbench.sweeps.limits import limited
+from unbench.sweeps.plan import STAGES, Site, Task
+
+log = logging.getLogger("unbench")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a task ended.
+
+    Attributes:
+        state: "done"; "busy", another process is at work on it; "failed", what it makes cannot be made; "died", with
+            its process; "stopped", by something that is wrong with the request or the files, so that going on is
+            of no use.
+        reason: why, unless it is done or busy.
+        status: of a row that says so.
+        row: of a run.
+        seconds: it took.
+    """
+
+    state: Literal["done", "busy", "failed", "died", "stopped"]
+    reason: str = ""
+    status: str = "failed"
+    row: dict[str, Any] | None = None
+    seconds: float = 0.0
+
+
+def perform(task: Task, site: Site) -> Outcome:
+    """Do a task, unless another process is at it. What goes wrong is in the outcome, not raised."""
+    _settle(site.threads)
+    row, begun = None, time.perf_counter()
+    try:
+        with _logged(task, site), _capped(task, site):
+            if task.kind == "run":
+                row = _run(task, site)
+            else:
+                _make(task, site)
+    except BusyError:
+        return Outcome("busy")
+    except UnbenchError as error:
+        return Outcome("stopped", str(error))
+    except Exception as error:
+        return Outcome("failed", reason_of(error), status_of(error), seconds=time.perf_counter() - begun)
+    return Outcome("done", row=row, seconds=time.perf_counter() - begun)
+
+
+def order(task: Task, site: Site) -> Order:
+    """How a sweep wants a run to be done."""
+    return Order(site.device, probe=task.request.probe, wait=False, attempts=task.attempts)
+
+
+def _run(task: Task, site: Site) -> dict[str, Any]:
+    """Unlearn, store, and compute the metrics while outputs and code are at hand."""
+    spec, store = task.request.spec(), Store(site.results)
+    row = run_spec(spec, _data(spec.dataset.name, spec.preset_name, site), store, order(task, site), _progress(spec))
+    if site.evaluate and row["status"] == "ok":
+        evaluate_run(store, row)
+    return row
+
+
+def _make(task: Task, site: Site) -> None:
+    """Train a model that runs share, or make a shadow model forget."""
+    if task.kind in ("shadow", "shadow models"):
+        reason = shadows.make(shadow_request(task.request, site), task.number)
+        if reason is not None:
+            raise RuntimeError(reason)
+        return
+    role = next(role for role in STAGES if role == task.kind)
+    spec, store = task.request.spec(), Store(site.results)
+    data, device = _data(spec.dataset.name, spec.preset_name, site), choose_device(site.device)
+    inputs = prepare(data, spec, device, _progress(spec))
+    method = make_method(spec, inputs, device, _progress(spec).named(f"{spec}: {role}"))
+    split = freeze_split(store, data, spec.scenario, spec.seed)
+    images = inputs.data.train if role == "original" else split.retained(inputs.data)
+    train_or_load(role, store, spec, method, inputs.data, images, wait=False)
+
+
+def shadow_request(asked: RunRequest, site: Site) -> shadows.Request:
+    """What `unbench shadow` would be asked for."""
+    return shadows.Request(
+        asked.method,
+        asked.dataset,
+        asked.scenario,
+        asked.preset,
+        asked.model,
+        asked.start,
+        site.results,
+        site.data_root,
+        site.device,
+    )
+
+
+def last_words(task: Task, site: Site) -> str | None:
+    """Why the process of a task was ended by its own watch, if it was; told once."""
+    path = _last_words_path(task, site)
+    if not path.exists():
+        return None
+    said = path.read_text("utf-8")
+    path.unlink()
+    return said
+
+
+@lru_cache(maxsize=1)
+def _settle(threads: int) -> None:
+    """Make this process one worker among several."""
+    torch.set_num_threads(threads)
+    threadpool_limits(threads, user_api="blas")
+    make_deterministic()
+
+
+@lru_cache(maxsize=2)
+def _data(dataset: str, preset: str, site: Site) -> Dataset:
+    """Loaded once by each process for many tasks."""
+    card = registry.dataset(dataset)
+    return load_dataset(card, card.presets[preset], site.data_root, site.checksums)
+
+
+def _progress(spec: RunSpec) -> LogProgress:
+    return LogProgress(log, str(spec))
+
+
+def _capped(task: Task, site: Site) -> AbstractContextManager[None]:
+    path = _last_words_path(task, site)
+    seconds = site.time_limit if task.kind == "run" else None
+
+    def speak(error: Exception) -> None:
+        path.write_text(reason_of(error), "utf-8")
+
+    return limited(seconds, site.memory_limit, speak)
+
+
+def _last_words_path(task: Task, site: Site) -> Path:
+    return Store(site.results).locks / f"{task.id}.last-words"
+
+
+@contextmanager
+def _logged(task: Task, site: Site) -> Iterator[None]:
+    """Write what is logged meanwhile to a file of the task's own, below what earlier attempts wrote."""
+    folder = Store(site.results).logs
+    folder.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(folder / f"{task.id}.log", encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.DEBUG)
+    log.info("%s, unbench %s, %d threads", task, version("unbench"), site.threads)
+    try:
+        yield
+    except BusyError:
+        log.info("another process is at it")
+        raise
+    except Exception:
+        log.exception("%s", task)
+        raise
+    finally:
+        log.removeHandler(handler)
+        handler.close()
