@@ -32,7 +32,7 @@ from unbench.provenance import device_name, now, versions
 from unbench.schema import OUTPUT_COLUMNS
 from unbench.spec import RunSpec, Start
 from unbench.stages import Stage, train_or_load
-from unbench.stopwatch import Cost
+from unbench.stopwatch import Cost, working_clock
 from unbench.store import Store, arrow_schema
 from unbench.text import write_call
 
@@ -74,7 +74,8 @@ def run(
         checksums: "auto", "strict" or "accept"; see unbench.data.load_dataset.
         start: "tuned" takes hyper-parameters that are not given from what tune chose for this cell, if anything;
             "default" from the card's defaults.
-        time_limit: seconds that unlearning may take; longer runs end with status "timed_out".
+        time_limit: seconds that unlearning may take; longer runs end with status "timed_out". On a CPU time of the
+            processor counts, so that other programs change no result.
         probe: also ask the models themselves, for metrics that need them: features, relearning, restoration. Takes as
             long as some epochs of training; a run that is stored without the answers is run again.
         force: run again even if a stored result exists; the new attempt is stored beside it.
@@ -305,7 +306,7 @@ class _Runner:
 
     def _method(self, doing: str, time_limit: float | None = None) -> Method:
         shown = self.progress.named(f"{self.spec.method.name} on {self.data.name}: {doing}")
-        progress = shown if time_limit is None else Deadline(shown, time_limit)
+        progress = shown if time_limit is None else Deadline(shown, time_limit, working_clock(self.device))
         return make_method(self.spec, self.inputs, self.device, progress)
 
     def _stage(self, role: Any, method: Method) -> Stage:

@@ -199,3 +199,13 @@ def test_the_row_says_whether_its_values_were_tuned_and_how_to_repeat_it(card: P
 def test_an_unknown_start_is_refused() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'tuned'"):
         RunSpec.parse("ft", start="tune")  # type: ignore[arg-type]
+
+
+def test_a_deadline_counts_by_the_clock_that_it_is_given() -> None:
+    now = [0.0]
+    deadline = Deadline(Progress(), 10.0, clock=lambda: now[0])
+
+    assert list(deadline.track(range(3))) == [0, 1, 2], "other programs may take all the time they like"
+    now[0] = 10.5
+    with pytest.raises(TimedOutError, match="the 10 s"):
+        list(deadline.track(range(3)))

@@ -92,11 +92,19 @@ class Task:
 
 @dataclass(frozen=True)
 class State:
-    """What the results folder says of a run: its key, the status of its newest attempt, and how many there are."""
+    """What the results folder says of a run.
+
+    Attributes:
+        key: of the run.
+        status: of its newest attempt, an ok one before all others; None for no attempt.
+        attempts: there are.
+        error: why the status is not ok.
+    """
 
     key: str
-    status: str | None
-    attempts: int
+    status: str | None = None
+    attempts: int = 0
+    error: str | None = None
 
 
 @dataclass
@@ -167,13 +175,15 @@ class Planner:
         return {tuple(row[:-1]): row[-1] for row in rows.itertuples(index=False)}
 
     @cached_property
-    def _history(self) -> dict[str, tuple[str, int]]:
-        """Status and number of the newest attempt by run key, an ok one before all others."""
+    def _history(self) -> dict[str, State]:
+        """What is stored, by run key."""
         rows = self.store.history()
-        ok = rows["status"] == "ok"
-        newest = rows.assign(ok=ok).sort_values(["ok", "attempt"]).drop_duplicates("run_key", keep="last")
+        best = rows.assign(ok=rows["status"] == "ok").sort_values(["ok", "attempt"])
         count = rows.groupby("run_key")["attempt"].max()
-        return {key: (status, int(count[key])) for key, status in zip(newest["run_key"], newest["status"], strict=True)}
+        columns = best.drop_duplicates("run_key", keep="last")[["run_key", "status", "error"]]
+        return {
+            key: State(key, status, int(count[key]), error) for key, status, error in columns.itertuples(index=False)
+        }
 
     def state(self, request: RunRequest) -> State:
         """What is stored of a run; raises UnbenchError."""
@@ -182,10 +192,10 @@ class Planner:
         asked = (data.name, data.version, data.fingerprint, spec.scenario.name, spec.seed)
         split_hash = self._known_splits.get(asked) or self.split(data, spec.scenario, spec.seed).hash
         key = spec.key(data.fingerprint, split_hash)
-        status, attempts = self._history.get(key, (None, 0))
-        if request.probe and status == "ok" and not self.store.has_probes(key):
-            status = None
-        return State(key, status, attempts)
+        state = self._history.get(key, State(key))
+        if request.probe and state.status == "ok" and not self.store.has_probes(key):
+            return replace(state, status=None)
+        return state
 
     def plan(
         self,

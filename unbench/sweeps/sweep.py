@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from unbench.errors import SpecError, UnbenchError, UnknownNameError
 from unbench.progress import Progress
-from unbench.seeds import digest
-from unbench.store import Store, write_json
+from unbench.store import Store
 from unbench.sweeps.card import RunRequest, SweepCard
 from unbench.sweeps.display import Display
 from unbench.sweeps.plan import FAILED, Plan, Planner, Site, State, Task
+from unbench.sweeps.records import remember
 
 if TYPE_CHECKING:
     from unbench.data.loading import Checksums
@@ -86,7 +86,7 @@ def sweep(
     requests, shown = card.requests(), display or Display()
     site = make_site(card, results, data_root, device, checksums)
     Store(results).check_writable()
-    write_json(Store(results).sweeps / f"{digest(card.model_dump(mode='json'))}.json", card.model_dump(mode="json"))
+    remember(Store(results), card)
     planner = Planner(site, progress)
     plan = planner.plan(requests, card.shadow_requests(), retry, limit)
     shown.planned(plan, jobs(card, device), planner.store.history())
@@ -227,7 +227,7 @@ class _Loop:
 
     def _keep(self, task: Task, row: dict[str, Any]) -> None:
         self.swept.ran.append(row)
-        self.swept.states[task.request] = State(row["run_key"], row["status"], row["attempt"])
+        self.swept.states[task.request] = State(row["run_key"], row["status"], row["attempt"], row["error"])
 
 
 @contextmanager

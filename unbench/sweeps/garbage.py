@@ -1,0 +1,113 @@
+"""What lies in a results folder and is of no use to any run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from unbench.claims import holders, is_held
+from unbench.errors import StoreError, UnbenchError
+from unbench.store import Store
+from unbench.sweeps.plan import Planner, Site
+from unbench.sweeps.records import remembered
+
+
+@dataclass(frozen=True)
+class Garbage:
+    """A file or a folder that can go, and why."""
+
+    path: Path
+    why: str
+
+    @property
+    def size(self) -> int:
+        """Bytes that would be free."""
+        files = self.path.rglob("*") if self.path.is_dir() else [self.path]
+        return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def find_garbage(results: Path | str = "results", data_root: Path | str | None = None) -> list[Garbage]:
+    """What no stored run and no sweep that was begun needs; rows, splits, logs and evaluated pools always stay.
+
+    Args:
+        results: the results folder.
+        data_root: where the data are, to know which models the unfinished sweeps wait for.
+
+    Raises:
+        StoreError: there is no such folder, a file in it is corrupt, or somebody is at work in it.
+    """
+    store = Store(results)
+    if not store.folder.is_dir():
+        raise StoreError(f"there is no results folder {store.folder}")
+    busy = holders(store.locks)
+    if busy:
+        name, who = next(iter(busy.items()))
+        raise StoreError(f"process {who['pid']} on {who['host']} is at work in {store.folder} (on {name}); try later")
+    parts = (_leftovers(store), _of_attempts(store), _stages(store, data_root), _set_aside(store), _locks(store))
+    return [one for part in parts for one in part]
+
+
+def remove(garbage: Iterable[Garbage]) -> int:
+    """Delete, and return how many bytes are free now."""
+    freed = 0
+    for one in garbage:
+        freed += one.size
+        if one.path.is_dir():
+            shutil.rmtree(one.path)
+        else:
+            one.path.unlink(missing_ok=True)
+    return freed
+
+
+def _leftovers(store: Store) -> Iterator[Garbage]:
+    for folder in (store.runs, store.outputs, store.splits, store.stages, store.probes, store.metrics, store.summary):
+        for path in sorted(folder.glob(".*")):
+            if path.suffix == ".part" or (folder == store.stages and path.is_dir()):
+                yield Garbage(path, "half written by a process that was ended")
+
+
+def _of_attempts(store: Store) -> Iterator[Garbage]:
+    rows = store.history()
+    there = {f"{key}-{attempt}" for key, attempt in zip(rows["run_key"], rows["attempt"], strict=True)}
+    ok = rows[rows["status"] == "ok"].groupby("run_key")["attempt"].max()
+    for folder in (store.outputs, store.probes, store.metrics):
+        for path in sorted(folder.glob("[!.]*")):
+            key, _, attempt = path.stem.rpartition("-")
+            if not attempt.isdecimal() or key.startswith("shadows"):
+                continue
+            if path.stem not in there:
+                yield Garbage(path, "no row goes with it: its run was ended before it was done")
+            elif key in ok and int(attempt) < ok[key]:
+                yield Garbage(path, f"attempt {ok[key]} has taken its place")
+
+
+def _stages(store: Store, data_root: Path | str | None) -> Iterator[Garbage]:
+    rows = store.history()
+    rows = rows[rows["status"] == "ok"]
+    if rows["stages"].isna().any():
+        return  # runs of older versions do not say what they need
+    needed = {name for text in rows["stages"] for name in json.loads(text).values()}
+    planner = Planner(Site(store.folder, Path(data_root) if data_root else None), download=False)
+    try:
+        for card in remembered(store):
+            needed |= set(planner.plan(card.requests()).shared)
+    except UnbenchError:
+        return  # what cannot be planned here may be needed
+    pooled = any(store.shadows.glob("*/pool.json"))
+    for path in sorted(store.stages.glob("[!.]*")):
+        if path.name not in needed and not (pooled and path.name.startswith("shadow")):
+            yield Garbage(path, "a model that no run in this folder began with or is compared with")
+
+
+def _set_aside(store: Store) -> Iterator[Garbage]:
+    for path in sorted(store.damaged.glob("*")):
+        yield Garbage(path, "damaged, and set aside")
+
+
+def _locks(store: Store) -> Iterator[Garbage]:
+    for path in sorted(store.locks.glob("*")):
+        if path.suffix != ".lock" or not is_held(store.locks, path.stem):
+            yield Garbage(path, "nobody holds it")
