@@ -1,0 +1,76 @@
+"""The command line: each command a few lines over the Python function of the same name.
+
+Results go to standard output, everything said along the way to standard error. Exit codes: 0 all well; 1 a run or a
+check failed; 2 the request or the files are wrong (one line says how); 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from unbench.cli import cards, catalogue, deployment, results, running
+from unbench.console import say
+from unbench.errors import UnbenchError
+
+app = typer.Typer(
+    name="unbench",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def _main(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Compare machine-unlearning methods for image classification, honestly."""
+    if version:
+        from importlib.metadata import version as installed
+
+        print(installed("unbench"))
+        raise typer.Exit
+
+
+# In the order of --help, which lists the groups of commands after the others.
+app.command()(running.run)
+app.command()(running.tune)
+app.command()(running.shadow)
+app.command()(results.evaluate)
+app.command()(results.report)
+app.command()(deployment.train)
+app.command()(deployment.forget)
+app.command()(deployment.predict)
+app.command()(deployment.cost)
+app.command()(cards.check)
+app.add_typer(catalogue.list_app, name="list")
+app.add_typer(catalogue.show_app, name="show")
+app.add_typer(cards.new_app, name="new")
+
+
+def main() -> None:
+    """Entry point: turns a user's mistake into one line and exit code 2."""
+    # Threads that wait by spinning make two runs on one machine tenfold slower than one after the other; asleep they
+    # cost a lone run about a tenth. Read when torch loads its OpenMP, which is later; a user's own choice stands.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    try:
+        sys.exit(app(standalone_mode=False))
+    except UnbenchError as error:
+        say(f"unbench: {error}")
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        say("unbench: interrupted; what was finished is stored, and the same command goes on from there")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone, as `head` does
+        sys.exit(0)
+    except Exception as error:
+        # Typer's complaints about arguments; their class has moved between its versions.
+        if not hasattr(error, "format_message"):
+            raise
+        message = error.format_message()
+        say(message if message.startswith("Usage") else f"unbench: {message}")
+        sys.exit(2)

@@ -1,0 +1,110 @@
+"""Commands for models in use: train, forget, predict, cost."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unbench.cli.options import AsJson, Checksums, DataRoot, Device, Model, Plugin, Preset, Results
+from unbench.cli.starting import check_checksums
+from unbench.console import console, print_record, print_rows, say
+from unbench.errors import UnbenchError
+
+
+def train(
+    model_dir: Annotated[Path, typer.Argument(help="A new folder.")],
+    method: Annotated[
+        str, typer.Option("-m", "--method", help="Whose model; it may carry hyper-parameters.")
+    ] = "munkey",
+    dataset: Annotated[str, typer.Option("-d", "--dataset")] = "digits",
+    seed: Annotated[int, typer.Option(help="Seed of the training.")] = 0,
+    preset: Preset = "cpu",
+    model: Model = None,
+    results: Results = Path("results"),
+    data_root: DataRoot = None,
+    device: Device = "auto",
+    checksums: Checksums = "auto",
+    plugin: Plugin = None,
+) -> None:
+    """Train a model on all training images and save it as a folder, for 'forget' and 'predict'."""
+    from unbench.spec import RunSpec
+
+    check_checksums(checksums)
+    RunSpec.parse(method, dataset, "random10", preset, seed, model)
+    say("unbench is starting ...")
+    from unbench.deployment.train import train as train_one
+    from unbench.progress import ConsoleProgress
+
+    folder = train_one(
+        model_dir,
+        method,
+        dataset,
+        seed=seed,
+        preset=preset,
+        model=model,
+        results=results,
+        data_root=data_root,
+        device=device,
+        checksums=checksums,  # type: ignore[arg-type]
+        progress=ConsoleProgress(console()),
+    )
+    print(folder)
+    say(f"next: unbench predict {folder} IMAGES, unbench forget {folder} --ids FILE")
+
+
+def forget(
+    model_dir: Annotated[Path, typer.Argument(help="A folder written by 'unbench train'.")],
+    ids: Annotated[Path, typer.Option("--ids", help="File with one training image's id a line; - reads from a pipe.")],
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse if one of the ids is not stored.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete images from a saved model that has a memory: needs no data, prints a receipt."""
+    from unbench.files import read_text
+
+    text = sys.stdin.read() if str(ids) == "-" else read_text(ids)
+    say("unbench is starting ...")
+    from unbench.deployment.forget import forget as delete
+    from unbench.deployment.forget import read_ids
+
+    receipt = delete(model_dir, read_ids(text, "standard input" if str(ids) == "-" else str(ids)), strict)
+    absent = receipt["not_stored"]
+    if absent:
+        say(f"{len(absent)} of the ids were not in the model, such as {absent[0]}")
+    print_record(receipt, as_json)
+
+
+def predict(
+    model_dir: Annotated[Path, typer.Argument(help="A folder written by 'unbench train'.")],
+    images: Annotated[list[Path], typer.Argument(help="Image files.")],
+    device: Device = "auto",
+    plugin: Plugin = None,
+    as_json: AsJson = False,
+) -> None:
+    """The class of each image, and its probability, by a saved model."""
+    say("unbench is starting ...")
+    from unbench.deployment.predict import predict as ask
+    from unbench.progress import ConsoleProgress
+
+    print_rows(ask(model_dir, images, device, ConsoleProgress(console())), as_json)
+
+
+def cost(
+    entries: Annotated[str, typer.Option(help="Sizes of the memory, separated by commas.")] = "10000,100000,1000000",
+    dim: Annotated[int, typer.Option(help="Dimension of a key.")] = 768,
+    request: Annotated[int, typer.Option(help="Ids that one request deletes.")] = 1000,
+    index: Annotated[str, typer.Option(help="auto, exact or approximate.")] = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Measure what a memory costs as it grows: bytes, build, deletion, prediction beside a plain transformer."""
+    sizes = [word.strip() for word in entries.split(",")]
+    if not all(word.isascii() and word.isdigit() for word in sizes):
+        raise UnbenchError(f"--entries must be whole numbers separated by commas, not '{entries}'")
+    say("unbench is starting ...")
+    from unbench.deployment.costs import cost as measure
+    from unbench.progress import ConsoleProgress
+
+    rows = measure([int(word) for word in sizes], dim, request, index)
+    print_rows(list(ConsoleProgress(console(), "memories").track(rows, "sizes", len(sizes))), as_json)
