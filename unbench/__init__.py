@@ -34,15 +34,21 @@ if TYPE_CHECKING:
     from unbench.scaffold import new_method
     from unbench.shadows.grow import shadow
     from unbench.store import load_metrics, load_outputs, load_results
+    from unbench.sweeps.card import SweepCard, read_sweep
+    from unbench.sweeps.garbage import find_garbage
+    from unbench.sweeps.status import status
+    from unbench.sweeps.sweep import sweep
     from unbench.tuning import tune
 
 __all__ = [
+    "SweepCard",
     "add_plugin",
     "check_all",
     "check_dataset",
     "check_method",
     "cost",
     "evaluate",
+    "find_garbage",
     "forget",
     "list_datasets",
     "list_methods",
@@ -55,6 +61,7 @@ __all__ = [
     "load_results",
     "new_method",
     "predict",
+    "read_sweep",
     "report",
     "run",
     "shadow",
@@ -62,15 +69,19 @@ __all__ = [
     "show_method",
     "show_metric",
     "show_run",
+    "status",
+    "sweep",
     "train",
     "tune",
 ]
 
 _HOMES = {
+    "SweepCard": "unbench.sweeps.card",
     "add": "unbench.registry",
     "check": "unbench.check",
     "cost": "unbench.deployment.costs",
     "evaluate": "unbench.evaluation",
+    "find_garbage": "unbench.sweeps.garbage",
     "forget": "unbench.deployment.forget",
     "list": "unbench.catalogue",
     "predict": "unbench.deployment.predict",
@@ -79,8 +90,11 @@ _HOMES = {
     "load_dataset": "unbench.data",
     "load": "unbench.store",
     "new": "unbench.scaffold",
+    "read_sweep": "unbench.sweeps.card",
     "report": "unbench.reporting",
     "run": "unbench.runner",
+    "status": "unbench.sweeps.status",
+    "sweep": "unbench.sweeps.sweep",
     "train": "unbench.deployment.train",
     "tune": "unbench.tuning",
 }

@@ -8,6 +8,7 @@ what decides the weights, so a method that trains models of its own gets stages 
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -30,6 +31,8 @@ from unbench.stopwatch import measured, warm_up
 from unbench.store import Store
 from unbench.tensors import storable
 from unbench.training import predict, require_finite
+
+log = logging.getLogger("unbench")
 
 LAYOUT_VERSION = 2
 """Raised when the files of a stage change, so that none of an older layout is read."""
@@ -97,6 +100,7 @@ def train_or_load(
             "peak_memory_mb": cost.peak_memory_mb,
         }
         _write(folder, model, outputs, about)
+        log.info("trained %s in %.1f s", name, cost.seconds)
         return _read(folder)
 
 

@@ -50,6 +50,7 @@ class Store:
         self.metrics = self.folder / "metrics"
         self.probes = self.folder / "probes"
         self.summary = self.folder / "summary"
+        self.damaged = self.folder / "damaged"
         self.locks = self.folder / "locks"
         self.logs = self.folder / "logs"
         self.sweeps = self.folder / "sweeps"

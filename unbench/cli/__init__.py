@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from unbench.cli import cards, catalogue, deployment, results, running
+from unbench.cli import cards, catalogue, deployment, results, running, sweeping
 from unbench.console import say
 from unbench.errors import UnbenchError
 
@@ -39,6 +39,9 @@ def _main(version: Annotated[bool, typer.Option("--version", help="Print the ver
 app.command()(running.run)
 app.command()(running.tune)
 app.command()(running.shadow)
+app.command()(sweeping.sweep)
+app.command()(sweeping.status)
+app.command()(sweeping.gc)
 app.command()(results.evaluate)
 app.command()(results.report)
 app.command()(deployment.train)

@@ -18,7 +18,7 @@ from unbench import registry
 from unbench.data import Dataset, load_dataset
 from unbench.data.loading import Checksums
 from unbench.data.splits import Split, freeze_split
-from unbench.errors import NotApplicableError, SpecError
+from unbench.errors import DataMissingError, NotApplicableError, SpecError
 from unbench.progress import Progress
 from unbench.scenarios import Scenario
 from unbench.spec import RunSpec
@@ -47,7 +47,7 @@ class Site:
         evaluate: compute the metrics of a run as soon as it is done.
         time_limit: seconds that a task may take; None for no limit.
         memory_limit: MiB of memory that its process may hold; None for no limit.
-        plugins: loose methods, as UNBENCH_PLUGINS has them.
+        environment: settings of unbench, such as UNBENCH_PLUGINS, for workers that do not inherit them.
     """
 
     results: Path
@@ -58,6 +58,7 @@ class Site:
     evaluate: bool = True
     time_limit: float | None = None
     memory_limit: float | None = None
+    environment: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -203,6 +204,7 @@ class Planner:
         shadows: Mapping[RunRequest, int] | None = None,
         retry: Iterable[str] = (),
         limit: int | None = None,
+        allow_absent: bool = False,
     ) -> Plan:
         """What is missing of some runs.
 
@@ -211,6 +213,7 @@ class Planner:
             shadows: how many shadow models each cell wants.
             retry: of FAILED, what is tried again.
             limit: runs to do at most; None for all.
+            allow_absent: leave out runs whose data are not at hand, rather than raise.
 
         Raises:
             UnbenchError: a name, a value or the data are wrong.
@@ -218,7 +221,13 @@ class Planner:
         plan, again = Plan(), set(retry)
         todo = []
         for request in requests:
-            state = plan.states[request] = self.state(request)
+            try:
+                state = plan.states[request] = self.state(request)
+            except DataMissingError as error:
+                if not allow_absent:
+                    raise
+                plan.absent[request] = str(error)
+                continue
             if state.status is None or state.status in again:
                 todo.append((request, state))
         stages: dict[str, Task] = {}

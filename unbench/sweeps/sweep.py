@@ -6,7 +6,7 @@ import heapq
 import os
 import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -60,6 +60,7 @@ def sweep(
     limit: int | None = None,
     progress: Progress | None = None,
     display: Display | None = None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> Swept:
     """Do what is missing of a sweep.
 
@@ -73,6 +74,7 @@ def sweep(
         limit: runs to do at most.
         progress: shows downloading and decoding.
         display: is told of every task.
+        tell: is given a line about each metric that lacks something.
 
     Raises:
         UnbenchError: the request or the files are wrong, or the disk is full; what was stored stays.
@@ -102,6 +104,10 @@ def sweep(
                 _Loop(plan, planner, executor, shown, swept).run()
             finally:
                 executor.close()
+        if site.evaluate:
+            from unbench.evaluation import evaluate
+
+            evaluate(results, progress=progress, tell=tell)
     return swept
 
 
@@ -118,6 +124,7 @@ def make_site(
         card.evaluate is not False,
         card.time_limit,
         card.memory_limit,
+        tuple((name, value) for name, value in os.environ.items() if name.startswith("UNBENCH_")),
     )
 
 

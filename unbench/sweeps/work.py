@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -58,7 +59,7 @@ class Outcome:
 
 def perform(task: Task, site: Site) -> Outcome:
     """Do a task, unless another process is at it. What goes wrong is in the outcome, not raised."""
-    _settle(site.threads)
+    _settle(site)
     row, begun = None, time.perf_counter()
     try:
         with _logged(task, site), _capped(task, site):
@@ -132,10 +133,11 @@ def last_words(task: Task, site: Site) -> str | None:
 
 
 @lru_cache(maxsize=1)
-def _settle(threads: int) -> None:
+def _settle(site: Site) -> None:
     """Make this process one worker among several."""
-    torch.set_num_threads(threads)
-    threadpool_limits(threads, user_api="blas")
+    os.environ.update(site.environment)
+    torch.set_num_threads(site.threads)
+    threadpool_limits(site.threads, user_api="blas")
     make_deterministic()
 
 
