@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -144,10 +145,10 @@ def parse_seeds(text: str) -> list[int]:
     """
     found: list[int] = []
     for part in text.split(","):
-        first, _, last = (word.strip() for word in part.partition("-"))
-        if not (first.isdecimal() and (last or first).isdecimal()):
+        match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part, re.ASCII)
+        if match is None:
             raise SpecError(f"seeds are whole numbers such as 0,1,2 or 0-4, not '{text}'")
-        found += range(int(first), int(last or first) + 1)
+        found += range(int(match[1]), int(match[2] or match[1]) + 1)
     return found
 
 

@@ -1,0 +1,111 @@
+"""Sweeps for tests: small, in this process or in one of their own."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from unbench.schema import COLUMNS
+from unbench.store import Store
+from unbench.sweeps.plan import Site, Task
+from unbench.sweeps.work import Outcome, perform
+
+TOLD_BY_CLOCK = {"started_at", "seconds", "unlearn_seconds", "train_seconds", "oracle_seconds", "peak_memory_mb"}
+"""Columns that two runs of the same spec do not share, with those of COSTS."""
+
+COSTS = {column.name for column in COLUMNS if column.name.endswith("_seconds") or column.name.startswith("predict_ms")}
+
+
+class Inline:
+    """An executor that does each task at once, in this process."""
+
+    room = 1
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.done: list[tuple[Task, Outcome]] = []
+        self.asked: list[str] = []
+
+    def submit(self, tasks: Sequence[Task]) -> None:
+        for task in tasks:
+            self.asked.append(task.kind)
+            self.done.append((task, perform(task, self.site)))
+
+    def finished(self, patience: float) -> list[tuple[Task, Outcome]]:
+        done, self.done = self.done, []
+        return done
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def inline(monkeypatch: pytest.MonkeyPatch) -> list[Inline]:
+    """Sweeps run in this process; the list holds the executor of each."""
+    opened: list[Inline] = []
+
+    def open_inline(name: str, jobs: int, site: Site, options: Any) -> Inline:
+        opened.append(Inline(site))
+        return opened[-1]
+
+    monkeypatch.setattr("unbench.sweeps.executors.open_executor", open_inline)
+    return opened
+
+
+def rows_of(results: Path) -> pd.DataFrame:
+    """All attempts, without what a clock told, in an order of their own."""
+    columns = [c.name for c in COLUMNS if c.name not in TOLD_BY_CLOCK | COSTS]
+    frame = Store(results).history()[columns]
+    return frame.sort_values(["run_key", "attempt"]).reset_index(drop=True)
+
+
+def trainings(results: Path) -> Counter[str]:
+    """How often each stage was trained to its end, as the logs of the tasks have it."""
+    found = re.findall(r"trained (\S+) in", "".join(path.read_text() for path in (results / "logs").glob("*.log")))
+    return Counter(found)
+
+
+def start(*arguments: str, cwd: Path, **environment: str) -> subprocess.Popen[str]:
+    """`unbench ARGUMENTS`, not waited for, in a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "unbench", *arguments],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def kill(process: subprocess.Popen[str], number: signal.Signals, group: bool = True) -> None:
+    """Send a signal to a process, or to it and all that it started."""
+    if group:
+        os.killpg(process.pid, number)
+    else:
+        process.send_signal(number)
+
+
+def plugin(folder: Path, name: str, body: str, **card: str) -> Path:
+    """A method from outside, NAME.py with its card, whose `unlearn` has this body; returns the file."""
+    lines = "\n".join(f"        {line}" for line in body.splitlines())
+    (folder / f"{name}.py").write_text(
+        "import os, signal, time\nimport torch\nfrom unbench.methods.base import Method\n\n\n"
+        f"class Mine(Method):\n    def unlearn(self, model, access):\n{lines}\n        return model\n"
+    )
+    more = "".join(f"{key} = {value}\n" for key, value in card.items())
+    (folder / f"{name}.toml").write_text(
+        f'name = "{name}"\nversion = 1\ntitle = "A method for a test"\nfamily = "post-hoc"\ncode = "{name}:Mine"\n'
+        f'claim = "none"\n{more}\n[source]\ncitation = "none"\n'
+    )
+    return folder / f"{name}.py"
