@@ -38,6 +38,14 @@ def test_rows_in_a_pipe_are_tab_separated(capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().out == ""
 
 
+def test_on_a_terminal_a_small_number_is_not_shown_as_none(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    print_rows([{"a": 0.0004, "b": 0.0, "c": 12.345, "d": -2e-5}], as_json=False)
+    assert capsys.readouterr().out.split()[-4:] == ["0.0004", "0.00", "12.35", "-2e-05"]
+
+
 def test_a_record_shows_every_part(capsys: pytest.CaptureFixture[str]) -> None:
     print_record({"a": [1, 2], "b": {"c": {"d": 1, "e": None}}, "f": None}, as_json=False)
     assert capsys.readouterr().out == "a: 1, 2\nb:\n  c: d 1\nf: –\n"

@@ -107,4 +107,7 @@ def _inline(value: Any) -> str:
 def _short(value: Any) -> str:
     if value is None:
         return "–"
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        # Two decimals would show a small p-value or divergence as none.
+        return f"{value:.2f}" if value == 0 or abs(value) >= 0.01 else f"{value:.1g}"
+    return str(value)
