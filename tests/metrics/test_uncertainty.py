@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from unbench.metrics import MissingValue
-from unbench.metrics.uncertainty import bootstrap_interval, holm, paired_differences, t_interval
+from unbench.metrics.uncertainty import bootstrap_interval, holm, joined_t_test, paired_differences, t_interval
 
 
 def binomial_margin(share: float, times: int) -> float:
@@ -218,3 +218,29 @@ def test_false_alarms_among_equal_methods_are_as_rare_as_they_should_be() -> Non
         uncorrected += any(each.p_value is not None and each.p_value < 0.05 for each in found)
     assert alarms / trials < 0.05 + binomial_margin(0.05, trials)
     assert uncorrected / trials > 0.05 + binomial_margin(0.05, trials), "or the correction had nothing to do"
+
+
+# Where the noise is roughly known beforehand
+
+
+def test_a_joined_t_test_by_hand() -> None:
+    # Squares about the mean 2: 2. Joined with 3 * 4: 14 on 5 degrees of freedom; over 3 seeds: an error of 0.966.
+    half, p = joined_t_test([1.0, 2.0, 3.0], variance=4.0, weight=3)
+    error = (14 / 5 / 3) ** 0.5
+    assert half == pytest.approx(stats.t.ppf(0.975, 5) * error)
+    assert p == pytest.approx(2 * stats.t.sf(2 / error, 5))
+    assert joined_t_test([-1.0, -2.0, -3.0], variance=4.0, weight=3) == (half, pytest.approx(p)), "either direction"
+
+
+def test_noise_that_is_known_for_certain_gives_the_normal_test() -> None:
+    half, p = joined_t_test([1.0, 2.0], variance=2.0, weight=10**7)
+    assert (half, p) == (pytest.approx(1.96, abs=1e-4), pytest.approx(2 * stats.norm.sf(1.5), abs=1e-6))
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 3])
+def test_a_noise_floor_of_four_measures_weighs_about_four_degrees_of_freedom(seeds: int) -> None:
+    rng, trials, alarms = np.random.default_rng(seeds), 4000, 0
+    for _ in range(trials):
+        floor = np.abs(rng.normal(0, 1.5, 4)).mean()
+        alarms += joined_t_test(rng.normal(0, 1.5, seeds).tolist(), np.pi / 2 * floor**2, 4)[1] < 0.05
+    assert 0.03 < alarms / trials < 0.07
