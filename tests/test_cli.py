@@ -67,6 +67,8 @@ def test_run_json_prints_one_object_per_run_and_nothing_else(home: Path) -> None
         (("run", *SMOKE, "--scenario", "class[label=77]"), "there are 4 classes"),
         (("run", *SMOKE, "--results", "file"), "cannot write in the results folder"),
         (("report", "--results", "nowhere"), "there is no results folder"),
+        (("diff", "nowhere", "nowhere@abc"), "there is no results folder"),
+        (("diff", ".", "@abc"), "there are no runs in ."),
         (("show", "method", "fft"), "did you mean 'ft'"),
         (("show", "run", "ffff", "--results", "nowhere"), "there is no results folder"),
         (("check", "method", "nune"), "did you mean 'none'"),
@@ -215,7 +217,9 @@ def test_check_answers_line_by_line(tmp_path: Path, kind: str) -> None:
     assert not list(tmp_path.iterdir()), "a check leaves nothing behind"
 
 
-@pytest.mark.parametrize("command", [["--help"], ["list", "methods"], ["list", "metrics"], ["show", "dataset", "cub"]])
+@pytest.mark.parametrize(
+    "command", [["--help"], ["diff", "--help"], ["list", "methods"], ["list", "metrics"], ["show", "dataset", "cub"]]
+)
 def test_help_and_lists_import_neither_torch_nor_datasets(tmp_path: Path, command: list[str]) -> None:
     script = (
         "import sys\nfrom unbench.cli import main\n"
@@ -234,7 +238,7 @@ def test_version_and_help(tmp_path: Path) -> None:
     assert help_.returncode == 0
     listed = [line.split()[0] for line in help_.stdout.partition("Commands:\n")[2].splitlines() if line[2:3].strip()]
     assert listed == [
-        *("run", "tune", "shadow", "evaluate", "report"),
+        *("run", "tune", "shadow", "evaluate", "report", "diff"),
         *("train", "forget", "predict", "cost", "check"),
         *("list", "show", "new"),
     ]

@@ -299,7 +299,7 @@ def test_a_broken_package_is_named(tmp_path: Path, value: str, said: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "words", [["run"], ["check"], ["train"], ["predict"], ["report"], ["list", "methods"], ["show", "method"]]
+    "words", [["run"], ["check"], ["train"], ["predict"], ["report"], ["diff"], ["list", "methods"], ["show", "method"]]
 )
 def test_every_command_that_meets_methods_has_the_option(words: list[str]) -> None:
     command: Any = typer.main.get_command(app)

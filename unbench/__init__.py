@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         show_run,
     )
     from unbench.check import check_all, check_dataset, check_method
+    from unbench.comparison.compare import diff
     from unbench.data import load_dataset
     from unbench.deployment.costs import cost
     from unbench.deployment.forget import forget
@@ -47,6 +48,7 @@ __all__ = [
     "check_dataset",
     "check_method",
     "cost",
+    "diff",
     "evaluate",
     "find_garbage",
     "forget",
@@ -80,6 +82,7 @@ _HOMES = {
     "add": "unbench.registry",
     "check": "unbench.check",
     "cost": "unbench.deployment.costs",
+    "diff": "unbench.comparison.compare",
     "evaluate": "unbench.evaluation",
     "find_garbage": "unbench.sweeps.garbage",
     "forget": "unbench.deployment.forget",

@@ -188,14 +188,19 @@ def load_results(folder: Path | str = "results", attempts: Literal["latest", "al
     store = Store(folder)
     frame = _frame(store, store.runs, COLUMNS)
     if attempts == "latest":
-        frame = (
-            frame.assign(_ok=frame["status"] == "ok")
-            .sort_values(["run_key", "_ok", "attempt"], kind="stable")
-            .drop_duplicates("run_key", keep="last")
-            .drop(columns="_ok")
-        )
+        frame = newest_attempts(frame)
     order = ["dataset", "scenario", "preset", "method", "seed", "run_key", "attempt"]
     return frame.sort_values(order, kind="stable").reset_index(drop=True)
+
+
+def newest_attempts(frame: pd.DataFrame) -> pd.DataFrame:
+    """Of rows of runs one per run_key: its newest ok attempt, else its newest."""
+    return (
+        frame.assign(_ok=frame["status"] == "ok")
+        .sort_values(["run_key", "_ok", "attempt"], kind="stable")
+        .drop_duplicates("run_key", keep="last")
+        .drop(columns="_ok")
+    )
 
 
 def load_metrics(folder: Path | str = "results") -> pd.DataFrame:

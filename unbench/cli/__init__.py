@@ -1,7 +1,7 @@
 """The command line: each command a few lines over the Python function of the same name.
 
 Results go to standard output, everything said along the way to standard error. Exit codes: 0 all well; 1 a run or a
-check failed; 2 the request or the files are wrong (one line says how); 130 interrupted.
+check failed, or diff found a change; 2 the request or the files are wrong (one line says how); 130 interrupted.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from unbench.cli import cards, catalogue, deployment, results, running, sweeping
+from unbench.comparison.rule import NOISE_RULE
 from unbench.console import say
 from unbench.errors import UnbenchError
 
@@ -44,6 +45,7 @@ app.command()(sweeping.status)
 app.command()(sweeping.gc)
 app.command()(results.evaluate)
 app.command()(results.report)
+app.command(epilog=NOISE_RULE)(results.diff)
 app.command()(deployment.train)
 app.command()(deployment.forget)
 app.command()(deployment.predict)

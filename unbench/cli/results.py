@@ -1,15 +1,16 @@
-"""Commands that read stored results: evaluate, report."""
+"""Commands that read stored results: evaluate, report, diff."""
 
 from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from unbench.cli.options import AsJson, Plugin, Results
+from unbench.comparison.rule import NOISE_RULE
 from unbench.console import console, print_leaderboard, print_rows, say
 
 
@@ -41,3 +42,43 @@ def report(
     say(f"reading {results} ...")
     for path in write(results, out, show=print_leaderboard if sys.stdout.isatty() else None):
         print(path)
+
+
+def diff(
+    a: Annotated[str, typer.Argument(metavar="A", help="Folder of results, or FOLDER@COMMIT: what that commit left.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="The same, for what A is compared with.")],
+    everything: Annotated[bool, typer.Option("--all", help="Also what is the same.")] = False,
+    plugin: Plugin = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show which numbers changed beyond noise from A to B; exit code 1 if one did, or a run's status got worse."""
+    say(f"reading {a} and {b} ...")
+    from unbench.comparison.compare import diff as compare
+    from unbench.comparison.compare import summary
+    from unbench.comparison.noise import ALARMS
+    from unbench.reporting.records import records
+
+    frame = compare(a, b, tell=say)
+    shown = frame if everything else frame[frame["verdict"] != "same"]
+    if as_json or len(shown):
+        rows = records(shown.astype(object).where(shown.notna(), None))
+        print_rows(rows if as_json else [_line(row) for row in rows], as_json)
+        say(NOISE_RULE)
+    say(summary(frame))
+    if frame["verdict"].isin(ALARMS).any():
+        raise typer.Exit(1)
+
+
+def _line(row: dict[str, Any]) -> dict[str, Any]:
+    from unbench.reporting.formatting import clean
+
+    place = " ".join(clean(row[name]) for name in ("dataset", "scenario", "preset", "model"))
+    numbers = {"seeds": "seeds", "mean_a": "A", "mean_b": "B", "difference": "B - A", "noise": "noise", "p_holm": "p"}
+    return {
+        "verdict": row["verdict"],
+        "where": place,
+        "method": row["label"],
+        "measure": row["measure"],
+        **{title: row[name] for name, title in numbers.items()},
+        "note": row["note"],
+    }

@@ -1,0 +1,1 @@
+"""What changed between two results folders, or between two commits in one."""

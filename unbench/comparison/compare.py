@@ -1,0 +1,170 @@
+"""Everything that changed between two sides, as one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from unbench.comparison.context import circumstances
+from unbench.comparison.measures import Pair, metric_pairs, row_pairs
+from unbench.comparison.noise import Judged, Verdict, judge, settle
+from unbench.comparison.sides import CELL, Cell, Row, Side, read_side
+from unbench.errors import SpecError
+from unbench.reporting.formatting import clean, seed_words
+from unbench.reporting.labels import row_labels
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    "verdict",
+    *CELL,
+    "label",
+    "measure",
+    "seeds",
+    *("mean_a", "mean_b", "difference", "noise", "ratio", "p_holm", "note"),
+)
+
+_BADNESS = {"ok": 0, "skipped": 1}
+"""Of a status; what went wrong counts 2."""
+
+Line = dict[str, Any]
+
+
+def diff(a: Path | str, b: Path | str, *, tell: Callable[[str], None] = lambda line: None) -> pd.DataFrame:
+    """Which numbers changed beyond noise from A to B: results folders, or FOLDER@COMMIT for the runs of one commit.
+
+    Runs are matched by what they mean (method, hyper-parameters, data set, scenario, preset, model, seed), whatever the
+    versions; their numbers are paired by seed. Metrics that both sides have evaluated are compared as well, but for
+    those of shadow models, which have no seeds to pair by.
+
+    What counts as noise: a number changed if the t-test of the paired differences, with Holm's correction over all
+    numbers of the call that differ by more than rounding, has p below 0.05. With few seeds their spread is itself
+    guesswork, so the variance is joined with the noise that is known beforehand, which weighs as much as four more
+    seeds: the noise floor for accuracies, MIA and gaps, the bootstrap intervals of A and B for evaluated metrics.
+    That also judges one seed, and differences that are the same on every seed. Where no such noise is known, or it
+    is 0, the plain paired t-test decides, and one seed or a constant difference "cannot tell". Seconds and MiB are
+    ratios, and not tested, since the load of a machine is no matter of seeds: changed if every seed has at least
+    twice or at most half as much, where less than 10 ms or 1 MiB counts as that; "cannot tell" on another device or
+    number of threads. "within noise" says that nothing was shown, not that nothing changed: `noise` is what this
+    number alone could have shown. On one seed, the verdict rests on the noise known beforehand alone: of a method
+    less steady than retraining, the floor knows too little, and more seeds are the remedy.
+
+    Args:
+        a, b: results folders, or FOLDER@COMMIT with the beginning of the rows' git_commit.
+        tell: is given a line about each thing that else differs.
+
+    Returns:
+        One row for each status, number and absence of a cell, with COLUMNS of unbench.comparison.compare: verdict, as
+        in unbench.comparison.noise.Verdict and sorted by it; CELL; label, the method as reports name it; measure, a
+        column of a run's row, a metric, "status" or "run"; seeds, how many have it on both sides; means; difference, B
+        minus A; noise, half its 95 % interval; ratio; p_holm; note.
+
+    Raises:
+        StoreError: a folder is not there or holds no runs, or a file in it is corrupt.
+        SpecError: no run is on both sides, or a commit is not there.
+    """
+    import pandas as pd
+
+    first, second = read_side(a, tell), read_side(b, tell)
+    common = sorted(first.runs.keys() & second.runs.keys())
+    if not common:
+        raise SpecError(f"{a} and {b} have no run in common: no method, setting and seed is on both sides")
+    matched = {key: (first.runs[key], second.runs[key]) for key in common}
+    ok = {key: rows for key, rows in matched.items() if rows[0]["status"] == rows[1]["status"] == "ok"}
+    if said := circumstances(ok.values()):
+        tell(said)
+    lines = [*_statuses(matched), *_alone(first, second), *_numbers(first, second, ok)]
+    labels = _labels(first, second)
+    order: tuple[str, ...] = get_args(Verdict)
+    lines.sort(key=lambda line: (order.index(line["verdict"]), line["cell"]))
+    rows = [{**dict(zip(CELL, line["cell"], strict=True)), "label": labels[line["cell"]], **line} for line in lines]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def summary(frame: pd.DataFrame) -> str:
+    """One line on what `diff` returned: how many runs were common, and how many rows have each verdict."""
+    runs = int(frame.loc[frame["measure"] == "status", "seeds"].sum())
+    counts = frame.loc[(frame["measure"] != "status") | (frame["verdict"] != "same"), "verdict"].value_counts()
+    order: tuple[str, ...] = get_args(Verdict)
+    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in order if verdict in counts)
+    return f"{runs} common run{'' if runs == 1 else 's'}: {told or 'no numbers to compare'}"
+
+
+def _statuses(matched: Mapping[tuple[Cell, int], tuple[Row, Row]]) -> Iterator[Line]:
+    """A line for each change of status of a cell, and for what stayed."""
+    groups: dict[tuple[Cell, str, str], list[tuple[int, Row]]] = {}
+    for (cell, seed), (one, other) in matched.items():
+        groups.setdefault((cell, one["status"], other["status"]), []).append((seed, other))
+    for (cell, before, after), runs in groups.items():
+        note = f"{before} to {after}, {seed_words(seed for seed, _ in runs)}" if before != after else before
+        error = next((row["error"] for _, row in runs if row["error"]), "")
+        yield {
+            "cell": cell,
+            "verdict": _status_verdict(before, after),
+            "measure": "status",
+            "seeds": len(runs),
+            "note": clean(f"{note}: {error}" if error else note),
+        }
+
+
+def _status_verdict(before: str, after: str) -> Verdict:
+    if before == after:
+        return "same"
+    change = _BADNESS.get(after, 2) - _BADNESS.get(before, 2)
+    return "status worse" if change > 0 else "status better" if change < 0 else "status other"
+
+
+def _alone(first: Side, second: Side) -> Iterator[Line]:
+    """A line for each cell with runs on one side only."""
+    verdicts: tuple[tuple[Side, Side, Verdict], ...] = ((first, second, "only in A"), (second, first, "only in B"))
+    for one, other, verdict in verdicts:
+        seeds: dict[Cell, list[int]] = {}
+        for cell, seed in sorted(one.runs.keys() - other.runs.keys()):
+            seeds.setdefault(cell, []).append(seed)
+        for cell, found in seeds.items():
+            yield {"cell": cell, "verdict": verdict, "measure": "run", "seeds": 0, "note": seed_words(found)}
+
+
+def _numbers(first: Side, second: Side, ok: Mapping[tuple[Cell, int], tuple[Row, Row]]) -> list[Line]:
+    """A line for each number of a cell, and for each that one side has lost."""
+    groups: dict[tuple[Cell, str], dict[int, Pair]] = {}
+    for (cell, seed), (one, other) in ok.items():
+        for pair in (*row_pairs(one, other), *metric_pairs(first.metrics(one), second.metrics(other))):
+            groups.setdefault((cell, pair.measure), {})[seed] = pair
+    lines: list[Line] = []
+    judged: list[tuple[Cell, str, Judged]] = []
+    for (cell, measure), pairs in groups.items():
+        both = {seed: pair for seed, pair in pairs.items() if pair.a is not None and pair.b is not None}
+        if both:
+            judged.append((cell, measure, judge(both)))
+        lines += _lost(cell, measure, pairs)
+    settle([found for _, _, found in judged])
+    return lines + [{"cell": cell, "measure": measure, **asdict(found)} for cell, measure, found in judged]
+
+
+def _lost(cell: Cell, measure: str, pairs: Mapping[int, Pair]) -> Iterator[Line]:
+    verdicts: tuple[tuple[Verdict, Sequence[int]], ...] = (
+        ("only in A", [seed for seed, pair in pairs.items() if pair.b is None]),
+        ("only in B", [seed for seed, pair in pairs.items() if pair.a is None]),
+    )
+    for verdict, seeds in verdicts:
+        if seeds:
+            why = next((pairs[seed].note for seed in seeds if pairs[seed].note), "")
+            note = clean(f"{seed_words(seeds)}: {why}" if why else seed_words(seeds))
+            yield {"cell": cell, "verdict": verdict, "measure": measure, "seeds": 0, "note": note}
+
+
+def _labels(first: Side, second: Side) -> dict[Cell, str]:
+    """Cell to what reports call its method; versions and settings that are no part of a cell are out of it."""
+    rows = {cell: row for side in (second, first) for (cell, _), row in side.runs.items()}
+    # One of each for all, so that they name nothing: what differs in them is told of as a circumstance.
+    apart = ("dataset_version", "data_fingerprint", "model_options", "training")
+    alike = [{**row, **dict.fromkeys(apart)} for row in rows.values()]
+    newest: dict[str, int] = {}
+    for row in alike:
+        newest[row["method"]] = max(row["method_version"], newest.get(row["method"], 0))
+    labels = row_labels([{**row, "method_version": newest[row["method"]]} for row in alike])
+    return dict(zip(rows, labels, strict=True))
