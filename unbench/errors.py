@@ -52,6 +52,23 @@ class StoreError(UnbenchError):
     """A results folder that cannot be written, or a stored file that cannot be trusted."""
 
 
+RUN = "'unbench run' or 'unbench sweep'"
+"""The commands that make most of what is stored."""
+
+
+class DamagedError(StoreError):
+    """A stored file is not what was written; the message names it and says what makes it anew.
+
+    Attributes:
+        what: name of the file and the reason, for a line that says where it is now.
+    """
+
+    def __init__(self, path: Path, why: object, again: str = RUN) -> None:
+        reason = " ".join(str(why).split())
+        super().__init__(f"{path} is corrupt: {reason}; the same {again} again makes it anew")
+        self.what = f"{path.name}: {reason}"
+
+
 class AccessError(RuntimeError):
     """A method reached for data that its card does not declare. Becomes a failed row."""
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from unbench.errors import SpecError, StoreError
+from unbench.errors import RUN, DamagedError, SpecError, StoreError
+from unbench.seal import is_intact, seal
 
 
 @contextmanager
@@ -31,6 +32,44 @@ def atomic_path(target: Path) -> Iterator[Path]:
         raise StoreError(f"cannot write {target}: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_sealed(path: Path, content: bytes) -> None:
+    """Seal bytes that have a blank seal and put them in the place of what was there.
+
+    Raises:
+        StoreError: the file cannot be written; what was there stays.
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(seal(content))
+
+
+def read_stored(path: Path, again: str = RUN) -> bytes:
+    """The bytes of a stored file, whatever they are; `again` is the command that makes such a file.
+
+    Raises:
+        DamagedError: there is no such file.
+        StoreError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise DamagedError(path, "it is missing", again) from error
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def read_sealed(path: Path, again: str = RUN) -> bytes:
+    """The bytes of a stored file that are those that were sealed; `again` is the command that makes such a file.
+
+    Raises:
+        DamagedError: they are not, or there is no such file.
+        StoreError: it cannot be read.
+    """
+    content = read_stored(path, again)
+    if not is_intact(content):
+        raise DamagedError(path, "it does not match its seal", again)
+    return content
 
 
 def _umask() -> int:
