@@ -14,7 +14,8 @@ from unbench.metrics import METRICS, RunOutputs
 from unbench.reporting.labels import ROW
 from unbench.schema import COLUMNS, OUTPUT_COLUMNS
 from unbench.seeds import digest
-from unbench.store import Store, arrow_schema
+from unbench.store import Store
+from unbench.tables import arrow_schema
 
 SIZES = {"retain": 120, "forget": 40, "test": 80}
 CLASSES = 4

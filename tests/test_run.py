@@ -16,11 +16,10 @@ from unbench import encoders, registry
 from unbench.data import load_dataset
 from unbench.data.images import Images
 from unbench.encoders.cache import FeatureCache
-from unbench.errors import StoreError
 from unbench.evaluation.columns import columns_of as evaluate
 from unbench.methods.base import Access, Method
 from unbench.methods.ft import FineTune
-from unbench.metrics import MEASURES, RunOutputs
+from unbench.metrics import MEASURES, METRICS, RunOutputs
 from unbench.runner import run
 from unbench.schema import COLUMNS
 
@@ -224,12 +223,19 @@ def test_the_command_of_a_row_gives_the_same_key(results: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["model.safetensors", "logits.safetensors", "stage.json"])
-def test_a_damaged_shared_model_is_named_and_not_used(tmp_path: Path, damage: str) -> None:
-    go("none", tmp_path)
-    for path in Path(tmp_path, "stages").glob(f"original-*/{damage}"):
-        path.write_bytes(path.read_bytes()[:40])
-    with pytest.raises(StoreError, match="remove that folder"):
-        go("ft", tmp_path)
+def test_a_damaged_shared_model_is_set_aside_and_trained_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
+    row = go("none", tmp_path)
+    (path,) = Path(tmp_path, "stages").glob(f"original-*/{damage}")
+    sound = path.read_bytes()
+    path.write_bytes(sound[:40])
+    again = go("none", tmp_path, force=True)
+    assert [again[name] for name in METRICS if name in row] == [row[name] for name in METRICS if name in row]
+    assert (tmp_path / "damaged" / "stages" / path.parent.name / damage).read_bytes() == sound[:40]
+    assert [record.message.count(path.parent.name) for record in caplog.records] == [2], "where it was and where it is"
+    if damage != "stage.json":  # which has the seconds it took
+        assert path.read_bytes() == sound
 
 
 def test_a_memory_model_is_audited_and_accounted_for(results: Path) -> None:

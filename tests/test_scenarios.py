@@ -12,7 +12,7 @@ from unbench import registry
 from unbench.data import Dataset, load_dataset
 from unbench.data.loading import stratified
 from unbench.data.splits import freeze_split
-from unbench.errors import SpecError, StoreError
+from unbench.errors import SpecError
 from unbench.scenarios import SCENARIOS, draw_forget_set, parse_scenario
 from unbench.store import Store
 
@@ -76,18 +76,34 @@ def test_the_index_file_is_written_once_and_then_obeyed(tmp_path: Path, data: Da
     assert not (set(index["forget"]) | set(index["retain"])) & set(index["val"]), "val is carved from train"
 
 
-def test_a_changed_index_file_is_noticed(tmp_path: Path, data: Dataset) -> None:
+@pytest.mark.parametrize("sealed", [True, False])
+def test_a_changed_index_file_is_set_aside_and_drawn_again(
+    tmp_path: Path, data: Dataset, caplog: pytest.LogCaptureFixture, sealed: bool
+) -> None:
     store, scenario = Store(tmp_path), parse_scenario("random10")
-    freeze_split(store, data, scenario, seed=0)
+    first = freeze_split(store, data, scenario, seed=0)
     (path,) = store.splits.glob("*.json")
-    index = json.loads(path.read_text())
+    sound = path.read_bytes()
+    index = json.loads(sound)
+    if not sealed:
+        del index["seal"]
     index["retain"].append(index["forget"].pop())
     path.write_text(json.dumps(index))
-    with pytest.raises(StoreError, match="does not match its own hash"):
-        freeze_split(store, data, scenario, seed=0)
-    path.write_text("{")
-    with pytest.raises(StoreError, match="damaged"):
-        freeze_split(store, data, scenario, seed=0)
+    assert freeze_split(store, data, scenario, seed=0).hash == first.hash
+    assert path.read_bytes() == sound
+    assert ("seal" if sealed else "own hash") in caplog.text
+    assert [json.loads(file.read_text()) for file in (tmp_path / "damaged" / "splits").iterdir()] == [index]
+
+
+def test_an_index_file_without_a_seal_is_obeyed(tmp_path: Path, data: Dataset) -> None:
+    store, scenario = Store(tmp_path), parse_scenario("random10")
+    first = freeze_split(store, data, scenario, seed=0)
+    (path,) = store.splits.glob("*.json")
+    index = json.loads(path.read_text())
+    del index["seal"]
+    path.write_text(json.dumps(index))
+    assert freeze_split(store, data, scenario, seed=0).hash == first.hash
+    assert not (tmp_path / "damaged").exists()
 
 
 def test_stratified_subsets_keep_shares_and_rare_classes() -> None:

@@ -12,7 +12,8 @@ import pytest
 from unbench.errors import StoreError
 from unbench.files import atomic_path
 from unbench.schema import COLUMNS, OUTPUT_COLUMNS, SCHEMA_VERSION
-from unbench.store import VERSION_KEY, Store, arrow_schema, load_outputs, load_results
+from unbench.store import Store, load_outputs, load_results
+from unbench.tables import VERSION_KEY, arrow_schema
 
 REPO = Path(__file__).resolve().parents[1]
 
@@ -90,7 +91,7 @@ def test_damaged_and_foreign_shards_are_named(store: Store, damage: str) -> None
 
 
 def test_an_older_file_without_a_column_is_read_with_nulls(store: Store) -> None:
-    schema = pa.schema([f for f in arrow_schema(COLUMNS) if f.name != "command"], arrow_schema(COLUMNS).metadata)
+    schema = pa.schema([f for f in arrow_schema(COLUMNS) if f.name != "command"], {VERSION_KEY: b"1"})
     pq.write_table(
         pa.Table.from_pylist([{"run_key": "old", "attempt": 1}], schema=schema), store.runs / "old-1.parquet"
     )

@@ -1,18 +1,20 @@
-"""Named arrays on disk: safetensors, written atomically, never unpickled."""
+"""Named arrays on disk: sealed safetensors, written atomically, never unpickled."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
-from unbench.errors import StoreError
-from unbench.files import atomic_path
+from unbench.errors import DamagedError
+from unbench.files import read_sealed, write_sealed
+from unbench.seal import BLANK, SEAL_KEY
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -23,18 +25,22 @@ def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], notes: Mapping[s
     Raises:
         StoreError: the file cannot be written; what was there stays.
     """
-    try:
-        with atomic_path(path) as temporary:
-            contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-            save_file(contiguous, temporary, metadata=dict(notes) if notes else None)
-    except (OSError, SafetensorError) as error:
-        raise StoreError(f"cannot write {path}: {error}") from error
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    write_sealed(path, save(contiguous, metadata={**(notes or {}), SEAL_KEY: BLANK}))
 
 
-def load_arrays(path: Path) -> tuple[Arrays, dict[str, str]]:
-    """The arrays and the notes of a file; raises StoreError if it is damaged."""
+def load_arrays(path: Path, again: str = "'unbench shadow'") -> tuple[Arrays, dict[str, str]]:
+    """The arrays and the notes of a file; `again` is the command that makes such a file.
+
+    Raises:
+        DamagedError: the file is missing, or not what was written.
+        StoreError: it cannot be read.
+    """
+    content = read_sealed(path, again)
     try:
-        with safe_open(path, "numpy") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise StoreError(f"{path} is damaged ({error}); remove it") from error
+        # The header, as the format has it: its length in eight bytes, then JSON.
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        notes = {name: text for name, text in header["__metadata__"].items() if name != SEAL_KEY}
+        return load(content), notes
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise DamagedError(path, error, again) from error

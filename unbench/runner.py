@@ -33,7 +33,8 @@ from unbench.schema import OUTPUT_COLUMNS
 from unbench.spec import RunSpec, Start
 from unbench.stages import Stage, train_or_load
 from unbench.stopwatch import Cost, working_clock
-from unbench.store import Store, arrow_schema
+from unbench.store import Store
+from unbench.tables import arrow_schema
 from unbench.text import write_call
 
 if TYPE_CHECKING:
@@ -125,10 +126,10 @@ def run_spec(
     split = freeze_split(store, data, spec.scenario, spec.seed)
     key = spec.key(data.fingerprint, split.hash)
     with claim(store.locks, f"run-{key}", order.wait):
-        done = None if order.force else store.completed(key)
+        done = None if order.force else store.completed(key, verify=True)
         if done is not None and (store.probes_path(done).exists() or not order.probe):
             return done
-        newest = store.newest(key)
+        newest = store.newest_attempt(key)
         if newest is not None and order.attempts is not None and newest["attempt"] > order.attempts:
             return newest
         inputs = prepare(data, spec, device, progress)
@@ -159,7 +160,7 @@ def record(spec: RunSpec, data: Dataset, store: Store, order: Order, status: str
     split = freeze_split(store, data, spec.scenario, spec.seed)
     key = spec.key(data.fingerprint, split.hash)
     with claim(store.locks, f"run-{key}", wait=True):
-        newest = store.newest(key)
+        newest = store.newest_attempt(key)
         if newest is not None and newest["attempt"] > (order.attempts or 0):
             return newest
         device = choose_device(order.device)

@@ -2,14 +2,18 @@
 
 Changing a column's meaning or type raises SCHEMA_VERSION; adding one at the end does not, because readers fill
 what an older file lacks with nulls.
+
+Schema 2 has the columns of schema 1; its files carry a seal (unbench.seal) and one without a valid seal is corrupt.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
+SEALED_SINCE = 2
+"""Schema version from which on files have a seal; those of schema 1 are read without one."""
 
 PATHWAYS = ("image", "memory")
 """Parts of a memory model that are audited as models of their own: the image alone, and the memory alone."""

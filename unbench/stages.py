@@ -7,7 +7,6 @@ what decides the weights, so a method that trains models of its own gets stages 
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 import tempfile
@@ -17,24 +16,26 @@ from pathlib import Path
 from typing import Literal
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from unbench.batches import first_batch
 from unbench.claims import claim
 from unbench.data.images import Dataset, Images, Ints
-from unbench.errors import StoreError
+from unbench.errors import DamagedError, StoreError
+from unbench.files import read_sealed, write_sealed
 from unbench.methods.base import Method
+from unbench.seal import BLANK, SEAL_KEY
 from unbench.seeds import derive_seed, digest
 from unbench.spec import NUMERICS_VERSION, RunSpec
 from unbench.stopwatch import measured, warm_up
-from unbench.store import Store
+from unbench.store import Store, read_json, write_json
 from unbench.tensors import storable
 from unbench.training import predict, require_finite
 
 log = logging.getLogger("unbench")
 
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 """Raised when the files of a stage change, so that none of an older layout is read."""
 
 Role = Literal["original", "oracle", "oracle_2", "shadow", "shadow_oracle"]
@@ -60,20 +61,21 @@ class Stage:
     peak_memory_mb: float | None
 
     def load(self, method: Method) -> nn.Module:
-        """A fresh copy of the model, on the method's device, in eval mode."""
+        """A fresh copy of the model, on the method's device, in eval mode; raises DamagedError, StoreError."""
         model = method.build(self.images).to(method.context.device)
+        path = self.folder / "model.safetensors"
+        state = _load(path)
         try:
-            state = load_file(self.folder / "model.safetensors", device=str(method.context.device))
             model.load_state_dict(state)
-        except (SafetensorError, RuntimeError, OSError) as error:
-            raise StoreError(f"{self.folder / 'model.safetensors'} is damaged; remove that folder") from error
+        except RuntimeError as error:
+            raise DamagedError(path, error) from error
         return model.eval()
 
 
 def train_or_load(
     role: Role, store: Store, spec: RunSpec, method: Method, data: Dataset, images: Images, wait: bool = True
 ) -> Stage:
-    """The model of `role` trained on `images`, from disk if it is there.
+    """The model of `role` trained on `images`, from disk if it is there and whole; a damaged one is set aside.
 
     Raises:
         DivergedError: training gave weights or outputs that are not finite; nothing is stored then.
@@ -82,8 +84,9 @@ def train_or_load(
     name = stage_name(role, spec, method.own_training, data, images.ids)
     folder = store.stages / name
     with claim(store.locks, name, wait):
-        if (folder / "stage.json").exists():
-            return _read(folder)
+        stored = store.recover(folder, read_stage)
+        if stored is not None:
+            return stored
         seed = derive_seed(role, data.name, spec.seed)
         device = method.context.device
         warm_up(method.build(len(images)).to(device), first_batch(images, spec.preset.training.batch_size, device))
@@ -101,7 +104,22 @@ def train_or_load(
         }
         _write(folder, model, outputs, about)
         log.info("trained %s in %.1f s", name, cost.seconds)
-        return _read(folder)
+        return read_stage(folder)
+
+
+def read_stage(folder: Path) -> Stage:
+    """The stage in a folder, its weights verified but not loaded; raises DamagedError, StoreError."""
+    about = read_json(folder / "stage.json")
+    parts: dict[str, dict[str, Tensor]] = {}
+    for name, logits in _load(folder / "logits.safetensors").items():
+        part, _, split = name.partition("/")
+        parts.setdefault(part, {})[split] = logits
+    # The weights are loaded later, when a damaged file could no longer be trained again.
+    read_sealed(folder / "model.safetensors")
+    try:
+        return Stage(folder, about["images"], parts.pop(""), parts, about["seconds"], about["peak_memory_mb"])
+    except KeyError as error:
+        raise DamagedError(folder, f"it lacks {error}") from error
 
 
 def predict_parts(
@@ -144,27 +162,25 @@ def is_stored(store: Store, name: str) -> bool:
 
 
 def _write(folder: Path, model: nn.Module, outputs: dict[str, dict[str, Tensor]], about: Mapping[str, object]) -> None:
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
-        save_file(storable(model.state_dict()), temporary / "model.safetensors")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    except OSError as error:
+        raise StoreError(f"cannot write in {folder.parent}: {error.strerror or error}") from error
+    try:
         logits = {f"{part}/{split}": tensor for part, splits in outputs.items() for split, tensor in splits.items()}
-        save_file(storable(logits), temporary / "logits.safetensors")
-        (temporary / "stage.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n", "utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
+        for name, tensors in (("model", model.state_dict()), ("logits", logits)):
+            write_sealed(temporary / f"{name}.safetensors", save(storable(tensors), metadata={SEAL_KEY: BLANK}))
+        write_json(temporary / "stage.json", about)
         temporary.replace(folder)
-    except (OSError, SafetensorError) as error:
-        raise StoreError(f"cannot write {folder}: {error}") from error
+    except OSError as error:
+        raise StoreError(f"cannot write {folder}: {error.strerror or error}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _read(folder: Path) -> Stage:
+def _load(path: Path) -> dict[str, Tensor]:
     try:
-        about = json.loads((folder / "stage.json").read_text("utf-8"))
-        parts: dict[str, dict[str, Tensor]] = {}
-        for name, logits in load_file(folder / "logits.safetensors").items():
-            part, _, split = name.partition("/")
-            parts.setdefault(part, {})[split] = logits
-        return Stage(folder, about["images"], parts.pop(""), parts, about["seconds"], about["peak_memory_mb"])
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise StoreError(f"the stored model {folder} is damaged ({error}); remove that folder") from error
+        return dict(load(read_sealed(path)))
+    except SafetensorError as error:
+        raise DamagedError(path, error) from error

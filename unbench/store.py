@@ -11,30 +11,47 @@
     RESULTS/sweeps/<key>.json                     what each sweep was asked for
     RESULTS/logs/<task>.log                       what happened, for each run and stage of a sweep
     RESULTS/locks/                                who is at work on what (unbench.claims)
+    RESULTS/damaged/...                           files that are not what was written, under the path they had
+    RESULTS/.cache/                               copies of many small files (unbench.rows_cache)
 
-Nothing is ever overwritten by a later attempt and nothing is ever unpickled.
+Nothing is ever overwritten by a later attempt and nothing is ever unpickled. Every file carries a seal (unbench.seal);
+one that does not match it is never used. Where unbench can make it anew, it is set aside and made anew.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from filelock import FileLock
 
 from unbench.arrays import Arrays, load_arrays, save_arrays
-from unbench.errors import StoreError
-from unbench.files import atomic_path
-from unbench.schema import COLUMNS, METRIC_COLUMNS, OUTPUT_COLUMNS, SCHEMA_VERSION, Column
+from unbench.errors import RUN, DamagedError, StoreError
+from unbench.files import atomic_path, read_stored, write_sealed
+from unbench.rows_cache import RowsCache
+from unbench.schema import COLUMNS, METRIC_COLUMNS, OUTPUT_COLUMNS
+from unbench.seal import BLANK, SEAL_KEY, is_intact, is_marked
+from unbench.tables import read_table, write_arrow, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
     from numpy.typing import NDArray
 
-VERSION_KEY = b"unbench.schema_version"
+T = TypeVar("T")
+
+
+class Answers(Protocol):
+    """What the models of a run were asked: arrays by name, and for what could not be asked the reason."""
+
+    @property
+    def arrays(self) -> Mapping[str, NDArray[Any]]: ...  # noqa: D102
+    @property
+    def missing(self) -> Mapping[str, str]: ...  # noqa: D102
 
 
 class Store:
@@ -54,6 +71,9 @@ class Store:
         self.locks = self.folder / "locks"
         self.logs = self.folder / "logs"
         self.sweeps = self.folder / "sweeps"
+        cache = self.folder / ".cache"
+        self.row_cache = RowsCache(self.runs, COLUMNS, cache / "rows.parquet")
+        self.metric_cache = RowsCache(self.metrics, METRIC_COLUMNS, cache / "metrics.parquet")
 
     def check_writable(self) -> None:
         """Raise StoreError now rather than after an hour of training."""
@@ -74,43 +94,107 @@ class Store:
         """The shards of one run, oldest first."""
         return sorted(self.runs.glob(f"{run_key}-*.parquet"), key=_attempt_number)
 
-    def completed(self, run_key: str) -> dict[str, Any] | None:
-        """The newest row of this run with status ok, or None."""
+    def completed(self, run_key: str, verify: bool = False) -> dict[str, Any] | None:
+        """The newest row of this run with status ok, or None; a damaged attempt is set aside and counts as not there.
+
+        Args:
+            run_key: of the run.
+            verify: also read the outputs and the probes of that attempt, which counts only if they are whole.
+
+        Raises:
+            StoreError: a file cannot be read, or is from a newer version of unbench.
+        """
         for path in reversed(self.attempts(run_key)):
-            row = read_row(path)
-            if row["status"] == "ok":
-                return row
+            try:
+                row = read_row(path)
+                if row["status"] == "ok":
+                    if verify:
+                        self._verify(row)
+                    return row
+            except DamagedError as error:
+                # Together: a later attempt may get its number, and must find nothing of it.
+                for part in self._attempt_files(path.stem):
+                    if part.exists():
+                        self.set_aside(part, error.what)
         return None
 
-    def newest(self, run_key: str) -> dict[str, Any] | None:
+    def newest_attempt(self, run_key: str) -> dict[str, Any] | None:
         """The row of the newest attempt of this run, whatever its status, or None."""
         past = self.attempts(run_key)
         return read_row(past[-1]) if past else None
 
     def history(self) -> pd.DataFrame:
-        """The rows of all attempts of all runs, as they are stored."""
-        return _frame(self, self.runs, COLUMNS)
+        """The rows of all attempts of all runs; damaged ones count as not there and stay where they are."""
 
-    def write_run(self, row: Mapping[str, Any], outputs: pa.Table | None, probed: Any = None) -> dict[str, Any]:
-        """Store one attempt, outputs first, and return the row with its attempt number."""
-        import pyarrow.parquet as pq
+        def read(path: Path) -> pa.Table | None:
+            try:
+                return _read_row_table(path)
+            except DamagedError:
+                return None
 
-        run_key = row["run_key"]
-        (self.folder / "locks").mkdir(parents=True, exist_ok=True)
+        frame: pd.DataFrame = self.row_cache.read(read).to_pandas()
+        return frame
+
+    def write_run(
+        self, row: Mapping[str, Any], outputs: pa.Table | None, probed: Answers | None = None
+    ) -> dict[str, Any]:
+        """Store one attempt and return the row with its attempt number.
+
+        The row is written last: if the process is killed before, no row promises what is not there.
+
+        Raises:
+            KeyError: the row has a column that is not in the schema.
+            StoreError: a file cannot be written; no row is there then.
+        """
+        unknown = row.keys() - {c.name for c in COLUMNS}
+        if unknown:
+            raise KeyError(f"not in the schema: {sorted(unknown)}")
         with self.lock("rows"):
-            past = self.attempts(run_key)
-            attempt = _attempt_number(past[-1]) + 1 if past else 1
-            complete = {**row, "attempt": attempt}
-            unknown = complete.keys() - {c.name for c in COLUMNS}
-            if unknown:
-                raise KeyError(f"not in the schema: {sorted(unknown)}")
+            past = self.attempts(row["run_key"])
+            complete = {**row, "attempt": _attempt_number(past[-1]) + 1 if past else 1}
+            for left in self._attempt_files(f"{row['run_key']}-{complete['attempt']}"):
+                left.unlink(missing_ok=True)  # by a process that was killed before it wrote the row
             if outputs is not None:
-                with atomic_path(self.outputs_path(complete)) as path:
-                    pq.write_table(outputs, path, compression="zstd")
+                write_arrow(self.outputs_path(complete), outputs, compression="zstd")
             if probed is not None:
                 self.write_probes(complete, probed.arrays, probed.missing)
             table = write_table(self.run_path(complete), [complete], COLUMNS)
         return dict(table.to_pylist()[0])
+
+    def set_aside(self, path: Path, why: str = "it is damaged") -> Path:
+        """Move a file or folder of this results folder to RESULTS/damaged, under a free name, and warn in one line.
+
+        Returns:
+            Where it is now.
+
+        Raises:
+            StoreError: it cannot be moved.
+        """
+        wanted = self.damaged / path.relative_to(self.folder)
+        names = (wanted.with_name(f"{wanted.name}.{n}" if n else wanted.name) for n in count())
+        try:
+            with self.lock("damaged"):
+                target = next(name for name in names if not name.exists())
+                target.parent.mkdir(parents=True, exist_ok=True)
+                path.rename(target)
+        except OSError as error:
+            raise StoreError(f"cannot move the damaged {path} to {self.damaged}: {error.strerror or error}") from error
+        logging.getLogger("unbench").warning("%s was set aside as %s (%s)", path, target, why)
+        return target
+
+    def recover(self, path: Path, read: Callable[[Path], T]) -> T | None:
+        """What `read` makes of a file or folder; None if it is not there, or damaged, and then it is set aside.
+
+        Raises:
+            StoreError: `read` does, for another reason than damage; or it cannot be moved.
+        """
+        if not path.exists():
+            return None
+        try:
+            return read(path)
+        except DamagedError as error:
+            self.set_aside(path, error.what)
+            return None
 
     def run_path(self, row: Mapping[str, Any]) -> Path:
         """The shard of a row."""
@@ -122,7 +206,11 @@ class Store:
 
     def read_metrics(self, path: Path) -> list[dict[str, Any]]:
         """The rows of one file of metrics, none if it is not there; raises StoreError if it is corrupt."""
-        return list(_read(path, METRIC_COLUMNS).to_pylist()) if path.is_file() else []
+        return list(_read_metric_table(path).to_pylist()) if path.is_file() else []
+
+    def set_damaged_metrics_aside(self) -> None:
+        """Of all files of metrics, so that those that remain can be read together."""
+        self.metric_cache.read(lambda path: self.recover(path, _read_metric_table), ["run_key"])
 
     def write_metrics(self, path: Path, rows: list[dict[str, Any]]) -> None:
         """Store rows with the columns unbench.schema.METRIC_COLUMNS in place of what was there."""
@@ -145,34 +233,26 @@ class Store:
     def read_probes(self, row: Mapping[str, Any]) -> tuple[Arrays, dict[str, str]] | None:
         """Arrays by name and reasons, or None if the models were not asked; raises StoreError for a damaged file."""
         path = self.probes_path(row)
-        return load_arrays(path) if path.is_file() else None
+        return load_arrays(path, "'unbench run --probe'") if path.is_file() else None
 
     def outputs_path(self, row: Mapping[str, Any]) -> Path:
         """Where the per-example outputs of a row are, if it has any."""
         return self.outputs / f"{row['run_key']}-{row['attempt']}.parquet"
 
+    def _verify(self, row: Mapping[str, Any]) -> None:
+        if self.outputs_path(row).is_file():
+            load_outputs(self.folder, row)
+        self.read_probes(row)
 
-def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
-    """The Arrow schema of `columns`, carrying the schema version."""
-    import pyarrow as pa
-
-    types = {
-        "string": pa.string(),
-        "int64": pa.int64(),
-        "double": pa.float64(),
-        "bool": pa.bool_(),
-        "list<float>": pa.list_(pa.float32()),
-    }
-    fields = [pa.field(c.name, types[c.type], metadata={"meaning": c.meaning}) for c in columns]
-    return pa.schema(fields, metadata={VERSION_KEY: str(SCHEMA_VERSION).encode()})
+    def _attempt_files(self, stem: str) -> list[Path]:
+        """Where the files of one attempt are, the row first; all but that need not be there."""
+        shards = [folder / f"{stem}.parquet" for folder in (self.runs, self.outputs, self.metrics)]
+        return [*shards, self.probes / f"{stem}.safetensors"]
 
 
 def read_row(path: Path) -> dict[str, Any]:
     """The row of one shard; raises StoreError naming a shard that is corrupt or from a newer schema."""
-    table = _read(path, COLUMNS)
-    if table.num_rows != 1:
-        raise StoreError(f"{path} holds {table.num_rows} rows where one is expected; move it away")
-    return dict(table.to_pylist()[0])
+    return dict(_read_row_table(path).to_pylist()[0])
 
 
 def load_results(folder: Path | str = "results", attempts: Literal["latest", "all"] = "latest") -> pd.DataFrame:
@@ -186,7 +266,7 @@ def load_results(folder: Path | str = "results", attempts: Literal["latest", "al
         StoreError: the folder does not exist, or a shard is corrupt or from a newer version of unbench.
     """
     store = Store(folder)
-    frame = _frame(store, store.runs, COLUMNS)
+    frame = _frame(store, store.row_cache, _read_row_table)
     if attempts == "latest":
         frame = newest_attempts(frame)
     order = ["dataset", "scenario", "preset", "method", "seed", "run_key", "attempt"]
@@ -210,22 +290,32 @@ def load_metrics(folder: Path | str = "results") -> pd.DataFrame:
         StoreError: the folder does not exist, or a file is corrupt or from a newer version of unbench.
     """
     store = Store(folder)
-    frame = _frame(store, store.metrics, METRIC_COLUMNS)
+    frame = _frame(store, store.metric_cache, _read_metric_table)
     order = ["dataset", "scenario", "preset", "method", "hparams", "seed", "metric", "of"]
     newest = frame["attempt"].eq(frame.groupby("run_key")["attempt"].transform("max")) | frame["attempt"].isna()
     return frame[newest].sort_values(order, kind="stable").reset_index(drop=True)
 
 
-def _frame(store: Store, folder: Path, columns: tuple[Column, ...]) -> pd.DataFrame:
+def _frame(store: Store, cache: RowsCache, read: Callable[[Path], pa.Table]) -> pd.DataFrame:
     """The rows of all files in one folder of a results folder."""
-    import pyarrow as pa
-
     if not store.folder.is_dir():
         raise StoreError(f"there is no results folder {store.folder}; 'unbench run' makes one")
-    tables = [_read(path, columns) for path in sorted(folder.glob("*.parquet"))]
-    table = pa.concat_tables(tables) if tables else arrow_schema(columns).empty_table()
-    frame: pd.DataFrame = table.to_pandas()
+    frame: pd.DataFrame = cache.read(read).to_pandas()
     return frame
+
+
+def _read_row_table(path: Path) -> pa.Table:
+    table = read_table(path, COLUMNS)
+    if table.num_rows != 1:
+        raise DamagedError(path, f"it holds {table.num_rows} rows where one is expected")
+    named = f"{table['run_key'][0]}-{table['attempt'][0]}"
+    if named != path.stem:
+        raise DamagedError(path, f"it is the row of {named}")
+    return table
+
+
+def _read_metric_table(path: Path) -> pa.Table:
+    return read_table(path, METRIC_COLUMNS, "'unbench evaluate'")
 
 
 def load_outputs(folder: Path | str, row: Mapping[str, Any]) -> pa.Table:
@@ -233,24 +323,42 @@ def load_outputs(folder: Path | str, row: Mapping[str, Any]) -> pa.Table:
     path = Store(folder).outputs_path(row)
     if not path.is_file():
         raise StoreError(f"run {row['run_key']} has no per-example outputs at {path}")
-    return _read(path, OUTPUT_COLUMNS)
+    return read_table(path, OUTPUT_COLUMNS)
 
 
-def write_table(path: Path, rows: Sequence[Mapping[str, Any]], columns: tuple[Column, ...]) -> pa.Table:
-    """Store rows as Parquet, atomically, in place of what was there; a column that a row lacks is null there."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    table = pa.Table.from_pylist(list(rows), schema=arrow_schema(columns))
+def write_json(path: Path, value: Mapping[str, Any], sealed: bool = True) -> None:
+    """Write a JSON object atomically, with a seal unless it is to be exactly `value`."""
+    content = {**value, SEAL_KEY: BLANK} if sealed else value
+    text = (json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
+    if sealed:
+        write_sealed(path, text)
+        return
     with atomic_path(path) as temporary:
-        pq.write_table(table, temporary)
-    return table
+        temporary.write_bytes(text)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON atomically."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n", "utf-8")
+def read_json(path: Path, again: str = RUN, unsealed: bool = False) -> dict[str, Any]:
+    """The object that write_json stored, without its seal.
+
+    Args:
+        path: of the file.
+        again: the command that makes such a file.
+        unsealed: whether one without a seal is taken, as it was written before files had seals.
+
+    Raises:
+        DamagedError: the file is missing, or not what was written.
+        StoreError: it cannot be read.
+    """
+    content = read_stored(path, again)
+    try:
+        value = dict(json.loads(content))
+    except (ValueError, TypeError) as error:
+        raise DamagedError(path, error, again) from error
+    sealed = is_marked(content) or SEAL_KEY in value
+    if not is_intact(content) and (sealed or not unsealed):
+        raise DamagedError(path, "it does not match its seal", again)
+    value.pop(SEAL_KEY, None)
+    return value
 
 
 def _attempt_number(path: Path) -> int:
@@ -258,31 +366,3 @@ def _attempt_number(path: Path) -> int:
     if not number.isdigit():
         raise StoreError(f"{path} does not belong in a results folder; move it away")
     return int(number)
-
-
-def _read(path: Path, columns: tuple[Column, ...]) -> pa.Table:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        # ParquetFile reads this file alone: read_table would take the folder names for partitions.
-        with pq.ParquetFile(path) as file:
-            table = file.read()
-    except (pa.ArrowInvalid, pa.ArrowException, OSError) as error:
-        raise StoreError(f"{path} is corrupt or no Parquet file: {str(error).splitlines()[0]}") from error
-    version = (table.schema.metadata or {}).get(VERSION_KEY)
-    if version is None or not version.isdigit():
-        raise StoreError(f"{path} was not written by unbench")
-    if int(version) > SCHEMA_VERSION:
-        raise StoreError(f"{path} has schema {int(version)}, newer than {SCHEMA_VERSION}; upgrade unbench")
-    wanted = arrow_schema(columns)
-    try:
-        arrays = [
-            table[field.name].cast(field.type)
-            if field.name in table.column_names
-            else pa.nulls(table.num_rows, field.type)
-            for field in wanted
-        ]
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise StoreError(f"{path} does not follow the schema: {str(error).splitlines()[0]}") from error
-    return pa.Table.from_arrays(arrays, schema=wanted)

@@ -79,7 +79,7 @@ def test_what_is_asked_for_twice_is_run_once() -> None:
     ("text", "said"),
     [
         ('metods = ["ft"]', "unknown key 'metods'; did you mean 'methods'?"),
-        ('[[group]]\nsedes = [1]', "unknown key 'sedes'; did you mean 'seeds'?"),
+        ("[[group]]\nsedes = [1]", "unknown key 'sedes'; did you mean 'seeds'?"),
         ('seeds = ["0"]', "seeds.0"),
         ("jobs = 0", "jobs"),
         ('executor = "slrum"', "executor"),

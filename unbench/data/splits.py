@@ -6,7 +6,6 @@ their own splits train on each other's forget set, which has happened in publish
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from unbench.data.images import Dataset, Images, Ints
-from unbench.errors import StoreError
+from unbench.errors import DamagedError, StoreError
 from unbench.scenarios import Scenario, draw_forget_set
 from unbench.seeds import digest
-from unbench.store import Store, write_json
+from unbench.store import Store, read_json, write_json
 
 
 @dataclass(frozen=True)
@@ -45,11 +44,11 @@ class Split:
 
 
 def freeze_split(store: Store, data: Dataset, scenario: Scenario, seed: int) -> Split:
-    """Read the index file of this split, or draw and write it.
+    """Read the index file of this split, or draw and write it; one that was changed or damaged is set aside first.
 
     Raises:
         SpecError: the scenario is impossible on these data.
-        StoreError: the file was changed by hand or damaged.
+        StoreError: the file cannot be read or written, or does not fit the data.
     """
     drawn = draw_forget_set(scenario, data.train.labels, len(data.classes), seed)
     index: dict[str, Any] = {
@@ -66,10 +65,13 @@ def freeze_split(store: Store, data: Dataset, scenario: Scenario, seed: int) -> 
     }
     name = f"{data.name}-{scenario.name}-seed{seed}-{data.fingerprint}.json"
     path = store.splits / name
-    if path.exists():
-        index = _read_index(path)
-    else:
-        write_json(path, {**index, "hash": digest(index)})
+    # One at a time, so that none sets aside what another has just written.
+    with store.lock(f"split-{path.stem}"):
+        stored = store.recover(path, _read_index)
+        if stored is None:
+            write_json(path, {**index, "hash": digest(index)})
+        else:
+            index = stored
     rows = {int(example): row for row, example in enumerate(data.train.ids)}
     try:
         retain, forget = (np.array([rows[i] for i in index[part]], dtype=np.int64) for part in ("retain", "forget"))
@@ -81,11 +83,9 @@ def freeze_split(store: Store, data: Dataset, scenario: Scenario, seed: int) -> 
 
 
 def _read_index(path: Path) -> dict[str, Any]:
-    try:
-        index: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        stored = index.pop("hash")
-    except (OSError, ValueError, KeyError, AttributeError) as error:
-        raise StoreError(f"the index file {path} is damaged: {error}; move it away") from error
+    # Published index files have no seal; their own hash is as good.
+    index = read_json(path, unsealed=True)
+    stored = index.pop("hash", None)
     if digest(index) != stored:
-        raise StoreError(f"the index file {path} does not match its own hash; move it away")
+        raise DamagedError(path, "it does not match its own hash")
     return index

@@ -112,4 +112,4 @@ def _write_receipts(saved: SavedModel, receipts: list[dict[str, Any]]) -> None:
     for receipt in receipts:
         path = saved.receipts / f"{receipt['receipt']:04d}.json"
         if not path.exists():
-            write_json(path, receipt)
+            write_json(path, receipt, sealed=False)

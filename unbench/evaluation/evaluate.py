@@ -36,7 +36,7 @@ def evaluate(
     progress: Progress | None = None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> pd.DataFrame:
-    """Compute what is missing and return all metrics of a results folder, as `unbench.load_metrics` does.
+    """Compute what is missing or damaged and return all metrics of a results folder, as `unbench.load_metrics` does.
 
     Stored values stay unless their metric's definition has a newer version, or more shadow models exist now. Each run
     is written when it is done, so that an interrupted call goes on where it was. Means over seeds and comparisons of
@@ -50,7 +50,7 @@ def evaluate(
 
     Raises:
         UnknownNameError: no such metric.
-        StoreError: the folder is not there, or a file in it is corrupt.
+        StoreError: the folder is not there, or a row, outputs, probes or shadow models are corrupt.
     """
     for name in metrics:
         if name not in METRICS:
@@ -58,6 +58,7 @@ def evaluate(
     chosen = [METRICS[name] for name in metrics] or [metric for metric in METRICS.values() if not metric.slow]
     store = Store(results)
     frame = load_results(results)
+    store.set_damaged_metrics_aside()
     rows: list[dict[str, Any]] = json.loads(frame[frame["status"] == "ok"].to_json(orient="records"))
     shown = (progress or Progress()).named("evaluating")
     for row in shown.track(rows, "runs"):

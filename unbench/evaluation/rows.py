@@ -25,7 +25,7 @@ class MetricTable:
 
     def __init__(self, store: Store, path: Path, identity: Mapping[str, Any]) -> None:
         self._store, self._path, self._identity = store, path, identity
-        self._rows = {(row["metric"], row["of"]): row for row in store.read_metrics(path)}
+        self._rows = {(row["metric"], row["of"]): row for row in store.recover(path, store.read_metrics) or []}
         self._grown = False
 
     def lacks(self, metric: Metric, model: Model, shadows: int | None) -> bool:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from unbench.evaluation.power import power, powerless
 from unbench.metrics.outputs import MissingValue
 from unbench.metrics.uncertainty import paired_differences, t_interval
-from unbench.schema import CELL, COMPARISON_COLUMNS, PLACE, POWER_COLUMNS, SEEDS_COLUMNS
-from unbench.store import Store, write_table
+from unbench.schema import CELL, COMPARISON_COLUMNS, PLACE, POWER_COLUMNS, SEEDS_COLUMNS, Column
+from unbench.store import Store
+from unbench.tables import read_table, write_table
 from unbench.text import write_call
 
 if TYPE_CHECKING:
@@ -20,11 +21,18 @@ def summarise(store: Store, frame: pd.DataFrame) -> list[str]:
     """Write summary/{seeds,comparisons,power}.parquet of what `unbench.load_metrics` gives; returns what to tell."""
     known = frame[frame["value"].notna()]
     runs = known[known["seed"].notna()]
-    write_table(store.summary / "seeds.parquet", over_seeds(runs), SEEDS_COLUMNS)
-    write_table(store.summary / "comparisons.parquet", comparisons(runs), COMPARISON_COLUMNS)
+    _write(store, "seeds", over_seeds(runs), SEEDS_COLUMNS)
+    _write(store, "comparisons", comparisons(runs), COMPARISON_COLUMNS)
     found = power(known)
-    write_table(store.summary / "power.parquet", found, POWER_COLUMNS)
+    _write(store, "power", found, POWER_COLUMNS)
     return powerless(found)
+
+
+def _write(store: Store, name: str, rows: list[dict[str, Any]], columns: tuple[Column, ...]) -> None:
+    path = store.summary / f"{name}.parquet"
+    # Read by others only: whoever used a damaged one learns of it here.
+    store.recover(path, lambda stored: read_table(stored, columns))
+    write_table(path, rows, columns)
 
 
 def over_seeds(runs: pd.DataFrame) -> list[dict[str, Any]]:

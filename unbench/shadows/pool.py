@@ -11,7 +11,6 @@ The models themselves are stages. A pool can be published and evaluated without 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,9 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unbench.arrays import Arrays, load_arrays, save_arrays
-from unbench.errors import StoreError
 from unbench.seeds import digest
-from unbench.store import write_json
+from unbench.store import Store, read_json, write_json
 
 ORACLE = "retrain"
 """Method name of the cell of models that were retrained without their forget sets, in every pool."""
@@ -40,15 +38,15 @@ class Models:
     @property
     def about(self) -> dict[str, Any]:
         """What the models have in common; raises StoreError if the file is damaged."""
-        return _read_json(self.folder / self.ABOUT)
+        return _read_about(self.folder / self.ABOUT)
 
     def numbers(self) -> list[int]:
         """Of the models that are there."""
         return sorted(int(path.stem) for path in self.folder.glob("[0-9]*.safetensors"))
 
-    def has(self, number: int) -> bool:
-        """Whether a model is there."""
-        return self._path(number).exists()
+    def has(self, number: int, store: Store) -> bool:
+        """Whether a model is there and whole; a damaged one is set aside in the results folder it is in."""
+        return store.recover(self._path(number), load_arrays) is not None
 
     def write(self, number: int, mask: NDArray[np.bool_], logits: Mapping[str, NDArray[np.float32]]) -> None:
         """Store a model's mask over the training images (N,), and its logits per split (N, K)."""
@@ -76,24 +74,31 @@ class Pool(Models):
     MASK = "half"
 
     @classmethod
-    def open(cls, shadows: Path, about: Mapping[str, Any], examples: Arrays) -> Pool:
-        """The pool of this meaning in the folder `shadows`, made if it is not there."""
-        pool = cls(shadows / digest(about))
-        if not (pool.folder / cls.ABOUT).exists():
-            save_arrays(pool.folder / "examples.safetensors", examples)
-            write_json(pool.folder / cls.ABOUT, dict(about))
+    def open(cls, store: Store, about: Mapping[str, Any], examples: Arrays) -> Pool:
+        """The pool of this meaning in a results folder; what is not there, or damaged, is made."""
+        pool = cls(store.shadows / digest(about))
+        with store.lock(f"pool-{pool.folder.name}"):
+            if store.recover(pool._examples, load_arrays) is None:
+                save_arrays(pool._examples, examples)
+            if store.recover(pool.folder / cls.ABOUT, _read_about) is None:
+                write_json(pool.folder / cls.ABOUT, about)
         return pool
 
     def examples(self) -> Arrays:
         """`ids/<split>` and `labels/<split>`, int64 (N,)."""
-        return load_arrays(self.folder / "examples.safetensors")[0]
+        return load_arrays(self._examples)[0]
 
-    def cell(self, about: Mapping[str, Any]) -> Cell:
-        """What a method left of these models; the folder is made if it is not there."""
+    def cell(self, store: Store, about: Mapping[str, Any]) -> Cell:
+        """What a method left of these models; what is not there, or damaged, is made."""
         cell = Cell(self.folder / digest(about))
-        if not (cell.folder / cell.ABOUT).exists():
-            write_json(cell.folder / cell.ABOUT, dict(about))
+        with store.lock(f"pool-{self.folder.name}"):
+            if store.recover(cell.folder / cell.ABOUT, _read_about) is None:
+                write_json(cell.folder / cell.ABOUT, about)
         return cell
+
+    @property
+    def _examples(self) -> Path:
+        return self.folder / "examples.safetensors"
 
     def cells(self) -> list[Cell]:
         """Every method that was applied to these models."""
@@ -105,8 +110,5 @@ def pools(shadows: Path) -> list[Pool]:
     return [Pool(path.parent) for path in sorted(shadows.glob(f"*/{Pool.ABOUT}"))]
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path} is damaged ({error}); remove its folder") from error
+def _read_about(path: Path) -> dict[str, Any]:
+    return read_json(path, "'unbench shadow'")

@@ -71,12 +71,13 @@ def open_pool(request: Request, inputs: Inputs, method: Method, forget_class: in
     examples: Arrays = {}
     for name, images in data.splits.items():
         examples |= {f"ids/{name}": images.ids, f"labels/{name}": images.labels}
-    pool = Pool.open(Store(request.results).shadows, about, examples)
+    store = Store(request.results)
+    pool = Pool.open(store, about, examples)
     asked = {"scenario": spec.scenario.name, "forget_class": forget_class}
-    oracle = pool.cell({"method": ORACLE, "method_version": 1, "hparams": {}, **asked})
+    oracle = pool.cell(store, {"method": ORACLE, "method_version": 1, "hparams": {}, **asked})
     if method.is_oracle:
         return pool, oracle, oracle
-    return pool, oracle, pool.cell({"method": own[0], "method_version": own[1], "hparams": own[2], **asked})
+    return pool, oracle, pool.cell(store, {"method": own[0], "method_version": own[1], "hparams": own[2], **asked})
 
 
 def open_cell(request: Request) -> Cell:
@@ -105,12 +106,12 @@ def make(request: Request, number: int) -> str | None:
         pool, oracle, cell = open_pool(request, inputs, method, split.forget_class)
         try:
             trained = train_or_load("shadow", store, spec, method, data, data.train.take(seen))
-            if not pool.has(number):
+            if not pool.has(number, store):
                 pool.write(number, _mask(data, seen), _arrays(trained.logits))
-            if not oracle.has(number):
+            if not oracle.has(number, store):
                 retrained = train_or_load("shadow_oracle", store, spec, method, data, split.retained(data))
                 oracle.write(number, _mask(data, split.forget), _arrays(retrained.logits))
-            if not cell.has(number):
+            if not cell.has(number, store):
                 done = forget(method, trained, split, data)
                 cell.write(number, _mask(data, split.forget), _arrays(done.logits[""]))
         except UnbenchError:

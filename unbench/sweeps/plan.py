@@ -22,7 +22,7 @@ from unbench.errors import DataMissingError, NotApplicableError, SpecError
 from unbench.progress import Progress
 from unbench.scenarios import Scenario
 from unbench.spec import RunSpec
-from unbench.store import Store
+from unbench.store import Store, newest_attempts
 from unbench.sweeps.card import RunRequest
 
 if TYPE_CHECKING:
@@ -179,9 +179,8 @@ class Planner:
     def _history(self) -> dict[str, State]:
         """What is stored, by run key."""
         rows = self.store.history()
-        best = rows.assign(ok=rows["status"] == "ok").sort_values(["ok", "attempt"])
         count = rows.groupby("run_key")["attempt"].max()
-        columns = best.drop_duplicates("run_key", keep="last")[["run_key", "status", "error"]]
+        columns = newest_attempts(rows)[["run_key", "status", "error"]]
         return {
             key: State(key, status, int(count[key]), error) for key, status, error in columns.itertuples(index=False)
         }
