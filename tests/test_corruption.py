@@ -43,10 +43,7 @@ EACH = 28
 def newest(store: Store) -> dict[str, tuple[str, int]]:
     """Status and attempt of every run, as a sweep sees them."""
     rows = newest_attempts(store.history())
-    return {
-        key: (status, attempt)
-        for key, status, attempt in zip(*(rows[c] for c in ("run_key", "status", "attempt")), strict=True)
-    }
+    return dict(zip(rows["run_key"], zip(rows["status"], rows["attempt"], strict=True), strict=True))
 
 
 @pytest.fixture(scope="module")

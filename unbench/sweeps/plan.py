@@ -282,11 +282,11 @@ class Planner:
             first = f"shadow-{pool}-{base.folder.name}-{number}"
             if first not in plan.shared:
                 plan.shared[first] = 0
-                if not base.has(number):
+                if not base.has(number, self.store):
                     found.append(Task(first, "shadow models", shared, number=number, shared=shared != request))
             plan.shared[first] += 1
-            if cell != base and not cell.has(number):
-                after = () if base.has(number) else (first,)
+            if cell != base and not cell.has(number, self.store):
+                after = () if base.has(number, self.store) else (first,)
                 found.append(
                     Task(
                         f"shadow-{pool}-{cell.folder.name}-{number}",

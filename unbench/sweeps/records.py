@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
+from pydantic import ValidationError
 
 from unbench.errors import StoreError
 from unbench.seeds import digest
-from unbench.store import Store, write_json
+from unbench.store import Store, read_json, write_json
 from unbench.sweeps.card import SweepCard
 
 
@@ -27,9 +27,7 @@ def remembered(store: Store) -> list[SweepCard]:
     found = []
     for path in sorted(store.sweeps.glob("*.json")):
         try:
-            content = json.loads(path.read_text("utf-8"))
-            content.pop("seal", None)
-            found.append(SweepCard.model_validate(content, strict=False))
-        except ValueError as error:
-            raise StoreError(f"{path} is damaged, or from another version of unbench; move it away") from error
+            found.append(SweepCard.model_validate(read_json(path)))
+        except ValidationError as error:
+            raise StoreError(f"{path} is from another version of unbench; move it away") from error
     return found
