@@ -104,6 +104,7 @@ def sweep(
                 _Loop(plan, planner, executor, shown, swept).run()
             finally:
                 executor.close()
+        planner.store.history()  # brings the copy of all rows up to date, so that the next plan is made at once
         if site.evaluate:
             from unbench.evaluation import evaluate
 
