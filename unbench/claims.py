@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import logging
 import os
 import socket
 from collections.abc import Iterator
@@ -20,6 +21,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from unbench.errors import BusyError, StoreError
+
+
+log = logging.getLogger("unbench")
 
 
 @contextmanager
@@ -38,9 +42,13 @@ def claim(folder: Path, name: str, wait: bool = True) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / f"{name}.lock")
-        lock.acquire(timeout=-1 if wait else 0)
-    except Timeout as error:
-        raise BusyError(f"another process is at work on {name}") from error
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            if not wait:
+                raise BusyError(f"another process is at work on {name}") from error
+            log.warning("another process is at work on %s; waiting until it is done", name)
+            lock.acquire()
     except (OSError, NotImplementedError) as error:
         raise StoreError(f"cannot lock {folder / name}: {error}") from error
     note = folder / f"{name}.json"

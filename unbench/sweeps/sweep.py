@@ -207,6 +207,8 @@ class _Loop:
             self._keep(task, outcome.row)
         self.display.ended(task, outcome)
         for one in self._needed_by.get(task.id, []):
+            if one not in self._missing:
+                continue  # something else that it needs has failed
             self._missing[one].discard(task.id)
             if not self._missing[one]:
                 heapq.heappush(self._ready, (self._order[one], one))
