@@ -22,7 +22,6 @@ from filelock import FileLock, Timeout
 
 from unbench.errors import BusyError, StoreError
 
-
 log = logging.getLogger("unbench")
 
 
