@@ -238,7 +238,7 @@ def test_version_and_help(tmp_path: Path) -> None:
     assert help_.returncode == 0
     listed = [line.split()[0] for line in help_.stdout.partition("Commands:\n")[2].splitlines() if line[2:3].strip()]
     assert listed == [
-        *("run", "tune", "shadow", "sweep", "status", "gc", "evaluate", "report", "diff"),
+        *("run", "tune", "shadow", "sweep", "status", "gc", "evaluate", "report", "diff", "export"),
         *("train", "forget", "predict", "cost", "check"),
         *("list", "show", "new"),
     ]

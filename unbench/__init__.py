@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from unbench.deployment.predict import predict
     from unbench.deployment.train import train
     from unbench.evaluation import evaluate
+    from unbench.exporting.export import export
     from unbench.registry import add_plugin
     from unbench.reporting import report
     from unbench.runner import run
@@ -50,6 +51,7 @@ __all__ = [
     "cost",
     "diff",
     "evaluate",
+    "export",
     "find_garbage",
     "forget",
     "list_datasets",
@@ -84,6 +86,7 @@ _HOMES = {
     "cost": "unbench.deployment.costs",
     "diff": "unbench.comparison.compare",
     "evaluate": "unbench.evaluation",
+    "export": "unbench.exporting.export",
     "find_garbage": "unbench.sweeps.garbage",
     "forget": "unbench.deployment.forget",
     "list": "unbench.catalogue",

@@ -139,7 +139,7 @@ def show_run(key: str, results: Path | str = "results") -> Row:
 
 def decode_json(row: Row) -> Row:
     """A stored row with its JSON columns as values."""
-    nested = ("hparams", "model_options", "training", "warnings", "missing")
+    nested = ("hparams", "model_options", "training", "warnings", "missing", "stages")
     return {k: json.loads(v) if k in nested and v is not None else v for k, v in row.items()}
 
 

@@ -44,6 +44,21 @@ def report(
         print(path)
 
 
+def export(
+    out: Annotated[Path, typer.Argument(help="Folder to write.")],
+    kind: Annotated[
+        str, typer.Option("--format", help="csv, json, latex, or hf: a folder as a Hugging Face data set.")
+    ] = "csv",
+    results: Results = Path("results"),
+    plugin: Plugin = None,
+) -> None:
+    """Write runs and metrics for other tools."""
+    from unbench.exporting.export import export as write
+
+    for path in write(results, out, kind):
+        print(path)
+
+
 def diff(
     a: Annotated[str, typer.Argument(metavar="A", help="Folder of results, or FOLDER@COMMIT: what that commit left.")],
     b: Annotated[str, typer.Argument(metavar="B", help="The same, for what A is compared with.")],

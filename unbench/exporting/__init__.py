@@ -1,0 +1,1 @@
+"""Results for other tools: everything that is stored, in formats that they read."""
