@@ -15,13 +15,18 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from unbench.cli import main
 from unbench.schema import COLUMNS
-from unbench.store import Store
+from unbench.store import Store, newest_attempts
+from unbench.sweeps.card import RunRequest, SweepCard
 from unbench.sweeps.plan import Site, Task
 from unbench.sweeps.work import Outcome, perform
 
 TOLD_BY_CLOCK = {"started_at", "seconds", "unlearn_seconds", "train_seconds", "oracle_seconds", "peak_memory_mb"}
 """Columns that two runs of the same spec do not share, with those of COSTS."""
+
+SMALL: Any = {"dataset": "synthetic", "preset": "smoke"}
+"""The runs of these tests, as `unbench.run` takes them."""
 
 COSTS = {column.name for column in COLUMNS if column.name.endswith("_seconds") or column.name.startswith("predict_ms")}
 
@@ -67,6 +72,31 @@ def rows_of(results: Path) -> pd.DataFrame:
     columns = [c.name for c in COLUMNS if c.name not in TOLD_BY_CLOCK | COSTS]
     frame = Store(results).history()[columns]
     return frame.sort_values(["run_key", "attempt"]).reset_index(drop=True)
+
+
+def small(*methods: str, seeds: Sequence[int] = (0,), **more: Any) -> SweepCard:
+    """A sweep of runs that take a second."""
+    told = {"preset": "smoke", "threads": 1, "evaluate": False, **more}
+    return SweepCard(methods=list(methods), datasets=["synthetic"], seeds=list(seeds), **told)
+
+
+def request(method: str, seed: int = 0, **more: Any) -> RunRequest:
+    """One run of such a sweep."""
+    return RunRequest(method, "synthetic", seed=seed, preset="smoke", **more)
+
+
+def statuses(results: Path) -> dict[str, str]:
+    """The status of the newest attempt of each method's run."""
+    rows = newest_attempts(Store(results).history())
+    return dict(zip(rows["method"], rows["status"], strict=True))
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """The exit code of `unbench ARGUMENTS`, in this process."""
+    monkeypatch.setattr("sys.argv", ["unbench", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return int(ended.value.code or 0)
 
 
 def trainings(results: Path) -> Counter[str]:

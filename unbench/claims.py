@@ -21,6 +21,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from unbench.errors import BusyError, StoreError
+from unbench.files import atomic_path
 
 log = logging.getLogger("unbench")
 
@@ -36,7 +37,7 @@ def claim(folder: Path, name: str, wait: bool = True) -> Iterator[None]:
 
     Raises:
         BusyError: another process holds it, and `wait` is false.
-        StoreError: the file system has no locks, or the folder cannot be written.
+        StoreError: the file system has no locks, or the folder cannot be written, or the disk is full.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -52,10 +53,12 @@ def claim(folder: Path, name: str, wait: bool = True) -> Iterator[None]:
         raise StoreError(f"cannot lock {folder / name}: {error}") from error
     note = folder / f"{name}.json"
     try:
-        note.write_text(json.dumps(_who()), "utf-8")
+        with atomic_path(note) as temporary:
+            temporary.write_text(json.dumps(_who()), "utf-8")
         yield
     finally:
-        note.unlink(missing_ok=True)
+        with suppress(OSError):  # a note without its lock says nothing
+            note.unlink()
         lock.release()
 
 
@@ -70,7 +73,7 @@ def holders(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def is_held(folder: Path, name: str) -> bool:
-    """Whether a living process holds a claim."""
+    """Whether a living process holds a claim; raises StoreError if it may not be asked."""
     path = folder / f"{name}.lock"
     if not path.exists():
         return False
@@ -79,6 +82,8 @@ def is_held(folder: Path, name: str) -> bool:
         lock.acquire(timeout=0)
     except Timeout:
         return True
+    except OSError as error:
+        raise StoreError(f"cannot lock {path}: {error.strerror or error}") from error
     lock.release()
     return False
 

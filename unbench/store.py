@@ -82,7 +82,7 @@ class Store:
                 folder.mkdir(parents=True, exist_ok=True)
                 probe = folder / ".probe"
                 probe.touch()
-                probe.unlink()
+                probe.unlink(missing_ok=True)  # another process may be asking the same
             except OSError as error:
                 raise StoreError(f"cannot write in the results folder {folder}: {error.strerror}") from error
 
@@ -119,9 +119,12 @@ class Store:
         return None
 
     def newest_attempt(self, run_key: str) -> dict[str, Any] | None:
-        """The row of the newest attempt of this run, whatever its status, or None."""
-        past = self.attempts(run_key)
-        return read_row(past[-1]) if past else None
+        """The row of the newest attempt of this run, whatever its status, or None; damaged ones are set aside."""
+        for path in reversed(self.attempts(run_key)):
+            row = self.recover(path, read_row)
+            if row is not None:
+                return row
+        return None
 
     def history(self) -> pd.DataFrame:
         """The rows of all attempts of all runs; damaged ones count as not there and stay where they are."""
@@ -220,10 +223,6 @@ class Store:
         """Where the answers of the models of a row are, if they were asked."""
         return self.probes / f"{row['run_key']}-{row['attempt']}.safetensors"
 
-    def has_probes(self, run_key: str) -> bool:
-        """Whether the models of some attempt of a run were asked."""
-        return any(self.probes.glob(f"{run_key}-*.safetensors"))
-
     def write_probes(
         self, row: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], missing: Mapping[str, str]
     ) -> None:
@@ -238,6 +237,14 @@ class Store:
     def outputs_path(self, row: Mapping[str, Any]) -> Path:
         """Where the per-example outputs of a row are, if it has any."""
         return self.outputs / f"{row['run_key']}-{row['attempt']}.parquet"
+
+    def is_whole(self, row: Mapping[str, Any]) -> bool:
+        """Whether outputs and probes of a row are what was written, as far as there are any."""
+        try:
+            self._verify(row)
+        except DamagedError:
+            return False
+        return True
 
     def _verify(self, row: Mapping[str, Any]) -> None:
         if self.outputs_path(row).is_file():

@@ -47,6 +47,9 @@ def sweep(
         list[str] | None, typer.Option(help="Try again what has failed, diverged or timed_out; may be repeated.")
     ] = None,
     limit: Annotated[int | None, typer.Option(help="Do at most so many runs now.")] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Also read the outputs of what is done; damaged runs are done again.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what there is to do.")] = False,
     results: Results = Path("results"),
     data_root: DataRoot = None,
@@ -92,7 +95,7 @@ def sweep(
 
     shown = ConsoleProgress(console())
     where: dict[str, Any] = {"results": results, "data_root": data_root, "device": device, "checksums": checksums}
-    where |= {"retry": retry or (), "limit": limit, "progress": shown}
+    where |= {"retry": retry or (), "limit": limit, "verify": verify, "progress": shown}
     if dry_run:
         rows, time_it_takes = preview(card, **where)
         print_rows(rows, as_json)
@@ -143,6 +146,7 @@ def gc(
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
     results: Results = Path("results"),
     data_root: DataRoot = None,
+    plugin: Plugin = None,
     as_json: AsJson = False,
 ) -> None:
     """Remove what no run needs from a results folder, after showing it."""
@@ -160,4 +164,6 @@ def gc(
         if not typer.confirm(f"Remove {total}?", err=True):
             say("nothing was removed")
             return
+        still = find_garbage(results, data_root)  # somebody may have come to need it while we asked
+        found = [one for one in found if one in still]
     say(f"{remove(found) / 2**20:.1f} MiB are free now")

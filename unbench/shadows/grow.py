@@ -11,12 +11,10 @@ from joblib import Parallel, delayed, parallel_config
 from unbench import registry
 from unbench.errors import NotApplicableError, SpecError
 from unbench.progress import Progress
+from unbench.shadows.count import check_count
 from unbench.shadows.work import THREADS, Request, make
 from unbench.spec import Start
 from unbench.store import Store
-
-LEAST = 4
-"""Models below which no attack has two that saw an image and two that did not."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +59,7 @@ def shadow(
         UnbenchError: the request or the files are wrong.
         SpecError: the method cannot serve this, or `count` is odd or too small.
     """
-    if count < LEAST or count % 2:
-        raise SpecError(f"shadow models come in pairs and there must be at least {LEAST}, not {count}")
+    check_count(count)
     if jobs < 1:
         raise SpecError(f"at least one shadow model must be made at once, not {jobs}")
     root = Path(data_root) if data_root is not None else None

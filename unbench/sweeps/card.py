@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from unbench import registry
 from unbench.errors import SpecError, UnknownNameError
 from unbench.files import read_text
+from unbench.shadows.count import check_count
 from unbench.spec import RunSpec, Start
 from unbench.text import expand
 
@@ -112,7 +113,10 @@ class SweepCard(Cells):
         return list(found)
 
     def shadow_requests(self) -> dict[RunRequest, int]:
-        """Each cell that wants shadow models, as a run with seed 0, and how many it wants."""
+        """Each cell that wants shadow models, as a run with seed 0, and how many it wants; raises SpecError."""
+        for block in self.blocks():
+            if block.shadows:
+                check_count(block.shadows)
         return {
             request: block.shadows
             for block in self.blocks()

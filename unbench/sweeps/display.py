@@ -64,10 +64,10 @@ class Counts(Display):
         self.todo = {task.id: task for task in plan.tasks}
         self.total = Counter(task.kind for task in plan.tasks)
         self.there: Counter[Kind] = Counter(plan.stages_there)
-        left = {task.request for task in plan.tasks if task.kind == "run"}
-        self.there["run"] = sum(request not in left for request in plan.states)
+        left = {plan.states[task.request].key for task in plan.tasks if task.kind == "run"}
+        self.there["run"] = len({state.key for state in plan.states.values()} - left)
         self.done: Counter[Kind] = Counter()
-        self.running: Counter[Kind] = Counter()
+        self.running: set[str] = set()
         self.elsewhere: set[str] = set()
         self.failures: list[str] = []
         self.jobs = jobs
@@ -75,11 +75,11 @@ class Counts(Display):
 
     def begun(self, task: Task) -> None:
         """One more under way."""
-        self.running[task.kind] += 1
+        self.running.add(task.id)
 
     def busy(self, task: Task) -> None:
         """One that another process has."""
-        self.running[task.kind] -= 1
+        self.running.discard(task.id)
         self.elsewhere.add(task.id)
 
     def ended(self, task: Task, outcome: Outcome) -> None:
@@ -88,7 +88,7 @@ class Counts(Display):
             return
         del self.todo[task.id]
         self.elsewhere.discard(task.id)
-        self.running[task.kind] -= 1 if self.running[task.kind] else 0
+        self.running.discard(task.id)
         self.done[task.kind] += 1
         status = outcome.row["status"] if outcome.row else "ok" if outcome.state == "done" else outcome.status
         if status not in ("ok", "skipped"):
@@ -172,11 +172,12 @@ class Table(Counts):
         from rich.text import Text
 
         grid = Grid("stage", "there", "done", "running", "to do", "", box=box.SIMPLE_HEAD, show_edge=False)
+        under_way = Counter(self.todo[one].kind for one in self.running)
         for kind, name in KINDS.items():
             total, done = self.total[kind], self.done[kind]
             if total or self.there[kind]:
                 bar = ProgressBar(total=max(1, total), completed=done if total else 1, width=24)
-                running = self.running[kind]
+                running = under_way[kind]
                 grid.add_row(name, str(self.there[kind]), str(done), str(running), str(total - done - running), bar)
         parts: list[RenderableType] = [grid, Text(f"left: {duration(self.left())}")]
         parts += [Text(line, overflow="ellipsis", no_wrap=True) for line in self.latest]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from unbench.claims import holders, is_held
 from unbench.errors import StoreError, UnbenchError
-from unbench.store import Store
-from unbench.sweeps.plan import Planner, Site
+from unbench.store import Store, load_results
+from unbench.sweeps.plan import FAILED, Planner, Site
 from unbench.sweeps.records import remembered
 
 
@@ -63,14 +63,16 @@ def remove(garbage: Iterable[Garbage]) -> int:
 
 
 def _leftovers(store: Store) -> Iterator[Garbage]:
-    for folder in (store.runs, store.outputs, store.splits, store.stages, store.probes, store.metrics, store.summary):
+    sealed = (store.runs, store.outputs, store.splits, store.stages, store.probes, store.metrics, store.summary)
+    for folder in (*sealed, store.sweeps, *store.shadows.glob("*"), *store.shadows.glob("*/*")):
         for path in sorted(folder.glob(".*")):
             if path.suffix == ".part" or (folder == store.stages and path.is_dir()):
                 yield Garbage(path, "half written by a process that was ended")
 
 
 def _of_attempts(store: Store) -> Iterator[Garbage]:
-    rows = store.history()
+    # A damaged row is an error here: what goes with it may still be of use to somebody.
+    rows = load_results(store.folder, "all")
     there = {f"{key}-{attempt}" for key, attempt in zip(rows["run_key"], rows["attempt"], strict=True)}
     ok = rows[rows["status"] == "ok"].groupby("run_key")["attempt"].max()
     for folder in (store.outputs, store.probes, store.metrics):
@@ -93,7 +95,7 @@ def _stages(store: Store, data_root: Path | str | None) -> Iterator[Garbage]:
     planner = Planner(Site(store.folder, Path(data_root) if data_root else None), download=False)
     try:
         for card in remembered(store):
-            needed |= set(planner.plan(card.requests()).shared)
+            needed |= set(planner.plan(card.requests(), retry=FAILED).shared)
     except UnbenchError:
         return  # what cannot be planned here may be needed
     pooled = any(store.shadows.glob("*/pool.json"))

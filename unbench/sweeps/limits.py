@@ -48,10 +48,23 @@ def limited(
     before = signal.signal(signal.SIGINT, watch.on_signal)
     watch.start()
     try:
-        yield
+        try:
+            yield
+        finally:
+            watch.ended.set()
     finally:
+        # Again, because the one interrupt may have come just before; a watch that goes on would end the next task.
         watch.ended.set()
         signal.signal(signal.SIGINT, before)
+
+
+def _interrupt() -> None:
+    """A real signal, where there is one, because it also wakes the main thread from sleep."""
+    main = threading.main_thread().ident
+    if main is not None and hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(main, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
 
 
 class _Watch(threading.Thread):
@@ -69,15 +82,17 @@ class _Watch(threading.Thread):
         while not self.ended.wait(INTERVAL):
             self.error = self._exceeded()
             if self.error is not None:
-                _thread.interrupt_main()
+                _interrupt()
                 if not self.ended.wait(PATIENCE):
-                    self.last_words(self.error)
-                    os._exit(EXCEEDED)
+                    try:
+                        self.last_words(self.error)
+                    finally:
+                        os._exit(EXCEEDED)
                 return
 
     def on_signal(self, number: int, frame: Any) -> None:
         """In the main thread; a Ctrl-C of the user is left to the process that waits for the workers."""
-        if self.error is not None:
+        if self.error is not None and not self.ended.is_set():
             raise self.error
 
     def _exceeded(self) -> Exception | None:

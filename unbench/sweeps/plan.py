@@ -100,12 +100,14 @@ class State:
         status: of its newest attempt, an ok one before all others; None for no attempt.
         attempts: there are.
         error: why the status is not ok.
+        attempt: number of the attempt that has this status.
     """
 
     key: str
     status: str | None = None
     attempts: int = 0
     error: str | None = None
+    attempt: int = 0
 
 
 @dataclass
@@ -134,13 +136,17 @@ class Planner:
         site: where the sweep works.
         progress: shows downloading and decoding.
         download: fetch data that are not there.
+        verify: read the outputs and probes of runs that are done; a damaged one counts as not there.
     """
 
-    def __init__(self, site: Site, progress: Progress | None = None, download: bool = True) -> None:
+    def __init__(
+        self, site: Site, progress: Progress | None = None, download: bool = True, verify: bool = False
+    ) -> None:
         self.site = site
         self.store = Store(site.results)
         self._progress = progress or Progress()
         self._download = download
+        self._verify = verify
         self._data: dict[tuple[str, str], Dataset] = {}
         self._specs: dict[RunRequest, RunSpec] = {}
         self._splits: dict[tuple[str, str, int], Split] = {}
@@ -180,9 +186,10 @@ class Planner:
         """What is stored, by run key."""
         rows = self.store.history()
         count = rows.groupby("run_key")["attempt"].max()
-        columns = newest_attempts(rows)[["run_key", "status", "error"]]
+        columns = newest_attempts(rows)[["run_key", "status", "error", "attempt"]]
         return {
-            key: State(key, status, int(count[key]), error) for key, status, error in columns.itertuples(index=False)
+            key: State(key, status, int(count[key]), None if status == "ok" else error, int(attempt))
+            for key, status, error, attempt in columns.itertuples(index=False)
         }
 
     def state(self, request: RunRequest) -> State:
@@ -193,9 +200,11 @@ class Planner:
         split_hash = self._known_splits.get(asked) or self.split(data, spec.scenario, spec.seed).hash
         key = spec.key(data.fingerprint, split_hash)
         state = self._history.get(key, State(key))
-        if request.probe and state.status == "ok" and not self.store.has_probes(key):
-            return replace(state, status=None)
-        return state
+        if state.status != "ok":
+            return state
+        row = {"run_key": key, "attempt": state.attempt}
+        lacks = request.probe and not self.store.probes_path(row).exists()
+        return replace(state, status=None) if lacks or (self._verify and not self.store.is_whole(row)) else state
 
     def plan(
         self,
@@ -218,7 +227,7 @@ class Planner:
             UnbenchError: a name, a value or the data are wrong.
         """
         plan, again = Plan(), set(retry)
-        todo = []
+        todo: dict[str, tuple[RunRequest, State]] = {}
         for request in requests:
             try:
                 state = plan.states[request] = self.state(request)
@@ -227,13 +236,21 @@ class Planner:
                     raise
                 plan.absent[request] = str(error)
                 continue
-            if state.status is None or state.status in again:
-                todo.append((request, state))
+            # Of two that mean the same run, as "ft" and "ft[lr=<default>]" do, the one that asks for more.
+            same = state.key in todo and not request.probe
+            if not same and (state.status is None or state.status in again):
+                todo[state.key] = (request, state)
         stages: dict[str, Task] = {}
-        for request, state in todo[:limit]:
+        for request, state in list(todo.values())[:limit]:
             needed = self._stages(request, plan, stages)
             plan.tasks.append(Task(f"run-{state.key}", "run", request, needed, state.attempts))
         for request, count in (shadows or {}).items():
+            try:
+                self.data(self.spec(request))
+            except DataMissingError:
+                if not allow_absent:
+                    raise
+                continue
             plan.tasks += self._shadows(request, count, plan)
         return plan
 

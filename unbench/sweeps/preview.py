@@ -26,19 +26,20 @@ def preview(
     checksums: Checksums = "auto",
     retry: Iterable[str] = (),
     limit: int | None = None,
+    verify: bool = False,
     progress: Progress | None = None,
 ) -> tuple[list[dict[str, Any]], str]:
     """A row for each stage (stage, done, to_do, shared_by, seconds), and a line that says how long all will take.
 
     `done` are models and runs that are there, `shared_by` how many of the missing runs use those of a stage, `seconds`
     the time that those to do will take one after the other, as far as past runs tell. Nothing is downloaded, trained or
-    stored but the indices of splits.
+    stored but the indices of splits, and what pools of shadow models are of.
 
     Raises:
         UnbenchError: the request or the files are wrong.
     """
     Store(results).check_writable()
-    planner = Planner(make_site(card, results, data_root, device, checksums), progress, download=False)
+    planner = Planner(make_site(card, results, data_root, device, checksums), progress, False, verify)
     plan = planner.plan(card.requests(), card.shadow_requests(), retry, limit, allow_absent=True)
     counts = Counts()
     counts.planned(plan, jobs(card, device), planner.store.history())

@@ -17,6 +17,7 @@ from unbench.progress import Progress
 from unbench.store import Store
 from unbench.sweeps.card import RunRequest, SweepCard
 from unbench.sweeps.display import Display
+from unbench.sweeps.machine import cores, gpus
 from unbench.sweeps.plan import FAILED, Plan, Planner, Site, State, Task
 from unbench.sweeps.records import remember
 
@@ -58,6 +59,7 @@ def sweep(
     checksums: Checksums = "auto",
     retry: Iterable[str] = (),
     limit: int | None = None,
+    verify: bool = False,
     progress: Progress | None = None,
     display: Display | None = None,
     tell: Callable[[str], None] = lambda line: None,
@@ -72,6 +74,7 @@ def sweep(
         results, data_root, device, checksums: as for `unbench.run`.
         retry: of "failed", "diverged" and "timed_out", what is tried again.
         limit: runs to do at most.
+        verify: also read the outputs and the probes of every run that is done, and do those again that are damaged.
         progress: shows downloading and decoding.
         display: is told of every task.
         tell: is given a line about each metric that lacks something.
@@ -88,26 +91,28 @@ def sweep(
     requests, shown = card.requests(), display or Display()
     site = make_site(card, results, data_root, device, checksums)
     Store(results).check_writable()
-    remember(Store(results), card)
-    planner = Planner(site, progress)
-    plan = planner.plan(requests, card.shadow_requests(), retry, limit)
-    shown.planned(plan, jobs(card, device), planner.store.history())
-    swept = Swept(plan.states)
-    if plan.tasks:
-        from unbench.sweeps.executors import open_executor
+    with _terminable():
+        planner = Planner(site, progress, verify=verify)
+        plan = planner.plan(requests, card.shadow_requests(), retry, limit)
+        remember(planner.store, card)
+        shown.planned(plan, jobs(card, device), planner.store.history())
+        swept = Swept(plan.states)
+        if plan.tasks:
+            from unbench.sweeps.executors import open_executor
 
-        name = card.executor or "local"
-        options = {"ray": card.ray, "slurm": card.slurm}.get(name, {})
-        with _terminable(), shown:
-            executor = open_executor(name, jobs(card, device), site, options)
-            try:
-                _Loop(plan, planner, executor, shown, swept).run()
-            finally:
-                executor.close()
-        planner.store.history()  # brings the copy of all rows up to date, so that the next plan is made at once
+            name = card.executor or "local"
+            options = {"ray": card.ray, "slurm": card.slurm}.get(name, {})
+            with shown:
+                executor = open_executor(name, jobs(card, device), site, options)
+                try:
+                    _Loop(plan, planner, executor, shown, swept).run()
+                finally:
+                    executor.close()
+            planner.store.history()  # brings the copy of all rows up to date: the next plan is made at once
         if site.evaluate:
             from unbench.evaluation import evaluate
 
+            # Also where no task was left: a sweep may have been ended between its last task and this.
             evaluate(results, progress=progress, tell=tell)
     return swept
 
@@ -132,22 +137,6 @@ def make_site(
 def jobs(card: SweepCard, device: str) -> int:
     """Tasks at a time: as the card says, else one for each GPU, else one for each core."""
     return card.jobs or len(gpus(device)) or cores()
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def gpus(device: str) -> list[str]:
-    """The GPUs that "auto" and "cuda" may use, as CUDA_VISIBLE_DEVICES names them; none for another device."""
-    if device not in ("auto", "cuda"):
-        return []
-    import torch
-
-    count = torch.cuda.device_count()
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return named.split(",")[:count] if named else [str(number) for number in range(count)]
 
 
 class _Loop:
@@ -200,7 +189,8 @@ class _Loop:
         else:
             from unbench.sweeps.work import last_words
 
-            self._failed(task, replace(outcome, reason=last_words(task, self.planner.site) or outcome.reason))
+            status, reason = last_words(task, self.planner.site) or (outcome.status, outcome.reason)
+            self._failed(task, replace(outcome, status=status, reason=reason))
 
     def _done(self, task: Task, outcome: Outcome) -> None:
         if outcome.row is not None:
@@ -225,7 +215,7 @@ class _Loop:
         for one in self._needed_by.pop(task.id, []):
             if one in self._missing:
                 del self._missing[one]
-                self._failed(self._tasks[one], replace(outcome, row=None))
+                self._failed(self._tasks[one], replace(outcome, reason=f"{task}: {outcome.reason}", seconds=0.0))
 
     def _record(self, task: Task, outcome: Outcome) -> dict[str, Any]:
         from unbench.runner import record
@@ -237,7 +227,9 @@ class _Loop:
 
     def _keep(self, task: Task, row: dict[str, Any]) -> None:
         self.swept.ran.append(row)
-        self.swept.states[task.request] = State(row["run_key"], row["status"], row["attempt"], row["error"])
+        state = State(row["run_key"], row["status"], row["attempt"], row["error"], row["attempt"])
+        # Several requests may mean the same run.
+        self.swept.states |= {asked: state for asked, known in self.swept.states.items() if known.key == state.key}
 
 
 @contextmanager

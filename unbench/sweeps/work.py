@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
@@ -22,6 +22,7 @@ from unbench.data.splits import freeze_split
 from unbench.devices import choose_device, make_deterministic
 from unbench.errors import BusyError, UnbenchError
 from unbench.evaluation import evaluate_run
+from unbench.files import atomic_path
 from unbench.inputs import make_method, prepare
 from unbench.progress import LogProgress
 from unbench.runner import Order, reason_of, run_spec, status_of
@@ -122,14 +123,14 @@ def shadow_request(asked: RunRequest, site: Site) -> shadows.Request:
     )
 
 
-def last_words(task: Task, site: Site) -> str | None:
-    """Why the process of a task was ended by its own watch, if it was; told once."""
+def last_words(task: Task, site: Site) -> tuple[str, str] | None:
+    """Status and reason of a task whose process was ended by its own watch, if it was; told once."""
     path = _last_words_path(task, site)
     if not path.exists():
         return None
-    said = path.read_text("utf-8")
+    status, _, reason = path.read_text("utf-8").partition(": ")
     path.unlink()
-    return said
+    return status, reason
 
 
 @lru_cache(maxsize=1)
@@ -154,10 +155,12 @@ def _progress(spec: RunSpec) -> LogProgress:
 
 def _capped(task: Task, site: Site) -> AbstractContextManager[None]:
     path = _last_words_path(task, site)
+    path.unlink(missing_ok=True)  # of an earlier try that nobody was left to listen to
     seconds = site.time_limit if task.kind == "run" else None
 
     def speak(error: Exception) -> None:
-        path.write_text(reason_of(error), "utf-8")
+        with atomic_path(path) as temporary:
+            temporary.write_text(f"{status_of(error)}: {error}", "utf-8")
 
     return limited(seconds, site.memory_limit, speak)
 
@@ -166,12 +169,19 @@ def _last_words_path(task: Task, site: Site) -> Path:
     return Store(site.results).locks / f"{task.id}.last-words"
 
 
+class _QuietHandler(logging.FileHandler):
+    """A log is a convenience: where it cannot be written, the work goes on."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        return None
+
+
 @contextmanager
 def _logged(task: Task, site: Site) -> Iterator[None]:
     """Write what is logged meanwhile to a file of the task's own, below what earlier attempts wrote."""
     folder = Store(site.results).logs
     folder.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(folder / f"{task.id}.log", encoding="utf-8", delay=True)
+    handler = _QuietHandler(folder / f"{task.id}.log", encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.DEBUG)
@@ -186,4 +196,5 @@ def _logged(task: Task, site: Site) -> Iterator[None]:
         raise
     finally:
         log.removeHandler(handler)
-        handler.close()
+        with suppress(OSError):
+            handler.close()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from unbench.errors import SpecError
 from unbench.sweeps.executors.base import Executor
+from unbench.sweeps.machine import gpus
 from unbench.sweeps.plan import Site
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def open_executor(name: str, jobs: int, site: Site, options: Mapping[str, Any]) 
     if name == "local":
         from unbench.sweeps.executors.local import LocalExecutor
 
-        return LocalExecutor(jobs, site)
+        return LocalExecutor(jobs, site, gpus(site.device))
     try:
         if name == "ray":
             from unbench.sweeps.executors.ray import RayExecutor

@@ -6,8 +6,11 @@ import multiprocessing
 import os
 import signal
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
+from itertools import cycle
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -26,7 +29,7 @@ class LocalExecutor:
     Args:
         jobs: processes.
         site: where they work; each has `site.threads` threads.
-        gpus: of the machine; with any, each process has one for itself.
+        gpus: of the machine; with any, each process has one for itself, or shares one if there are more processes.
     """
 
     def __init__(self, jobs: int, site: Site, gpus: Sequence[str] = ()) -> None:
@@ -36,8 +39,9 @@ class LocalExecutor:
             max_workers=jobs,
             context=multiprocessing.get_context("spawn"),
             initializer=_begin,
-            initargs=(tuple(gpus),),
+            initargs=(tuple(gpus), -(-jobs // len(gpus)) if gpus else 0),
         )
+        resource_tracker.ensure_running()  # now, because it would let SIGINT through again
 
     @property
     def room(self) -> int:
@@ -46,8 +50,9 @@ class LocalExecutor:
 
     def submit(self, tasks: Sequence[Task]) -> None:
         """Queue tasks."""
-        for task in tasks:
-            self._running[self._pool.schedule(perform, args=(task, self._site))] = task
+        with _uninterrupted():
+            for task in tasks:
+                self._running[self._pool.schedule(perform, args=(task, self._site))] = task
 
     def finished(self, patience: float) -> list[tuple[Task, Outcome]]:
         """Tasks that ended, or whose process did."""
@@ -78,18 +83,34 @@ def how_it_died(code: int | None) -> str:
     return f"its process ended with exit code {code}"
 
 
-def _begin(gpus: Sequence[str]) -> None:
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Keep Ctrl-C from processes that are started meanwhile, also by threads that are, until they ignore it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin(gpus: Sequence[str], share: int) -> None:
     """In a new process, before torch looks for GPUs."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the process that waits for us decides
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     if gpus:
-        os.environ["CUDA_VISIBLE_DEVICES"] = _take(gpus)
+        os.environ["CUDA_VISIBLE_DEVICES"] = take(gpus, share)
 
 
-def _take(gpus: Sequence[str]) -> str:
-    """A GPU that no other worker of this machine has, until this process ends."""
+def take(gpus: Sequence[str], share: int = 1) -> str:
+    """A GPU that fewer than `share` other workers of this user and machine have, until this process ends."""
+    places = [f"{gpu}-{os.getuid()}-{place}" for place in range(share) for gpu in gpus]
     while True:
-        for gpu in gpus:
-            lock = FileLock(Path(tempfile.gettempdir()) / f"unbench-gpu-{gpu}.lock")
+        for gpu, place in zip(cycle(gpus), places, strict=False):
+            lock = FileLock(Path(tempfile.gettempdir()) / f"unbench-gpu-{place}.lock")
             try:
                 lock.acquire(timeout=0.1)
             except Timeout:

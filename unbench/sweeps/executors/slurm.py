@@ -20,6 +20,10 @@ WHOLE = 1000
 """Tasks of one array; queues refuse larger ones."""
 
 
+A_DAY = 24 * 60
+"""Minutes."""
+
+
 class SlurmExecutor:
     """Jobs of a queue.
 
@@ -27,8 +31,8 @@ class SlurmExecutor:
         jobs: of an array that run at a time.
         site: where they work.
         options: of the table [slurm] in a sweep file: `cluster` ("slurm", or "local" and "debug" to try without one),
-            and whatever submitit's AutoExecutor.update_parameters takes, such as timeout_min, mem_gb, gpus_per_node,
-            slurm_partition, slurm_account.
+            and whatever submitit's AutoExecutor.update_parameters takes, such as timeout_min (a day if it is not said),
+            mem_gb, gpus_per_node, slurm_partition, slurm_account.
 
     Raises:
         SpecError: an option is not known to submitit, or there is no Slurm here.
@@ -42,7 +46,13 @@ class SlurmExecutor:
         try:
             self._executor = submitit.AutoExecutor(Store(site.results).logs / "slurm", cluster=cluster)
             self._executor.update_parameters(
-                **{"name": "unbench", "cpus_per_task": site.threads, "slurm_array_parallelism": jobs, **settings}
+                **{
+                    "name": "unbench",
+                    "cpus_per_task": site.threads,
+                    "slurm_array_parallelism": jobs,
+                    "timeout_min": A_DAY,  # submitit's own five would end most trainings
+                    **settings,
+                }
             )
         except (ValueError, TypeError, NameError, RuntimeError) as error:
             raise SpecError(f"submitit does not take the table [slurm]: {' '.join(str(error).split())}") from error
@@ -78,4 +88,9 @@ def _outcome(job: submitit.Job[Outcome]) -> Outcome:
     error = job.exception()
     if error is None:
         return job.result()
-    return Outcome("died", f"its job {job.job_id} ended as {job.state}: {str(error).strip().splitlines()[-1]}")
+    if isinstance(error, submitit.core.utils.UncompletedJobError):
+        # Its message is the end of the log, whatever that is about.
+        return Outcome(
+            "died", f"its job {job.job_id} ended as {job.state}, without a result; see {job.paths.stderr.name}"
+        )
+    return Outcome("died", f"its job {job.job_id} could not do it: {' '.join(str(error).split())}")

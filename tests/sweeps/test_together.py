@@ -1,0 +1,103 @@
+"""Several sweeps at once, and sweeps that are told to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from sweeping import Inline, kill, rows_of, small, start, trainings
+
+import unbench
+from unbench.claims import holders
+
+SWEEP = ("sweep", "-m", "none", "-m", "ft", "-d", "synthetic", "--preset", "smoke")
+OPTIONS = ("--jobs", "1", "--threads", "1", "--no-evaluate", "--device", "cpu")
+PATIENCE = 60.0
+"""Seconds in which processes that were told to end have done so, on a machine that has much else to do."""
+
+
+def begin(results: Path, seeds: str, until: str) -> tuple[subprocess.Popen[str], list[str]]:
+    """A sweep in a process of its own that has said a line with these words, and what it said so far."""
+    process, said = start(*SWEEP, *OPTIONS, "--seeds", seeds, "--results", str(results), cwd=results.parent), []
+    assert process.stdout is not None
+    for line in process.stdout:
+        said.append(line)
+        if until in line:
+            return process, said
+    raise AssertionError(f"the sweep ended before it said '{until}': {said}")
+
+
+def wait_for_the_group(process: subprocess.Popen[str]) -> None:
+    """Until nothing that the process started is left."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return
+        assert time.monotonic() < end, "processes are left"
+        time.sleep(0.1)
+
+
+def test_two_sweeps_on_one_folder_do_everything_once(plain: Path, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    sweeps = [start(*SWEEP, *OPTIONS, "--seeds", "0-2", "--results", str(results), cwd=tmp_path) for _ in range(2)]
+    said = [sweep.communicate(timeout=200)[0] for sweep in sweeps]
+
+    assert [sweep.returncode for sweep in sweeps] == [0, 0], said
+    rows = rows_of(results)
+    assert len(rows) == 6 and set(rows["attempt"]) == {1} and set(rows["status"]) == {"ok"}
+    assert len(trainings(results)) == 9 and set(trainings(results).values()) == {1}
+    assert holders(results / "locks") == {}
+    first = rows[rows["seed"] == 0].reset_index(drop=True)
+    pd.testing.assert_frame_equal(first, rows_of(plain))
+
+
+def test_a_worker_whose_sweep_was_killed_ends_by_itself_and_blocks_nobody(
+    tmp_path: Path, inline: list[Inline]
+) -> None:
+    results = tmp_path / "results"
+    process, _ = begin(results, "0-9", until="[1/")
+
+    kill(process, signal.SIGKILL, group=False)
+    process.wait()
+    swept = unbench.sweep(small("none", "ft"), results=results, device="cpu")
+
+    assert {state.status for state in swept.states.values()} == {"ok"}
+    wait_for_the_group(process)
+    assert set(rows_of(results)["attempt"]) == {1}
+    assert set(trainings(results).values()) == {1}
+    assert len(rows_of(results)) < 20, "the worker did not go on with what nobody waits for"
+
+
+@pytest.mark.parametrize(
+    ("number", "group", "until"),
+    [(signal.SIGINT, True, "at a time"), (signal.SIGINT, True, "[2/"), (signal.SIGTERM, False, "[1/")],
+    ids=["Ctrl-C while workers start", "Ctrl-C at work", "SIGTERM"],
+)
+def test_a_sweep_that_is_told_to_stop_says_how_to_go_on_and_does(
+    tmp_path: Path, inline: list[Inline], number: signal.Signals, group: bool, until: str
+) -> None:
+    results = tmp_path / "results"
+    process, said = begin(results, "0-4", until)
+    if until == "at a time":
+        time.sleep(0.5)
+
+    kill(process, number, group)
+    rest = process.communicate(timeout=PATIENCE)[0]
+
+    assert process.returncode == 130, rest
+    assert rest.splitlines()[-1].startswith("unbench: interrupted; what was finished is stored")
+    assert "Traceback" not in "".join(said) + rest
+    wait_for_the_group(process)
+    assert holders(results / "locks") == {}
+    before = trainings(results)
+    swept = unbench.sweep(small("none", "ft"), results=results, device="cpu")
+    assert {state.status for state in swept.states.values()} == {"ok"}
+    assert set(rows_of(results)["status"]) == {"ok"}, "to be stopped is no failure"
+    assert set(trainings(results).values()) == {1} and before.keys() <= trainings(results).keys()
