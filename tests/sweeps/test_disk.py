@@ -16,7 +16,7 @@ from unbench import files
 from unbench.errors import UnbenchError
 from unbench.store import Store, read_row
 from unbench.sweeps.plan import Planner, Site
-from unbench.tables import VERSION_KEY
+from unbench.tables import VERSION_KEY, write_arrow
 
 SWEEP = ("sweep", "-m", "none", "-d", "synthetic", "--preset", "smoke", "--threads", "1", "--no-evaluate")
 
@@ -58,7 +58,7 @@ def test_a_row_of_a_newer_unbench_is_refused_and_nothing_changed(
 ) -> None:
     path = sorted((done / "runs").iterdir())[0]
     table = pq.read_table(path)
-    pq.write_table(table.replace_schema_metadata({**table.schema.metadata, VERSION_KEY: b"999"}), path)
+    write_arrow(path, table.replace_schema_metadata({VERSION_KEY: b"999"}))
     before = content(done)
 
     assert call(monkeypatch, *SWEEP, "--seeds", "0-3", "--results", str(done)) == 2
@@ -88,9 +88,7 @@ def damage(path: Path) -> None:
 
 
 @pytest.mark.parametrize("method", ["none", "ft"])
-def test_a_damaged_row_is_set_aside_and_made_again(
-    plain: Path, done: Path, inline: list[Inline], method: str
-) -> None:
+def test_a_damaged_row_is_set_aside_and_made_again(plain: Path, done: Path, inline: list[Inline], method: str) -> None:
     (row,) = [row for row in map(read_row, (done / "runs").iterdir()) if row["method"] == method]
     damage(Store(done).run_path(row))
 

@@ -19,6 +19,7 @@ from unbench.sweeps.plan import Planner, Site
 
 PACKAGES = {"local": "pebble", "ray": "ray", "slurm": "submitit"}
 SETTINGS: dict[str, Any] = {"slurm": {"cluster": "local"}, "ray": {"retries": 0}}
+LOST = {"local": "ended by SIGKILL", "ray": "Ray lost its worker", "slurm": "ended as FINISHED, without a result"}
 DIES = "os.kill(os.getpid(), signal.SIGKILL)"
 
 

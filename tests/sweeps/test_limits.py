@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -59,10 +60,8 @@ def test_the_process_of_a_task_that_does_not_react_is_ended_and_says_why(
     (tmp_path / "locks").mkdir()
     with _capped(task, site):
         while not ended:
-            try:
+            with suppress(Exception):
                 time.sleep(0.5)
-            except Exception:
-                pass
     assert ended == [limits.EXCEEDED]
     words = last_words(task, site)
     assert words is not None and words[0] == status and said in words[1]
@@ -76,10 +75,8 @@ def test_a_process_is_ended_even_if_it_cannot_say_why(ended: list[int]) -> None:
 
     with limited(0.01, None, speak):
         while not ended:
-            try:
+            with suppress(TimedOutError):
                 time.sleep(0.5)
-            except TimedOutError:
-                pass
     assert ended == [limits.EXCEEDED]
 
 

@@ -58,9 +58,7 @@ def test_two_sweeps_on_one_folder_do_everything_once(plain: Path, tmp_path: Path
     pd.testing.assert_frame_equal(first, rows_of(plain))
 
 
-def test_a_worker_whose_sweep_was_killed_ends_by_itself_and_blocks_nobody(
-    tmp_path: Path, inline: list[Inline]
-) -> None:
+def test_a_worker_whose_sweep_was_killed_ends_by_itself_and_blocks_nobody(tmp_path: Path, inline: list[Inline]) -> None:
     results = tmp_path / "results"
     process, _ = begin(results, "0-9", until="[1/")
 
