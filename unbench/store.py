@@ -211,9 +211,14 @@ class Store:
         """The rows of one file of metrics, none if it is not there; raises StoreError if it is corrupt."""
         return list(_read_metric_table(path).to_pylist()) if path.is_file() else []
 
+    def evaluated(self) -> set[str]:
+        """Keys of the runs that have metrics; damaged files are set aside."""
+        found = self.metric_cache.read(lambda path: self.recover(path, _read_metric_table), ["run_key"])
+        return set(found["run_key"].unique().to_pylist())
+
     def set_damaged_metrics_aside(self) -> None:
         """Of all files of metrics, so that those that remain can be read together."""
-        self.metric_cache.read(lambda path: self.recover(path, _read_metric_table), ["run_key"])
+        self.evaluated()
 
     def write_metrics(self, path: Path, rows: list[dict[str, Any]]) -> None:
         """Store rows with the columns unbench.schema.METRIC_COLUMNS in place of what was there."""

@@ -109,12 +109,18 @@ def sweep(
                 finally:
                     executor.close()
             planner.store.history()  # brings the copy of all rows up to date: the next plan is made at once
-        if site.evaluate:
+        # Also where no task was left: a sweep may have been ended between its last task and this.
+        if site.evaluate and (plan.tasks or not _is_evaluated(planner.store, plan.states.values())):
             from unbench.evaluation import evaluate
 
-            # Also where no task was left: a sweep may have been ended between its last task and this.
             evaluate(results, progress=progress, tell=tell)
     return swept
+
+
+def _is_evaluated(store: Store, states: Iterable[State]) -> bool:
+    """Whether there is a summary, and each run that ended well has metrics."""
+    evaluated = store.evaluated()
+    return any(store.summary.glob("*.parquet")) and all(s.key in evaluated for s in states if s.status == "ok")
 
 
 def make_site(
