@@ -17,6 +17,9 @@ from unbench.comparison.rule import NOISE_RULE
 from unbench.console import say
 from unbench.errors import UnbenchError
 
+INTERRUPTED = 130
+"""Exit code of a command that Ctrl-C, or the system by SIGTERM, has ended."""
+
 app = typer.Typer(
     name="unbench",
     no_args_is_help=True,
@@ -63,13 +66,16 @@ def main() -> None:
     # cost a lone run about a tenth. Read when torch loads its OpenMP, which is later; a user's own choice stands.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
-        sys.exit(app(standalone_mode=False))
+        code = app(standalone_mode=False)
+        if code == INTERRUPTED:  # what typer makes of Ctrl-C, without a word
+            raise KeyboardInterrupt
+        sys.exit(code)
     except UnbenchError as error:
         say(f"unbench: {error}")
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         say("unbench: interrupted; what was finished is stored, and the same command goes on from there")
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone, as `head` does
         sys.exit(0)
