@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import gc
 import os
 import signal
 import threading
@@ -44,6 +45,8 @@ def limited(
     if seconds is None and megabytes is None:
         yield
         return
+    if megabytes is not None:
+        gc.collect()  # what a task before this one held, in the frames of its error, is not this one's
     watch = _Watch(seconds, megabytes, last_words)
     before = signal.signal(signal.SIGINT, watch.on_signal)
     watch.start()
