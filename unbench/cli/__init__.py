@@ -74,6 +74,9 @@ def main() -> None:
         say(f"unbench: {error}")
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
+        # Python ends by the signal itself if the interrupt came through an exec, as that of a dataclass being imported
+        # is; the next exec makes it forget that.
+        exec("")
         say("unbench: interrupted; what was finished is stored, and the same command goes on from there")
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
