@@ -1,0 +1,24 @@
+"""The explorer of a results folder, as the report makes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from unbench.explorer.data import explorer_data
+from unbench.explorer.page import explorer_html
+from unbench.reporting.cells import split_cells
+from unbench.reporting.leaderboard import leaderboard
+from unbench.store import load_results
+
+REFERENCE = Path(__file__).resolve().parents[2] / "results" / "reference"
+
+
+def data_of(results: Path) -> dict[str, Any]:
+    frame = load_results(results)
+    return explorer_data(split_cells(leaderboard(frame)), frame, results, None)
+
+
+def page_of(results: Path, images: bool = True) -> str:
+    frame = load_results(results)
+    return explorer_html(split_cells(leaderboard(frame)), frame, results, images)
