@@ -299,7 +299,7 @@ def test_file_names_are_safe_and_never_shared(store: Store) -> None:
 def test_no_runs_give_a_report_that_says_so(store: Store, tmp_path: Path) -> None:
     store.runs.mkdir(parents=True)
     written = report(store.folder, tmp_path / "out")
-    assert [path.name for path in written] == ["leaderboard.md", "leaderboard.csv"]
+    assert [path.name for path in written] == ["leaderboard.md", "leaderboard.csv", "explorer.html"]
     assert "There are no runs" in written[0].read_text("utf-8")
     assert written[1].read_text("utf-8") == ",".join(BOARD_COLUMNS) + "\n"
     assert "no runs" in shown(leaderboard_table(board_of(store)))
@@ -308,7 +308,7 @@ def test_no_runs_give_a_report_that_says_so(store: Store, tmp_path: Path) -> Non
 def test_only_failed_runs_give_a_report_without_pictures(store: Store, tmp_path: Path) -> None:
     fake_run(store, "ga", status="failed", error="RuntimeError: boom")
     written = report(store.folder, tmp_path / "out")
-    assert [path.name for path in written] == ["leaderboard.md", "leaderboard.csv"]
+    assert [path.name for path in written] == ["leaderboard.md", "leaderboard.csv", "explorer.html"]
     text = written[0].read_text("utf-8")
     assert "failed: RuntimeError: boom" in text and text.count("not drawn") == 3
     assert "1 failed" in shown(leaderboard_table(board_of(store)))

@@ -34,13 +34,17 @@ def evaluate(
 def report(
     results: Results = Path("results"),
     out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("reports"),
+    no_images: Annotated[
+        bool, typer.Option("--no-images", help="No forgotten images in the explorer: for private data.")
+    ] = False,
     plugin: Plugin = None,
 ) -> None:
-    """Write leaderboard.md, leaderboard.csv and plots from stored results."""
+    """Write leaderboard.md, leaderboard.csv, explorer.html and plots from stored results."""
     from unbench.reporting import report as write
 
     say(f"reading {results} ...")
-    for path in write(results, out, show=print_leaderboard if sys.stdout.isatty() else None):
+    show = print_leaderboard if sys.stdout.isatty() else None
+    for path in write(results, out, show=show, images=not no_images):
         print(path)
 
 

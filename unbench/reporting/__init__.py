@@ -20,18 +20,21 @@ def report(
     results: Path | str = "results",
     out: Path | str = "reports",
     show: Callable[[pd.DataFrame], None] | None = None,
+    images: bool = True,
 ) -> list[Path]:
-    """Write OUT/leaderboard.md, OUT/leaderboard.csv and the plots as OUT/*.png; return the paths written.
+    """Write OUT/leaderboard.md, leaderboard.csv, explorer.html and the plots as OUT/*.png; return the paths written.
 
     Args:
         results: the results folder.
         out: the folder to write in, made if it is not there.
         show: called with the leaderboard once everything is written.
+        images: whether the explorer may hold small copies of forgotten images, where their files are at hand.
 
     Raises:
         StoreError: the results folder does not exist or holds a corrupt shard, or OUT cannot be written.
         CardError: the methods' cards cannot be read.
     """
+    from unbench.explorer.page import explorer_html
     from unbench.files import atomic_path
     from unbench.reporting.cells import split_cells
     from unbench.reporting.leaderboard import leaderboard, leaderboard_csv
@@ -43,13 +46,15 @@ def report(
     frame = load_results(results)
     board = leaderboard(frame)
     cells = split_cells(board)
-    written = [folder / "leaderboard.md", folder / "leaderboard.csv"]
+    written = [folder / "leaderboard.md", folder / "leaderboard.csv", folder / "explorer.html"]
     # The numbers first: an OUT that cannot be written is found before any time goes into drawing.
     with atomic_path(written[1]) as path:
         path.write_bytes(leaderboard_csv(board).encode())
     drawings = draw_plots(cells, frame, Path(results), folder)
     with atomic_path(written[0]) as path:
         path.write_bytes(leaderboard_markdown(cells, drawings).encode())
+    with atomic_path(written[2]) as path:
+        path.write_bytes(explorer_html(cells, frame, Path(results), images).encode())
     if show is not None:
         show(board)
     return written + [folder / drawing.file for group in drawings for drawing in group if drawing.file is not None]

@@ -1,0 +1,76 @@
+"""The explorer as one HTML file that asks nothing of any network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unbench.explorer.data import explorer_data
+from unbench.explorer.library import vega
+from unbench.explorer.thumbnails import Thumbnails
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from unbench.reporting.cells import Cell
+
+SCRIPTS = ("format.js", "state.js", "controls.js", "table.js", "tradeoff.js", "examples.js", "compare.js", "main.js")
+"""Ours, in the order in which they run."""
+
+
+def explorer_html(cells: Sequence[Cell], frame: pd.DataFrame, results: Path, images: bool = True) -> str:
+    """The page; the same results, and the same files of data sets at hand, give the same text.
+
+    Args:
+        cells: of the leaderboard.
+        frame: the runs, as unbench.load_results gives them.
+        results: the folder with their outputs and metrics.
+        images: whether the forgotten images are put into the page.
+
+    Raises:
+        StoreError: a stored file is corrupt.
+        CardError: the data sets' cards cannot be read.
+    """
+    return page(explorer_data(cells, frame, results, Thumbnails() if images else None))
+
+
+def page(data: dict[str, Any]) -> str:
+    """The page that shows `data`, which is as explorer_data gives it."""
+    library, scripts = _script(vega()), _script("\n".join(_static(name) for name in SCRIPTS))
+    hashes = " ".join(f"'sha256-{_sha256(script)}'" for script in (library, scripts))
+    parts = {
+        # Only these two scripts run, and nothing is fetched. Vega writes styles into its own elements.
+        "policy": f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'",
+        "style": _static("style.css"),
+        "data": _json(data),
+        "library": library,
+        "scripts": scripts,
+    }
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _static("page.html"))
+
+
+def _static(name: str) -> str:
+    return files("unbench.explorer").joinpath("static", name).read_text("utf-8")
+
+
+def _json(data: dict[str, Any]) -> str:
+    """JSON in which no text can end the element that it is in."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _script(text: str) -> str:
+    """A script in which no string can end the element that it is in, or begin a comment of HTML."""
+    return text.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def _sha256(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
