@@ -44,7 +44,7 @@ function drawCompared() {
   box.replaceChildren(
     make("p", { class: "hint" }, "Mean ± sample standard deviation, 95 % interval over seeds, and the mean difference on the ",
       "seeds that both have. Beyond noise: p below 0.05 in a paired t-test, corrected by Holm's method for all pairs of ",
-      "methods. Other metrics are chosen above."),
+      "methods; the interval of a difference is of this pair alone. Other metrics are chosen above."),
     make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "metrics of both methods" }, metricsTable(...rows)),
     ...section("Confusion matrices", make("p", { class: "hint" }, "Rows are true classes, columns what the unlearned model says."), confusions()),
     ...section("Losses", legend, charts),

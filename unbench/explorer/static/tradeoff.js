@@ -1,6 +1,6 @@
 // The plot of gap against time. Vega-Lite draws it; its labels are placed by Vega so that none covers another.
 
-const SHAPES = { method: "circle", oracle: "diamond", nothing: "square" };
+const SHAPES = ["triangle-up", "circle", "diamond"]; // of families, so that colour is not all that tells them apart
 let tradeoff = null; // the view that is shown
 
 function tradeoffRows() {
@@ -16,7 +16,7 @@ function tradeoffPoints() {
     const seconds = row.values.unlearn_seconds[0];
     const side = Object.keys(state.sides).find((name) => state.sides[name] === row.label) ?? "";
     return { label: row.label, name: side ? `${side}: ${row.label}` : row.label, side, family: row.family || "other",
-      shape: SHAPES[row.kind], seconds: seconds > 0 ? seconds : instant, gap, low: Math.max(0, gap - (spread ?? 0)),
+      seconds: seconds > 0 ? seconds : instant, gap, low: Math.max(0, gap - (spread ?? 0)),
       high: gap + (spread ?? 0), Gap: meanSpread(row.values.avg_gap, COLUMNS.get("avg_gap")) + (row.tie ? " ≈" : ""),
       Seconds: meanSpread(row.values.unlearn_seconds, COLUMNS.get("unlearn_seconds")) };
   });
@@ -58,7 +58,7 @@ function tradeoffSpec(points, domains) {
           x, y,
           color: { field: "family", type: "nominal", title: null,
             scale: { domain: families, range: [colour("family-1"), colour("family-2"), colour("family-3")] } },
-          shape: { field: "shape", type: "nominal", scale: null },
+          shape: { field: "family", type: "nominal", title: null, scale: { domain: families, range: SHAPES } },
           size: { condition: { test: "datum.side != ''", value: 260 }, value: 90 },
           stroke: { condition: { test: "datum.side != ''", value: ink }, value: null },
           tooltip: [{ field: "label", title: "Method" }, { field: "Gap" }, { field: "Seconds" }],
