@@ -34,13 +34,41 @@ def evaluate(
 def report(
     results: Results = Path("results"),
     out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("reports"),
+    file_format: Annotated[
+        list[str] | None, typer.Option("--format", help="md, csv, tex or html; may be repeated; else all.")
+    ] = None,
+    dataset: Annotated[list[str] | None, typer.Option("-d", "--dataset", help="Only this; may be repeated.")] = None,
+    method: Annotated[list[str] | None, typer.Option("-m", "--method", help="Only this; may be repeated.")] = None,
+    family: Annotated[
+        list[str] | None, typer.Option(help="Only methods of this family: post-hoc, by-design, reference.")
+    ] = None,
+    scenario: Annotated[list[str] | None, typer.Option(help="Only this; may be repeated.")] = None,
+    preset: Annotated[list[str] | None, typer.Option(help="Only this; may be repeated.")] = None,
+    metric: Annotated[str, typer.Option(help="The number that data sets are set side by side by.")] = "avg_gap",
+    plots: Annotated[
+        list[str] | None, typer.Option(help="Draw plots of this data set only; may be repeated; 'none' draws none.")
+    ] = None,
     plugin: Plugin = None,
 ) -> None:
-    """Write leaderboard.md, leaderboard.csv and plots from stored results."""
+    """Write leaderboard.md, .csv, .tex and .html and plots from stored results."""
+    from unbench.reporting import FORMATS
     from unbench.reporting import report as write
 
     say(f"reading {results} ...")
-    for path in write(results, out, show=print_leaderboard if sys.stdout.isatty() else None):
+    written = write(
+        results,
+        out,
+        show=print_leaderboard if sys.stdout.isatty() else None,
+        datasets=dataset or (),
+        methods=method or (),
+        families=family or (),
+        scenarios=scenario or (),
+        presets=preset or (),
+        metric=metric,
+        formats=file_format or FORMATS,
+        plots=[name for name in plots if name != "none"] if plots else None,
+    )
+    for path in written:
         print(path)
 
 

@@ -16,6 +16,8 @@ from unbench.reporting.standing import chosen, outdated, touches, unverified
 if TYPE_CHECKING:
     import pandas as pd
 
+    from unbench.reporting.origin import Origin
+
 SCORES = (*MEASURES, "forget_class_test_acc", "avg_gap", "avg_gap_floor")
 COSTS = ("unlearn_seconds", "peak_memory_mb", "train_seconds", "oracle_seconds")
 LEVELS = tuple(f"{model}_{measure}" for model in ("original", "oracle") for measure in MEASURES)
@@ -62,9 +64,10 @@ def leaderboard(frame: pd.DataFrame) -> pd.DataFrame:
     One row per (data set and its version and images, stem, scenario, preset, model and its options, recipe,
     method and its version, hyper-parameters); runs that differ in any of these are never averaged together.
     For each column of VALUES there are `<name>_mean`, `<name>_std` (sample standard deviation), `<name>_low` and
-    `<name>_high` (95 % t-interval), all but the first missing for one seed, over the seeds whose run is ok. A value that one of these seeds lacks is missing in the row as
-    well, because a mean over the seeds that happen to have it would be another number; `missing` (JSON) says
-    why. Columns of AUDIT and DEPLOYMENT that no seed has and none gives a reason for do not apply to the row.
+    `<name>_high` (95 % t-interval), all but the first missing for one seed, over the seeds whose run is ok. A value
+    that one of these seeds lacks is missing in the row as well, because a mean over the seeds that happen to have it
+    would be another number; `missing` (JSON) says why. Columns of AUDIT and DEPLOYMENT that no seed has and none
+    gives a reason for do not apply to the row.
 
     Args:
         frame: as unbench.load_results gives it.
@@ -99,8 +102,14 @@ def leaderboard(frame: pd.DataFrame) -> pd.DataFrame:
     return board.sort_values(order, kind="stable", na_position="last")[list(COLUMNS)].reset_index(drop=True)
 
 
-def leaderboard_csv(board: pd.DataFrame) -> str:
-    """The leaderboard as CSV; ten digits, so that no binary noise is shown and nothing of use is lost."""
+def leaderboard_csv(board: pd.DataFrame, origin: Origin | None = None) -> str:
+    """The leaderboard as CSV; ten digits, so that no binary noise is shown and nothing of use is lost.
+
+    With `origin` each row says in columns of their own what it was made from, since CSV has no place for remarks.
+    """
+    if origin is not None:
+        made = {"inputs_sha256": origin.sha256, "report_version": origin.version, "report_command": origin.command}
+        board = board.assign(**made)
     return str(board.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
 
 

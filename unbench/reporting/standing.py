@@ -12,10 +12,10 @@ from unbench.reporting.labels import numerics
 from unbench.spec import NUMERICS_VERSION
 
 VERIFIED = (
-    "verified: every seed's run was made from a clean commit, with the current version of the method's card, of the "
+    "every seed's run was made from a clean commit, with the current version of the method's card, of the "
     "data set's card and of the shared code, on data that match the publisher's checksums or have none published"
 )
-"""What the badge says; `unverified` says which part of it does not hold."""
+"""What the badge `verified` says; `unverified` says which part of it does not hold."""
 
 _TOUCHES = {
     "forget_images": "forget",
