@@ -138,7 +138,7 @@ def test_comparison_has_the_default_alone_and_the_csv_has_all(sweep: Store) -> N
     names = [line.split("|")[1].strip() for line in main.splitlines() if line.startswith("| ")][1:]
     assert names[0] == "*oracle* of post-hoc methods" and names[1] == "*noise floor* of post-hoc methods"
     assert sorted(names[2:]) == ["ft", "toy", "toy\\[k=1,rate=0.2\\]"]
-    assert "toy: rows with one hyper-parameter changed" in main and "not in this table: 5." in main
+    assert "toy: rows with one hyper-parameter changed" in text and "not in this table: 5." in text
     details = text.index("<details>")
     assert "toy\\[k=16\\]" not in text[:details] and "**toy\\[k=16\\]**" in text[details:]
     assert "<i>" not in text and "z\\|&lt;i&gt;" in text

@@ -14,8 +14,8 @@ Row = dict[str, Any]
 
 SAME = (
     "A name stands for one row of each cell: that with the method's default or tuned hyper-parameters, or its only "
-    "one. Rows of outdated versions have no part in this. The oracle and the noise floor are those that post-hoc methods "
-    "share; a method with an oracle of its own is measured by that one."
+    "one. Rows of outdated versions have no part in this. The oracle and the noise floor are those that post-hoc "
+    "methods share; a method with an oracle of its own is measured by that one."
 )
 """How rows of different cells come to share a name."""
 

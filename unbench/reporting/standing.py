@@ -58,7 +58,7 @@ def unverified(row: Mapping[str, Any], ok: Sequence[Mapping[str, Any]]) -> str:
     reasons = [outdated(row)]
     if row["method"] not in registry.methods():
         reasons.append("the card of the method is not known here")
-    if not all(run["git_commit"] for run in ok):
+    if not all(isinstance(run["git_commit"], str) for run in ok):
         reasons.append("no commit is known")
     elif not all(run["git_dirty"] is False for run in ok):
         reasons.append("uncommitted changes")

@@ -133,8 +133,8 @@ def _add_references(table: Table, cell: Cell, counts: bool) -> None:
         measures = [_spread(*one.values[name]) if name in one.values else Text() for name in MEASURES]
         seconds = amount(one.values["unlearn_seconds"][0]) if "unlearn_seconds" in one.values else ""
         gap = _gap(one.values["avg_gap"][0], None, one.values["avg_gap"][1])
-        cells = [_name(one.name, "italic", shorten(one.who, 24)), *measures, gap, "", seconds]
-        table.add_row(*cells, *([str(one.n_seeds)] if counts else []))
+        name = _name(one.name, "italic", shorten(one.who, 24))
+        table.add_row(name, *measures, gap, "", seconds, *([str(one.n_seeds)] if counts else []))
 
 
 def _ranks(found: Ranking) -> Table:

@@ -88,7 +88,7 @@ def draw_diagrams(arenas: Sequence[Arena], out: Path) -> dict[str, Drawing]:
     for arena in arenas:
         tested = critical_difference(ranking(arena))
         if isinstance(tested, CriticalDifference):
-            from unbench.reporting.plots.critical_difference import draw_critical_difference
+            from unbench.reporting.plots.ranks_diagram import draw_critical_difference
             from unbench.reporting.plots.style import save, style
 
             title = f"Mean ranks over the cells of preset {arena.preset}"
