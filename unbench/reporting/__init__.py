@@ -85,25 +85,27 @@ def report(
     diagrams = draw_diagrams(arenas(cells), Path(out)) if documents else {}
     if documents:
         text = leaderboard_markdown(cells, drawings, origin, metric, diagrams)
-        for name in documents:
-            _write(files[name], _written_as(name, text))
+        for name, content in _written_as(documents, text).items():
+            _write(files[name], content)
     if show is not None:
         show(board)
     drawn = [*(drawing for group in drawings for drawing in group), *diagrams.values()]
     return [*files.values(), *(Path(out) / drawing.file for drawing in drawn if drawing.file is not None)]
 
 
-def _written_as(name: str, markdown: str) -> str:
-    """The document, written in Markdown, in one of the formats."""
-    if name == "html":
-        from unbench.reporting.html import leaderboard_html
-
-        return leaderboard_html(markdown)
-    if name == "tex":
+def _written_as(names: Sequence[str], markdown: str) -> dict[str, str]:
+    """The document, written in Markdown, in each of the formats; it is parsed once, which takes longest."""
+    found = {"md": markdown} if "md" in names else {}
+    if set(names) > {"md"} or "md" not in names:
+        from unbench.reporting.html import leaderboard_html, parse
         from unbench.reporting.latex import leaderboard_latex
 
-        return leaderboard_latex(markdown)
-    return markdown
+        tokens = parse(markdown)
+        if "tex" in names:
+            found["tex"] = leaderboard_latex(tokens)
+        if "html" in names:
+            found["html"] = leaderboard_html(tokens)
+    return found
 
 
 def _write(path: Path, text: str) -> None:

@@ -22,10 +22,12 @@ summary { cursor: pointer; }
 """
 
 
-def leaderboard_html(markdown: str) -> str:
-    """The page of a document that leaderboard_markdown made; strings from results are escaped in it already."""
-    parser = parse()
-    tokens = parser.parse(markdown)
+def leaderboard_html(tokens: Sequence[Token]) -> str:
+    """The page of a document that leaderboard_markdown made and `parse` parsed.
+
+    Strings from results are escaped in it already. The tokens are changed, so that this is the last use of them.
+    """
+    parser = _parser()
     _mark_headers(tokens)
     body = parser.renderer.render(tokens, parser.options, {})
     return (
@@ -36,8 +38,12 @@ def leaderboard_html(markdown: str) -> str:
     )
 
 
-def parse() -> MarkdownIt:
-    """A parser of the Markdown that reports are written in: CommonMark with tables and a few tags."""
+def parse(markdown: str) -> list[Token]:
+    """The parts of a document as reports are written: CommonMark with tables and a few tags."""
+    return _parser().parse(markdown)
+
+
+def _parser() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": True}).enable("table")
 
 

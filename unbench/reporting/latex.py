@@ -10,9 +10,6 @@ from collections.abc import Iterator, Sequence
 
 from markdown_it.token import Token
 
-from unbench.reporting.html import parse
-from unbench.reporting.standing_section import OUTDATED
-
 _BEFORE = r"""\documentclass[10pt,a4paper,landscape]{article}
 \usepackage[utf8]{inputenc}
 \usepackage[T1]{fontenc}
@@ -54,12 +51,19 @@ _OPEN = {
     "<sub>": "\\textsubscript{",
     '<span class="outdated">': "\\textcolor{gray}{",
 }
+_OUTDATED = _OPEN['<span class="outdated">'] + "outdated}"
+"""What unbench.reporting.standing_section.OUTDATED becomes."""
+
 _CLOSING = frozenset(("</sup>", "</sub>", "</span>"))
 
 
-def leaderboard_latex(markdown: str) -> str:
-    """The document that leaderboard_markdown made, in LaTeX; what fonts of pdfTeX lack is shown by its number."""
-    body = "".join(_blocks(parse().parse(markdown)))
+def leaderboard_latex(tokens: Sequence[Token]) -> str:
+    """The document that leaderboard_markdown made, in LaTeX; what fonts of pdfTeX lack is shown by its number.
+
+    Args:
+        tokens: of unbench.reporting.html.parse.
+    """
+    body = "".join(_blocks(tokens))
     return _BEFORE + re.sub(r"\n{3,}", "\n\n", body) + _AFTER
 
 
@@ -69,7 +73,7 @@ def escape(text: str) -> str:
     >>> escape("50 % of a_b")
     '50 \\\\% of a\\\\_b'
     """
-    return "".join(_character(c) for c in text)
+    return text if text.isalnum() and text.isascii() else "".join(map(_character, text))
 
 
 def _character(c: str) -> str:
@@ -145,8 +149,7 @@ def _inline(tokens: Sequence[Token]) -> Iterator[str]:
 
 def _table(rows: Sequence[Sequence[str]], aligned: Sequence[str]) -> str:
     """A table that may run over pages; rows of outdated versions are grey."""
-    marked = "".join(_inline(parse().parseInline(OUTDATED)[0].children or []))
-    lines = [_grey(cells) if any(marked in cell for cell in cells) else list(cells) for cells in rows]
+    lines = [_grey(cells) if any(_OUTDATED in cell for cell in cells) else list(cells) for cells in rows]
     # A bracket at the beginning of a row would be taken for an option of the line break before it.
     head, *body = ["{}" + " & ".join(cells) + " \\\\" for cells in lines]
     parts = [

@@ -99,7 +99,9 @@ def leaderboard(frame: pd.DataFrame) -> pd.DataFrame:
     board["_old"] = board["outdated"] != ""
     board["_old_cell"] = board.groupby(list(CELL), dropna=False)["_old"].transform("all")
     order = ["_old_cell", *CELL, "_old", "_after", "avg_gap_mean", "label"]
-    return board.sort_values(order, kind="stable", na_position="last")[list(COLUMNS)].reset_index(drop=True)
+    board = board.sort_values(order, kind="stable", na_position="last")[list(COLUMNS)].reset_index(drop=True)
+    # As plain objects: text in Arrow is slow to take out, and every section takes it out again.
+    return board.astype(dict.fromkeys(board.select_dtypes("string").columns, object)).copy()
 
 
 def leaderboard_csv(board: pd.DataFrame, origin: Origin | None = None) -> str:
