@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from unbench import registry
 from unbench.evaluation.columns import columns_of as evaluate
 from unbench.metrics import METRICS, RunOutputs
 from unbench.reporting.labels import ROW
@@ -36,7 +37,7 @@ def fake_run(
         "warnings": "[]",
         "missing": json.dumps(missing),
         "method": method,
-        "method_version": 1,
+        "method_version": registry.methods()[method].version if method in registry.methods() else 1,
         "method_family": {"munkey": "by-design", "none": "reference", "retrain": "reference"}.get(method, "post-hoc"),
         "dataset": "digits",
         "dataset_version": 1,

@@ -22,7 +22,7 @@ from rich.console import Console
 from sklearn.metrics import auc
 
 from unbench.errors import StoreError
-from unbench.reporting import report
+from unbench.reporting import FILES, report
 from unbench.reporting.cells import split_cells
 from unbench.reporting.formatting import DASH, WITHIN_NOISE, clean
 from unbench.reporting.labels import ROW, row_labels
@@ -83,7 +83,7 @@ def test_csv_has_the_mean_and_the_sample_deviation_over_seeds(store: Store, tmp_
     assert float(row["test_acc_std"]) == pytest.approx(stdev(values))
     assert float(row["unlearn_seconds_mean"]) == pytest.approx(9.3)
     assert (row["n_seeds"], row["seeds"]) == ("3", "0 1 2")
-    assert list(row) == list(BOARD_COLUMNS)
+    assert list(row) == [*BOARD_COLUMNS, "inputs_sha256", "report_version", "report_command"]
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ def test_names_from_results_are_shown_not_interpreted(store: Store, tmp_path: Pa
     assert "[z](" not in outside and "http://" not in outside
     table = [line for line in text.splitlines() if line.startswith("| ")]
     columns = {line.replace("\\|", "").count("|") for line in table[: table.index(table[-1])]}
-    assert columns <= {8, 11}
+    assert columns <= {7, 8, 10, 11}
     assert all(path.name.isascii() and "/" not in path.name for path in (tmp_path / "out").iterdir())
     everything = shown(run_table(load_results(store.folder).to_dict("records"))) + shown(
         leaderboard_table(board_of(store))
@@ -299,16 +299,16 @@ def test_file_names_are_safe_and_never_shared(store: Store) -> None:
 def test_no_runs_give_a_report_that_says_so(store: Store, tmp_path: Path) -> None:
     store.runs.mkdir(parents=True)
     written = report(store.folder, tmp_path / "out")
-    assert [path.name for path in written] == ["leaderboard.md", "leaderboard.csv", "explorer.html"]
+    assert [path.name for path in written] == [*FILES.values()]
     assert "There are no runs" in written[0].read_text("utf-8")
-    assert written[1].read_text("utf-8") == ",".join(BOARD_COLUMNS) + "\n"
+    assert written[1].read_text("utf-8").startswith(",".join(BOARD_COLUMNS)) and len(read_csv(tmp_path / "out")) == 0
     assert "no runs" in shown(leaderboard_table(board_of(store)))
 
 
 def test_only_failed_runs_give_a_report_without_pictures(store: Store, tmp_path: Path) -> None:
     fake_run(store, "ga", status="failed", error="RuntimeError: boom")
     written = report(store.folder, tmp_path / "out")
-    assert [path.name for path in written] == ["leaderboard.md", "leaderboard.csv", "explorer.html"]
+    assert [path.name for path in written] == [*FILES.values()]
     text = written[0].read_text("utf-8")
     assert "failed: RuntimeError: boom" in text and text.count("not drawn") == 3
     assert "1 failed" in shown(leaderboard_table(board_of(store)))

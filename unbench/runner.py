@@ -30,7 +30,7 @@ from unbench.probes.probe import probe as ask_models
 from unbench.progress import Deadline, Progress
 from unbench.provenance import device_name, now, versions
 from unbench.schema import OUTPUT_COLUMNS
-from unbench.spec import RunSpec, Start
+from unbench.spec import NUMERICS_VERSION, RunSpec, Start
 from unbench.stages import Stage, train_or_load
 from unbench.stopwatch import Cost, working_clock
 from unbench.store import Store
@@ -219,6 +219,7 @@ def _identity(spec: RunSpec, inputs: Inputs, split: Split, device: torch.device)
         "seed": spec.seed,
         "hparams": json.dumps(spec.hparams, sort_keys=True),
         "tuned": spec.tuned,
+        "numerics_version": NUMERICS_VERSION,
         "device": device_name(device),
         "threads": torch.get_num_threads(),
         "warnings": json.dumps(list(data.mismatches)),

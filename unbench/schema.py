@@ -134,6 +134,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("tuned", "bool", "whether the hyper-parameters are those that tune chose for this cell"),
     Column("seconds", "double", "wall-clock of the whole run, without the training of the models that runs share"),
     Column("stages", "string", "JSON object: the stored models that the run began with and is compared with"),
+    Column("numerics_version", "int64", "version of the shared code that decides numbers; null means 1"),
 )
 
 OUTPUT_COLUMNS: tuple[Column, ...] = (

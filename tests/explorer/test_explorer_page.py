@@ -97,7 +97,7 @@ def test_the_page_has_the_numbers_of_the_leaderboard(filled: Store, tmp_path: Pa
     markdown = (tmp_path / "out" / "leaderboard.md").read_text("utf-8")
     rows = {row["label"]: row["values"] for row in data_in(text)["cells"][0]["rows"]}
     for label in ("ft", "munkey"):
-        [line] = [line for line in markdown.splitlines() if line.startswith(f"| {label} |")]
+        line = next(line for line in markdown.splitlines() if line.startswith(f"| {label} |"))
         mean, spread, *_ = rows[label]["test_acc"]
         assert f" {mean:.2f} ± {spread:.2f} " in line
 

@@ -134,10 +134,11 @@ def test_labels_show_what_differs_from_the_default(sweep: Store) -> None:
 def test_comparison_has_the_default_alone_and_the_csv_has_all(sweep: Store) -> None:
     board = board_of(sweep)
     text = leaderboard_markdown(split_cells(board), [[]])
-    main = text[text.index("| Method |") : text.index("Levels to compare")]
+    main = text[text.index("| Method | TA") : text.index("| Method | Hyper")]
     names = [line.split("|")[1].strip() for line in main.splitlines() if line.startswith("| ")][1:]
-    assert sorted(names) == ["ft", "toy", "toy\\[k=1,rate=0.2\\]"]
-    assert "toy: rows with one hyper-parameter changed" in main and "not in this table: 5." in main
+    assert names[0] == "*oracle* of post-hoc methods" and names[1] == "*noise floor* of post-hoc methods"
+    assert sorted(names[2:]) == ["ft", "toy", "toy\\[k=1,rate=0.2\\]"]
+    assert "toy: rows with one hyper-parameter changed" in text and "not in this table: 5." in text
     details = text.index("<details>")
     assert "toy\\[k=16\\]" not in text[:details] and "**toy\\[k=16\\]**" in text[details:]
     assert "<i>" not in text and "z\\|&lt;i&gt;" in text

@@ -164,4 +164,6 @@ def test_names_from_results_are_escaped(store: Store) -> None:
     memory_run(store, name, hparams='{"a|b": "<i>"}')
     text = document(store)
     assert "<b>" not in text.replace(f"-m {name}", "") and "<i>" not in text
-    assert all(len(line) == 10 for line in table_lines(text.replace("\\|", ""), "| &lt;b&gt;") if "exact" not in line)
+    lines = table_lines(text.replace("\\|", ""), "| &lt;b&gt;")
+    # Cells side by side, what the numbers rest on, the numbers: no column more in any of these tables.
+    assert lines and {len(line) for line in lines if "exact" not in line} <= {3, 6, 10}

@@ -34,17 +34,45 @@ def evaluate(
 def report(
     results: Results = Path("results"),
     out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("reports"),
+    file_format: Annotated[
+        list[str] | None, typer.Option("--format", help="md, csv, tex, html or explorer; may be repeated; else all.")
+    ] = None,
+    dataset: Annotated[list[str] | None, typer.Option("-d", "--dataset", help="Only this; may be repeated.")] = None,
+    method: Annotated[list[str] | None, typer.Option("-m", "--method", help="Only this; may be repeated.")] = None,
+    family: Annotated[
+        list[str] | None, typer.Option(help="Only methods of this family: post-hoc, by-design, reference.")
+    ] = None,
+    scenario: Annotated[list[str] | None, typer.Option(help="Only this; may be repeated.")] = None,
+    preset: Annotated[list[str] | None, typer.Option(help="Only this; may be repeated.")] = None,
+    metric: Annotated[str, typer.Option(help="The number that data sets are set side by side by.")] = "avg_gap",
+    plots: Annotated[
+        list[str] | None, typer.Option(help="Draw plots of this data set only; may be repeated; 'none' draws none.")
+    ] = None,
     no_images: Annotated[
         bool, typer.Option("--no-images", help="No forgotten images in the explorer: for private data.")
     ] = False,
     plugin: Plugin = None,
 ) -> None:
-    """Write leaderboard.md, leaderboard.csv, explorer.html and plots from stored results."""
+    """Write leaderboard.md, .csv, .tex and .html, explorer.html and plots from stored results."""
+    from unbench.reporting import FORMATS
     from unbench.reporting import report as write
 
     say(f"reading {results} ...")
-    show = print_leaderboard if sys.stdout.isatty() else None
-    for path in write(results, out, show=show, images=not no_images):
+    written = write(
+        results,
+        out,
+        show=print_leaderboard if sys.stdout.isatty() else None,
+        datasets=dataset or (),
+        methods=method or (),
+        families=family or (),
+        scenarios=scenario or (),
+        presets=preset or (),
+        metric=metric,
+        formats=file_format or FORMATS,
+        plots=[name for name in plots if name != "none"] if plots else None,
+        images=not no_images,
+    )
+    for path in written:
         print(path)
 
 

@@ -161,7 +161,7 @@ def _labels(first: Side, second: Side) -> dict[Cell, str]:
     """Cell to what reports call its method; versions and settings that are no part of a cell are out of it."""
     rows = {cell: row for side in (second, first) for (cell, _), row in side.runs.items()}
     # One of each for all, so that they name nothing: what differs in them is told of as a circumstance.
-    apart = ("dataset_version", "data_fingerprint", "model_options", "training")
+    apart = ("numerics_version", "dataset_version", "data_fingerprint", "model_options", "training")
     alike = [{**row, **dict.fromkeys(apart)} for row in rows.values()]
     newest: dict[str, int] = {}
     for row in alike:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,12 +21,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from unbench.reporting.cells import Cell
+    from unbench.reporting.origin import Origin
 
 SCRIPTS = ("format.js", "state.js", "controls.js", "table.js", "tradeoff.js", "examples.js", "compare.js", "main.js")
 """Ours, in the order in which they run."""
 
 
-def explorer_html(cells: Sequence[Cell], frame: pd.DataFrame, results: Path, images: bool = True) -> str:
+def explorer_html(
+    cells: Sequence[Cell], frame: pd.DataFrame, results: Path, images: bool = True, origin: Origin | None = None
+) -> str:
     """The page; the same results, and the same files of data sets at hand, give the same text.
 
     Args:
@@ -33,15 +37,16 @@ def explorer_html(cells: Sequence[Cell], frame: pd.DataFrame, results: Path, ima
         frame: the runs, as unbench.load_results gives them.
         results: the folder with their outputs and metrics.
         images: whether the forgotten images are put into the page.
+        origin: what the page was made from, to be told at its end.
 
     Raises:
         StoreError: a stored file is corrupt.
         CardError: the data sets' cards cannot be read.
     """
-    return page(explorer_data(cells, frame, results, Thumbnails() if images else None))
+    return page(explorer_data(cells, frame, results, Thumbnails() if images else None), origin)
 
 
-def page(data: dict[str, Any]) -> str:
+def page(data: dict[str, Any], origin: Origin | None = None) -> str:
     """The page that shows `data`, which is as explorer_data gives it."""
     library, scripts = _script(vega()), _script("\n".join(_static(name) for name in SCRIPTS))
     hashes = " ".join(f"'sha256-{_sha256(script)}'" for script in (library, scripts))
@@ -50,6 +55,7 @@ def page(data: dict[str, Any]) -> str:
         "policy": f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data:; "
         "base-uri 'none'; form-action 'none'",
         "style": _static("style.css"),
+        "origin": "" if origin is None else f"{escape(origin.said)} <code>{escape(origin.command)}</code>",
         "data": _json(data),
         "library": library,
         "scripts": scripts,

@@ -22,6 +22,8 @@ TABLES: dict[str, tuple[Callable[[Path], pd.DataFrame], tuple[Column, ...], str]
 }
 """What is exported, by name: how it is read, its columns, and what it is."""
 
+FORMATS = ("csv", "json", "latex", "hf")
+
 
 def export(results: Path | str, out: Path | str, kind: str = "csv") -> list[Path]:
     """Write the runs and their metrics of a results folder; return the files written.
@@ -44,7 +46,11 @@ def export(results: Path | str, out: Path | str, kind: str = "csv") -> list[Path
     tables = {name: read(Path(results)) for name, (read, _, _) in TABLES.items()}
     if tables["runs"].empty:
         raise StoreError(f"{results} holds no runs to export")
-    return FORMATS[kind]({name: table for name, table in tables.items() if len(table)}, Path(out))
+    if kind == "latex":
+        from unbench.reporting import report
+
+        return report(results, out, formats=("tex",), plots=())
+    return _WRITERS[kind]({name: table for name, table in tables.items() if len(table)}, Path(out))
 
 
 def _csv(tables: dict[str, pd.DataFrame], out: Path) -> list[Path]:
@@ -65,14 +71,6 @@ def _json(tables: dict[str, pd.DataFrame], out: Path) -> list[Path]:
     ]
 
 
-def _latex(tables: dict[str, pd.DataFrame], out: Path) -> list[Path]:
-    from unbench.reporting.cells import split_cells
-    from unbench.reporting.latex import leaderboard_latex
-    from unbench.reporting.leaderboard import leaderboard
-
-    return [_write(out / "leaderboard.tex", leaderboard_latex(split_cells(leaderboard(tables["runs"]))))]
-
-
 def _hf(tables: dict[str, pd.DataFrame], out: Path) -> list[Path]:
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -90,12 +88,7 @@ def _hf(tables: dict[str, pd.DataFrame], out: Path) -> list[Path]:
     return [_write(out / "README.md", dataset_card(tables["runs"], about)), *written]
 
 
-FORMATS: dict[str, Callable[[dict[str, Any], Path], list[Path]]] = {
-    "csv": _csv,
-    "json": _json,
-    "latex": _latex,
-    "hf": _hf,
-}
+_WRITERS: dict[str, Callable[[dict[str, Any], Path], list[Path]]] = {"csv": _csv, "json": _json, "hf": _hf}
 
 
 def _write(path: Path, text: str) -> Path:

@@ -6,55 +6,123 @@ name enters them. From the cards comes what a method's default hyper-parameters 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from unbench.errors import UnknownNameError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["report"]
+__all__ = ["FORMATS", "report"]
+
+FILES = {
+    "md": "leaderboard.md",
+    "csv": "leaderboard.csv",
+    "tex": "leaderboard.tex",
+    "html": "leaderboard.html",
+    "explorer": "explorer.html",
+}
+FORMATS = tuple(FILES)
+"""What a report can be written as: the leaderboard in four ways, and a page to explore it in."""
 
 
 def report(
     results: Path | str = "results",
     out: Path | str = "reports",
     show: Callable[[pd.DataFrame], None] | None = None,
+    *,
+    datasets: Sequence[str] = (),
+    methods: Sequence[str] = (),
+    families: Sequence[str] = (),
+    scenarios: Sequence[str] = (),
+    presets: Sequence[str] = (),
+    metric: str = "avg_gap",
+    formats: Sequence[str] = FORMATS,
+    plots: Sequence[str] | None = None,
     images: bool = True,
 ) -> list[Path]:
-    """Write OUT/leaderboard.md, leaderboard.csv, explorer.html and the plots as OUT/*.png; return the paths written.
+    """Write OUT/leaderboard.*, OUT/explorer.html and the plots as OUT/*.png; return the paths written.
 
     Args:
         results: the results folder.
         out: the folder to write in, made if it is not there.
         show: called with the leaderboard once everything is written.
+        datasets: to keep, by name; as all filters, empty keeps everything.
+        methods: to keep, by name.
+        families: of methods to keep: post-hoc, by-design, reference.
+        scenarios: to keep, by name.
+        presets: to keep, by name.
+        metric: what is set side by side where a preset has several cells: a column of runs that is averaged.
+        formats: of FORMATS.
+        plots: names of data sets to draw plots of; None draws all, nothing draws none.
         images: whether the explorer may hold small copies of forgotten images, where their files are at hand.
 
     Raises:
         StoreError: the results folder does not exist or holds a corrupt shard, or OUT cannot be written.
-        CardError: the methods' cards cannot be read.
+        CardError: the cards cannot be read.
+        UnknownNameError: a name that no run has, or no such format or metric; the message offers the nearest one.
     """
-    from unbench.explorer.page import explorer_html
-    from unbench.files import atomic_path
     from unbench.reporting.cells import split_cells
+    from unbench.reporting.entries import arenas
     from unbench.reporting.leaderboard import leaderboard, leaderboard_csv
     from unbench.reporting.markdown import leaderboard_markdown
-    from unbench.reporting.plots import draw_plots
+    from unbench.reporting.origin import Origin
+    from unbench.reporting.plots import draw_diagrams, draw_plots
+    from unbench.reporting.selection import Selection, check_stored
+    from unbench.reporting.side_by_side import check_metric
     from unbench.store import load_results
 
-    folder = Path(out)
-    frame = load_results(results)
+    for name in formats:
+        if name not in FORMATS:
+            raise UnknownNameError("format", name, FORMATS)
+    check_metric(metric)
+    selection = Selection(tuple(datasets), tuple(methods), tuple(families), tuple(scenarios), tuple(presets))
+    everything = load_results(results)
+    frame = selection.of(everything)
+    check_stored("datasets", plots or (), everything)
+    origin = Origin.of(frame, selection.arguments, [f"--metric {metric}"] if metric != "avg_gap" else [])
     board = leaderboard(frame)
     cells = split_cells(board)
-    written = [folder / "leaderboard.md", folder / "leaderboard.csv", folder / "explorer.html"]
+    files = {name: Path(out) / file for name, file in FILES.items() if name in formats}
     # The numbers first: an OUT that cannot be written is found before any time goes into drawing.
-    with atomic_path(written[1]) as path:
-        path.write_bytes(leaderboard_csv(board).encode())
-    drawings = draw_plots(cells, frame, Path(results), folder)
-    with atomic_path(written[0]) as path:
-        path.write_bytes(leaderboard_markdown(cells, drawings).encode())
-    with atomic_path(written[2]) as path:
-        path.write_bytes(explorer_html(cells, frame, Path(results), images).encode())
+    if "csv" in files:
+        _write(files["csv"], leaderboard_csv(board, origin))
+    documents = [name for name in files if name not in ("csv", "explorer")]
+    drawings = draw_plots(cells, frame, Path(results), Path(out), plots) if documents else []
+    diagrams = draw_diagrams(arenas(cells), Path(out)) if documents else {}
+    if documents:
+        text = leaderboard_markdown(cells, drawings, origin, metric, diagrams)
+        for name, content in _written_as(documents, text).items():
+            _write(files[name], content)
+    if "explorer" in files:
+        from unbench.explorer.page import explorer_html
+
+        _write(files["explorer"], explorer_html(cells, frame, Path(results), images, origin))
     if show is not None:
         show(board)
-    return written + [folder / drawing.file for group in drawings for drawing in group if drawing.file is not None]
+    drawn = [*(drawing for group in drawings for drawing in group), *diagrams.values()]
+    return [*files.values(), *(Path(out) / drawing.file for drawing in drawn if drawing.file is not None)]
+
+
+def _written_as(names: Sequence[str], markdown: str) -> dict[str, str]:
+    """The document, written in Markdown, in each of the formats; it is parsed once, which takes longest."""
+    found = {"md": markdown} if "md" in names else {}
+    if set(names) > {"md"} or "md" not in names:
+        from unbench.reporting.html import leaderboard_html, parse
+        from unbench.reporting.latex import leaderboard_latex
+
+        tokens = parse(markdown)
+        if "tex" in names:
+            found["tex"] = leaderboard_latex(tokens)
+        if "html" in names:
+            found["html"] = leaderboard_html(tokens)
+    return found
+
+
+def _write(path: Path, text: str) -> None:
+    from unbench.files import atomic_path
+
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(text.encode())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from unbench.reporting.ablations import Study, studies
@@ -37,6 +38,11 @@ class Cell:
     def seeds(self) -> str:
         """How many seeds the comparison rests on: `3 seeds`, `1 to 3 seeds`."""
         return seed_span(self.main["n_seeds"])
+
+    @cached_property
+    def current(self) -> pd.DataFrame:
+        """Those of `main` that no newer version outdates."""
+        return self.main[self.main["outdated"] == ""]
 
     @property
     def left_out(self) -> list[str]:
@@ -77,7 +83,7 @@ def split_cells(board: pd.DataFrame) -> list[Cell]:
             data = f"data v{head['dataset_version']} {head['data_fingerprint'][:8]}"
             title += f" · {data}"
             names.append(data)
-        slug = "-".join(_safe(name) for name in names)
+        slug = "-".join(safe(name) for name in names)
         number = 2
         unique = slug
         # Lower case, because some file systems do not tell a.png from A.png.
@@ -91,6 +97,6 @@ def split_cells(board: pd.DataFrame) -> list[Cell]:
     return cells
 
 
-def _safe(name: str) -> str:
+def safe(name: str) -> str:
     """Letters, digits, dots and underscores: a hyphen only ever separates, and length stays within bounds."""
     return re.sub(r"[^A-Za-z0-9.]+", "_", name).strip("_.")[:60] or "_"

@@ -12,7 +12,7 @@ from unbench.reporting.formatting import clean, json_object
 CELL = ("dataset", "dataset_version", "data_fingerprint", "stem", "scenario", "preset", "model")
 """What makes two rows comparable: the same inputs, the same request to forget, the same size of model."""
 
-ROW = (*CELL, "model_options", "training", "method", "method_version", "hparams")
+ROW = (*CELL, "numerics_version", "model_options", "training", "method", "method_version", "hparams")
 """What makes two runs the same but for their seed."""
 
 _ABSENT = object()
@@ -49,6 +49,7 @@ def _differences(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     keys = sorted({key for options in settings for key in options})
     differing = [k for k in keys if len({setting_text(options.get(k, _ABSENT)) for options in settings}) > 1]
     versions = len({row["method_version"] for row in rows}) > 1
+    codes = len({numerics(row) for row in rows}) > 1
     labels = []
     for row, options, base in zip(rows, settings, _defaults(rows), strict=True):
         shown = ",".join(
@@ -57,6 +58,7 @@ def _differences(rows: Sequence[Mapping[str, Any]]) -> list[str]:
             if key in options and not (key in base and options[key] == base[key])
         )
         version = f" v{row['method_version']}" if versions else ""
+        version += f" code v{numerics(row)}" if codes else ""
         labels.append(clean(f"{row['method']}{version}{f'[{shown}]' if shown else ''}"))
     return labels
 
@@ -74,7 +76,13 @@ def _defaults(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _key(row: Mapping[str, Any], names: Sequence[str]) -> tuple[str, ...]:
-    return tuple(str(row[name]) for name in names)
+    return tuple(str(numerics(row) if name == "numerics_version" else row[name]) for name in names)
+
+
+def numerics(row: Mapping[str, Any]) -> int:
+    """The version of the shared code that made a row: 1 where it is missing, for there was no other before it was."""
+    value = row["numerics_version"]
+    return 1 if value is None or value != value else value
 
 
 def _settings(row: Mapping[str, Any]) -> dict[str, Any]:

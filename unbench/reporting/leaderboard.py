@@ -11,9 +11,12 @@ from unbench.metrics.gap import MEASURES
 from unbench.reporting.formatting import canonical, clean, json_list, json_object, seed_words
 from unbench.reporting.labels import CELL, ROW, row_labels
 from unbench.reporting.records import records
+from unbench.reporting.standing import chosen, outdated, touches, unverified
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from unbench.reporting.origin import Origin
 
 SCORES = (*MEASURES, "forget_class_test_acc", "avg_gap", "avg_gap_floor")
 COSTS = ("unlearn_seconds", "peak_memory_mb", "train_seconds", "oracle_seconds")
@@ -37,12 +40,17 @@ _TEXTS = (
     *("family", "method_family", "n_train", "n_forget", "n_test", "forget_class", "data_checksum"),
     *("stem_trained_on", "key_encoder", "key_encoder_trained_on", "memory_index"),
 )
+PARTS = ("mean", "std", "low", "high")
+"""What each value has: mean, sample standard deviation and the ends of the 95 % t-interval, over seeds."""
+
+CONFIDENCE = 0.95
 _VERSIONS = ("unbench_version", "torch_version", "python_version")
 COLUMNS = (
     *ROW,
     *("label", "n_seeds", "seeds"),
-    *(f"{name}_{part}" for name in VALUES for part in ("mean", "std")),
-    *("within_noise", *(f"n_{status}" for status in FAILURES), "n_superseded"),
+    *(f"{name}_{part}" for name in VALUES for part in PARTS),
+    *("within_noise", "outdated", "unverified", "chosen", "touches", "gap_by_seed", "floor_by_seed"),
+    *(*(f"n_{status}" for status in FAILURES), "n_superseded"),
     *("failures", "missing", "warnings"),
     *_TEXTS,
     *("devices", *_VERSIONS, "git_commit", "run_keys", "commands"),
@@ -55,16 +63,21 @@ def leaderboard(frame: pd.DataFrame) -> pd.DataFrame:
 
     One row per (data set and its version and images, stem, scenario, preset, model and its options, recipe,
     method and its version, hyper-parameters); runs that differ in any of these are never averaged together.
-    For each column of VALUES there are `<name>_mean` and `<name>_std` (sample standard deviation, missing for
-    one seed) over the seeds whose run is ok. A value that one of these seeds lacks is missing in the row as
-    well, because a mean over the seeds that happen to have it would be another number; `missing` (JSON) says
-    why. Columns of AUDIT and DEPLOYMENT that no seed has and none gives a reason for do not apply to the row.
+    For each column of VALUES there are `<name>_mean`, `<name>_std` (sample standard deviation), `<name>_low` and
+    `<name>_high` (95 % t-interval), all but the first missing for one seed, over the seeds whose run is ok. A value
+    that one of these seeds lacks is missing in the row as well, because a mean over the seeds that happen to have it
+    would be another number; `missing` (JSON) says why. Columns of AUDIT and DEPLOYMENT that no seed has and none
+    gives a reason for do not apply to the row.
 
     Args:
         frame: as unbench.load_results gives it.
 
     Returns:
-        Columns as in COLUMNS, sorted by cell, then the oracle's own row, then by avg_gap with missing last.
+        Columns as in COLUMNS, sorted by cell, then the oracle's own row, then by avg_gap with missing last. Rows of
+        outdated versions come last in their cell, and cells of an outdated version of a data set after the others.
+
+    Raises:
+        CardError: the cards, which say what is current, cannot be read.
     """
     import pandas as pd
 
@@ -72,16 +85,7 @@ def leaderboard(frame: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(columns=list(COLUMNS))
     runs = _one_run_per_seed(frame)
     ok = runs[runs["status"] == "ok"]
-    values = ok.groupby("row")[list(VALUES)]
-    n_seeds = ok.groupby("row").size()
-    complete = values.count().eq(n_seeds, axis=0)
-    numbers = pd.concat(
-        [
-            values.mean().where(complete).add_suffix("_mean"),
-            values.std(ddof=1).where(complete).add_suffix("_std"),
-        ],
-        axis=1,
-    )
+    numbers = _numbers(ok)
     rows = [_describe(group) for group in _groups(runs)]
     for record, label in zip(rows, row_labels(rows), strict=True):
         record["label"] = label
@@ -92,13 +96,38 @@ def leaderboard(frame: pd.DataFrame) -> pd.DataFrame:
     # The oracle's distance to itself says nothing, so it gets no mark.
     board["within_noise"] = within.mask(gap.isna() | floor.isna() | (board["method"] == ORACLE))
     board["_after"] = board["method"] != ORACLE
-    order = [*CELL, "_after", "avg_gap_mean", "label"]
-    return board.sort_values(order, kind="stable", na_position="last")[list(COLUMNS)].reset_index(drop=True)
+    board["_old"] = board["outdated"] != ""
+    board["_old_cell"] = board.groupby(list(CELL), dropna=False)["_old"].transform("all")
+    order = ["_old_cell", *CELL, "_old", "_after", "avg_gap_mean", "label"]
+    board = board.sort_values(order, kind="stable", na_position="last")[list(COLUMNS)].reset_index(drop=True)
+    # As plain objects: text in Arrow is slow to take out, and every section takes it out again.
+    return board.astype(dict.fromkeys(board.select_dtypes("string").columns, object)).copy()
 
 
-def leaderboard_csv(board: pd.DataFrame) -> str:
-    """The leaderboard as CSV; ten digits, so that no binary noise is shown and nothing of use is lost."""
+def leaderboard_csv(board: pd.DataFrame, origin: Origin | None = None) -> str:
+    """The leaderboard as CSV; ten digits, so that no binary noise is shown and nothing of use is lost.
+
+    With `origin` each row says in columns of their own what it was made from, since CSV has no place for remarks.
+    """
+    if origin is not None:
+        made = {"inputs_sha256": origin.sha256, "report_version": origin.version, "report_command": origin.command}
+        board = board.assign(**made)
     return str(board.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
+
+
+def _numbers(ok: pd.DataFrame) -> pd.DataFrame:
+    """Every part of every value, a row for each row of the leaderboard that has an ok run."""
+    import pandas as pd
+    from scipy.stats import t
+
+    values = ok.groupby("row")[list(VALUES)]
+    n_seeds = ok.groupby("row").size()
+    complete = values.count().eq(n_seeds, axis=0)
+    mean, std = values.mean().where(complete), values.std(ddof=1).where(complete)
+    quantile = pd.Series(t.ppf((1 + CONFIDENCE) / 2, n_seeds - 1), n_seeds.index)
+    half = std.mul(quantile / n_seeds**0.5, axis=0)
+    parts = dict(zip(PARTS, (mean, std, mean - half, mean + half), strict=True))
+    return pd.concat([table.add_suffix(f"_{part}") for part, table in parts.items()], axis=1)
 
 
 def _one_run_per_seed(frame: pd.DataFrame) -> pd.DataFrame:
@@ -113,6 +142,7 @@ def _one_run_per_seed(frame: pd.DataFrame) -> pd.DataFrame:
     for name in ("model_options", "training", "hparams"):
         runs[name] = [canonical(text) for text in runs[name]]
     runs["stem"] = [_text(name) for name in runs["stem"]]
+    runs["numerics_version"] = runs["numerics_version"].fillna(1).astype("int64")
     numbers = runs[list(VALUES)].astype("float64")
     runs[list(VALUES)] = numbers.where(np.isfinite(numbers))
     runs["row"] = runs.groupby(list(ROW), dropna=False, sort=True).ngroup()
@@ -149,6 +179,12 @@ def _describe(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
             [{"seed": run["seed"], "status": run["status"], "error": _text(run["error"])} for run in bad]
         ),
         "missing": json.dumps(_reasons(ok), sort_keys=True),
+        "outdated": outdated(first),
+        "unverified": unverified(first, ok),
+        "chosen": chosen({**first, "tuned": bool(ok) and all(run["tuned"] is True for run in ok)}),
+        "touches": touches(first["method"]),
+        "gap_by_seed": _by_seed(ok, "avg_gap"),
+        "floor_by_seed": _by_seed(ok, "avg_gap_floor"),
         "warnings": json.dumps(_with_seeds([(w, run["seed"]) for run in ok for w in json_list(run["warnings"])])),
         **{name: _distinct([run[name] for run in shown]) for name in (*_TEXTS, *_VERSIONS)},
         "devices": _distinct([_device(run) for run in shown]),
@@ -156,6 +192,11 @@ def _describe(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "run_keys": " ".join(str(run["run_key"]) for run in ok),
         "commands": "\n".join(dict.fromkeys(_text(run["command"]) for run in runs if _text(run["command"]))),
     }
+
+
+def _by_seed(ok: Sequence[dict[str, Any]], name: str) -> str:
+    """One value for each seed, null where it is missing."""
+    return json.dumps({str(run["seed"]): None if run[name] != run[name] else run[name] for run in ok})
 
 
 def _reasons(ok: Sequence[dict[str, Any]]) -> dict[str, str]:

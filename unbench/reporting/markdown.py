@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from unbench.metrics.gap import MEASURES
@@ -11,11 +11,18 @@ from unbench.reporting.ablation_section import ablation_section
 from unbench.reporting.audit import audit_section
 from unbench.reporting.cells import Cell
 from unbench.reporting.deployment import deployment_section
+from unbench.reporting.entries import arenas
 from unbench.reporting.formatting import DASH, NAMES, WITHIN_NOISE, amount, json_list, json_object, points
-from unbench.reporting.leaderboard import NOTHING, ORACLE
+from unbench.reporting.leaderboard import COSTS, NOTHING, ORACLE
 from unbench.reporting.markup import Footnotes, code, escape, number, seeds, table
 from unbench.reporting.oracles import oracle_groups
+from unbench.reporting.origin import Origin
+from unbench.reporting.overview import overview
+from unbench.reporting.ranks import RULE, cell_ranks
 from unbench.reporting.records import records
+from unbench.reporting.references import Reference, references
+from unbench.reporting.standing import VERIFIED
+from unbench.reporting.standing_section import OUTDATED, intervals_section, standing_section
 
 if TYPE_CHECKING:
     from unbench.reporting.plots import Drawing
@@ -35,12 +42,20 @@ is not the highest or the lowest one but the oracle's.
   points, computed per seed and then averaged. Lower is better.
 - **Floor**: the gap of a second oracle that differs from the first in its seed alone: the noise in Gap.
 - **Unlearn s**, **Peak MiB**: seconds and memory of the unlearning, precomputation included, evaluation not.
-- **Seeds**: number of runs that ended well; each number is their mean ± sample standard deviation.
+- **Seeds**: number of runs that ended well; each number is their mean ± sample standard deviation. Intervals are
+  95 % t-intervals over seeds, and take two.
 
 `{WITHIN_NOISE}` beside a gap: not above its floor, so the method is not told from retraining here; rows
 with this mark are ties. `{DASH}`: missing, with the reason below the table. Rows in italics are references:
 `{ORACLE}` is the oracle itself, `{NOTHING}` the original model left as it is. Presets, models, versions and
 hyper-parameters are never averaged together.
+
+{RULE}
+
+What stands beside each row: **Hyper-parameters** `tuned` (chosen by `unbench tune`), `default` (of the card) or
+`set by hand`; **May touch**, what the method's card lets it see of the training data besides the model: the forget
+set, the retain set, held-out images, labels, or the training of the original; **Verified**: {VERIFIED}.
+Rows marked *outdated* were made with an older version of a card or of the shared code; they come last.
 """
 
 FTA_NOTE = (
@@ -49,16 +64,39 @@ FTA_NOTE = (
 )
 
 
-def leaderboard_markdown(cells: Sequence[Cell], drawings: Sequence[Sequence[Drawing]]) -> str:
-    """The whole document; `drawings` holds the plots of each cell."""
+def leaderboard_markdown(
+    cells: Sequence[Cell],
+    drawings: Sequence[Sequence[Drawing]],
+    origin: Origin | None = None,
+    metric: str = "avg_gap",
+    diagrams: Mapping[str, Drawing] | None = None,
+) -> str:
+    """The whole document.
+
+    Args:
+        cells: of the leaderboard.
+        drawings: the plots of each cell.
+        origin: what the report was made from.
+        metric: the number that cells are set side by side by.
+        diagrams: of critical differences, by preset.
+    """
     parts = [HEADER]
-    if not cells:
+    if not cells and origin is not None and origin.filtered:
+        parts.append("No stored run passes all of these filters.\n")
+    elif not cells:
         parts.append("There are no runs in the results folder yet; `unbench run` makes one.\n")
     if len(cells) > 1:
         parts.append("\n".join(f"{n}. {escape(cell.title)}" for n, cell in enumerate(cells, 1)) + "\n")
+    parts.append(overview(arenas(cells), metric, diagrams or {}))
     for cell, plots in zip(cells, drawings, strict=True):
         parts.append(_section(cell, plots))
-    return "\n".join(parts)
+    if origin is not None:
+        parts += ["## Provenance\n", _origin(origin)]
+    return "\n".join(part for part in parts if part)
+
+
+def _origin(origin: Origin) -> str:
+    return f"{escape(origin.said)}\n\n{code(origin.command)}"
 
 
 def _section(cell: Cell, plots: Sequence[Drawing]) -> str:
@@ -66,11 +104,14 @@ def _section(cell: Cell, plots: Sequence[Drawing]) -> str:
     class_scenario = any(row["forget_class"] for row in rows)
     footnotes = Footnotes()
     parts = [f"## {escape(cell.title)}\n", _facts(rows)]
-    parts.append(_table(main, class_scenario, footnotes))
+    columns = _columns(class_scenario)
+    parts.append(_table(cell, main, columns, footnotes))
+    ranks = cell_ranks({row["label"]: row for row in records(cell.current)})
+    parts.append(standing_section(main, ranks, footnotes))
     notes = str(footnotes) + "".join(f"- {escape(note)}\n" for note in (*cell.left_out, *_notes(rows)))
     if class_scenario:
         notes += f"- {FTA_NOTE}\n"
-    parts += [notes, _levels(cell)]
+    parts += [notes, intervals_section(main, columns), _levels(cell)]
     parts += [_picture(plot) for plot in plots if not plot.method]
     parts += [audit_section(rows), deployment_section(main)]
     for study in cell.studies:
@@ -106,20 +147,36 @@ def _facts(rows: Sequence[dict[str, Any]]) -> str:
     return text
 
 
-def _table(rows: Sequence[dict[str, Any]], class_scenario: bool, footnotes: Footnotes) -> str:
+def _columns(class_scenario: bool) -> list[str]:
     measures = [*MEASURES, *(["forget_class_test_acc"] if class_scenario else [])]
-    columns = [*measures, "avg_gap", "avg_gap_floor", "unlearn_seconds", "peak_memory_mb"]
+    return [*measures, "avg_gap", "avg_gap_floor", "unlearn_seconds", "peak_memory_mb"]
+
+
+def _table(cell: Cell, rows: Sequence[dict[str, Any]], columns: Sequence[str], footnotes: Footnotes) -> str:
+    lines = [
+        [_method(row), *(number(row, column, footnotes) for column in columns), seeds(row, footnotes)] for row in rows
+    ]
+    oracles = sum(row["method"] == ORACLE and not row["outdated"] for row in rows)
+    above = [_reference(one, columns) for one in references(cell.current)]
     return table(
-        ["Method", *(NAMES[column] for column in columns), "Seeds"],
-        [
-            [_method(row), *(number(row, column, footnotes) for column in columns), seeds(row, footnotes)]
-            for row in rows
-        ],
+        ["Method", *(NAMES[column] for column in columns), "Seeds"], [*lines[:oracles], *above, *lines[oracles:]]
     )
+
+
+def _reference(reference: Reference, columns: Sequence[str]) -> list[str]:
+    """A line that is no method's: blank where it has no number."""
+    shown = [
+        (amount if column in COSTS else points)(*reference.values[column]) if column in reference.values else ""
+        for column in columns
+    ]
+    name = f"*{reference.name}*" + (f" of {escape(reference.who)}" if reference.who else "")
+    return [name, *shown, str(reference.n_seeds)]
 
 
 def _method(row: dict[str, Any]) -> str:
     name = escape(row["label"])
+    if row["outdated"]:
+        return f"{name} {OUTDATED}"
     if row["method"] == ORACLE:
         return f"*{name}* (oracle)"
     if row["method"] == NOTHING:
@@ -131,7 +188,7 @@ def _notes(rows: Sequence[dict[str, Any]]) -> list[str]:
     """What a reader of this cell's numbers should know besides the footnotes."""
     notes = []
     if any(row["n_seeds"] == 1 for row in rows):
-        notes.append("A row of one seed has no spread: that takes two.")
+        notes.append("A row of one seed has no spread and no interval: that takes two.")
     if any(row["method"] == NOTHING and row["within_noise"] is True for row in rows):
         notes.append("Doing nothing is already within the noise of two oracles: this cell cannot tell methods apart.")
     if any(row["data_checksum"].find("differs") >= 0 for row in rows):
@@ -145,6 +202,8 @@ def _notes(rows: Sequence[dict[str, Any]]) -> list[str]:
     for row in rows:
         if ";" in row["devices"]:
             notes.append(f"{row['label']}: its seconds mix devices ({row['devices']}).")
+        if row["outdated"]:
+            notes.append(f"{row['label']}: outdated: {row['outdated']}.")
         if row["n_superseded"]:
             notes.append(f"{row['label']}: {row['n_superseded']} older run(s) of a seed are left out for newer ones.")
     warned: dict[str, list[str]] = {}

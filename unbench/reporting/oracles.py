@@ -12,6 +12,9 @@ from unbench.reporting.records import records
 if TYPE_CHECKING:
     import pandas as pd
 
+POST_HOC = "post-hoc methods"
+"""Who shares an oracle with all that have none of their own."""
+
 _SHARED = (*LEVELS, "avg_gap_floor", "train_seconds", "oracle_seconds")
 
 
@@ -43,6 +46,6 @@ def oracle_groups(rows: pd.DataFrame) -> list[OracleGroup]:
     groups = []
     for members in found.values():
         labels = tuple(str(row["label"]) for row in members)
-        who = "post-hoc methods" if set(labels) == ordinary else ", ".join(labels)
+        who = POST_HOC if set(labels) == ordinary else ", ".join(labels)
         groups.append(OracleGroup(who if len(found) > 1 else "", labels, members[0]))
     return groups

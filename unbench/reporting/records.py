@@ -11,5 +11,5 @@ if TYPE_CHECKING:
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """One dict per row, column name to value: many times faster than pandas' own over wide tables of text."""
     names = [str(name) for name in table.columns]
-    columns = [table[name].tolist() for name in table.columns]
-    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+    # In one go: taking columns one by one takes longest where tables are wide and short, as those of a cell are.
+    return [dict(zip(names, values, strict=True)) for values in table.to_numpy(dtype=object).tolist()]

@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from unbench.metrics.gap import MEASURES
-from unbench.reporting.cells import split_cells
+from unbench.reporting.cells import Cell, split_cells
+from unbench.reporting.entries import arenas
 from unbench.reporting.formatting import (
     DASH,
     NAMES,
@@ -21,10 +22,13 @@ from unbench.reporting.formatting import (
     json_object,
     points,
     present,
+    shorten,
 )
 from unbench.reporting.labels import row_labels
 from unbench.reporting.leaderboard import FAILURES, NOTHING, ORACLE
+from unbench.reporting.ranks import Ranking, ranking
 from unbench.reporting.records import records
+from unbench.reporting.references import references
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,24 +91,59 @@ def leaderboard_table(board: pd.DataFrame) -> Table:
         counts = " to " in cell.seeds
         if counts:
             table.add_column("Seeds", justify="right")
-        for row in records(cell.main):
-            said = {ORACLE: "the oracle", NOTHING: "no unlearning"}.get(row["method"], "")
-            bad = [f"{row[f'n_{s}']} {s}" for s in FAILURES if row[f"n_{s}"]]
-            table.add_row(
-                _name(row["label"], "italic" if said else "bold", ", ".join([*bad, said]).strip(", "), bool(bad)),
-                *(_spread(row[f"{name}_mean"], row[f"{name}_std"]) for name in MEASURES),
-                _gap(row["avg_gap_mean"], row["avg_gap_floor_mean"], row["avg_gap_std"], row["method"] != ORACLE),
-                points(row["avg_gap_floor_mean"]),
-                amount(row["unlearn_seconds_mean"]),
-                *([str(row["n_seeds"])] if counts else []),
-            )
+        rows = records(cell.main)
+        oracles = sum(row["method"] == ORACLE and not row["outdated"] for row in rows)
+        for number, row in enumerate(rows):
+            if number == oracles:
+                _add_references(table, cell, counts)
+            _add_row(table, row, counts)
+        if len(rows) == oracles:
+            _add_references(table, cell, counts)
         grid.add_row(table)
         for note in cell.left_out:
             grid.add_row(Text(note, "dim"))
         grid.add_row("")
+    for arena in arenas(cells):
+        found = ranking(arena)
+        if found.ranked:
+            grid.add_row(_ranks(found))
+            grid.add_row("")
     legend = Text(f"{_LEGEND} {_MARK} {DASH}: missing; leaderboard.md says why.", "dim")
     grid.add_row(legend if cells else Text("There are no runs in the results folder yet."))
     return grid
+
+
+def _add_row(table: Table, row: Mapping[str, Any], counts: bool) -> None:
+    said = {ORACLE: "the oracle", NOTHING: "no unlearning"}.get(row["method"], "")
+    bad = [f"{row[f'n_{s}']} {s}" for s in FAILURES if row[f"n_{s}"]]
+    old = ["outdated"] if row["outdated"] else []
+    table.add_row(
+        _name(row["label"], "italic" if said else "bold", ", ".join([*old, *bad, said]).strip(", "), bool(bad)),
+        *(_spread(row[f"{name}_mean"], row[f"{name}_std"]) for name in MEASURES),
+        _gap(row["avg_gap_mean"], row["avg_gap_floor_mean"], row["avg_gap_std"], row["method"] != ORACLE),
+        points(row["avg_gap_floor_mean"]),
+        amount(row["unlearn_seconds_mean"]),
+        *([str(row["n_seeds"])] if counts else []),
+        style="dim" if old else None,
+    )
+
+
+def _add_references(table: Table, cell: Cell, counts: bool) -> None:
+    for one in references(cell.current):
+        measures = [_spread(*one.values[name]) if name in one.values else Text() for name in MEASURES]
+        seconds = amount(one.values["unlearn_seconds"][0]) if "unlearn_seconds" in one.values else ""
+        gap = _gap(one.values["avg_gap"][0], None, one.values["avg_gap"][1])
+        name = _name(one.name, "italic", shorten(one.who, 24))
+        table.add_row(name, *measures, gap, "", seconds, *([str(one.n_seeds)] if counts else []))
+
+
+def _ranks(found: Ranking) -> Table:
+    table = _table(f"Mean rank over {len(found.titles)} cells of preset {found.preset}")
+    for title in ("Method", "Mean rank", "95 %"):
+        table.add_column(title, overflow="fold", justify="left" if title == "Method" else "right")
+    for one in found.ranked:
+        table.add_row(Text(one.name), f"{one.mean:.2f}", f"{one.low:.2f} to {one.high:.2f}")
+    return table
 
 
 def _table(title: str) -> Table:

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unbench.reporting.cells import Cell
+from unbench.reporting.cells import Cell, safe
+from unbench.reporting.critical import CriticalDifference, critical_difference
+from unbench.reporting.entries import Arena
 from unbench.reporting.formatting import seed_span
+from unbench.reporting.ranks import ranking
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 
     from unbench.reporting.plots.style import Palette, PlotData
 
-__all__ = ["Drawing", "draw_plots"]
+__all__ = ["Drawing", "draw_diagrams", "draw_plots"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,9 @@ class _Plot:
     method: str = ""
 
 
-def draw_plots(cells: Sequence[Cell], frame: pd.DataFrame, results: Path, out: Path) -> list[list[Drawing]]:
+def draw_plots(
+    cells: Sequence[Cell], frame: pd.DataFrame, results: Path, out: Path, datasets: Sequence[str] | None = None
+) -> list[list[Drawing]]:
     """Draw every plot of every cell as OUT/<plot>-<cell>.png.
 
     Args:
@@ -52,17 +57,22 @@ def draw_plots(cells: Sequence[Cell], frame: pd.DataFrame, results: Path, out: P
         frame: the runs behind it, as unbench.load_results gives them.
         results: where their per-example outputs are.
         out: the folder to write in.
+        datasets: names of those whose plots are drawn; None draws all.
+
+    Returns:
+        The plots of each cell, none of those that were not to be drawn.
     """
-    if not cells:
-        return []
+    wanted = [datasets is None or cell.rows.iloc[0]["dataset"] in datasets for cell in cells]
+    if not any(wanted):
+        return [[] for _ in cells]
     from unbench.reporting.plots.style import Palette, save, style
 
     palette = Palette.of(cells)
     drawings = []
     with style():
-        for cell in cells:
+        for cell, draw in zip(cells, wanted, strict=True):
             drawn = []
-            for plot in _plots(cell, frame, results):
+            for plot in _plots(cell, frame, results) if draw else ():
                 figure = plot.draw(plot.data, f"{plot.title}\n{plot.heading}", palette)
                 file = None if figure is None else f"{plot.name}-{cell.slug}.png"
                 if figure is not None and file is not None:
@@ -70,6 +80,23 @@ def draw_plots(cells: Sequence[Cell], frame: pd.DataFrame, results: Path, out: P
                 drawn.append(Drawing(f"{plot.title}: {plot.heading}", file, plot.data.notes, plot.method))
             drawings.append(drawn)
     return drawings
+
+
+def draw_diagrams(arenas: Sequence[Arena], out: Path) -> dict[str, Drawing]:
+    """Draw the critical differences of each preset that has them as OUT/ranks-<preset>.png; by preset."""
+    found = {}
+    for arena in arenas:
+        tested = critical_difference(ranking(arena))
+        if isinstance(tested, CriticalDifference):
+            from unbench.reporting.plots.ranks_diagram import draw_critical_difference
+            from unbench.reporting.plots.style import save, style
+
+            title = f"Mean ranks over the cells of preset {arena.preset}"
+            file = f"ranks-{safe(arena.preset)}.png"
+            with style():
+                save(draw_critical_difference(tested, title), out / file)
+            found[arena.preset] = Drawing(title, file, ())
+    return found
 
 
 def _plots(cell: Cell, frame: pd.DataFrame, results: Path) -> Iterator[_Plot]:

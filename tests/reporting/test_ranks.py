@@ -1,0 +1,137 @@
+"""Ranks within a cell and over cells, and which of them differ by more than chance."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import fake_run
+
+from unbench.reporting import report
+from unbench.reporting.cells import split_cells
+from unbench.reporting.critical import CriticalDifference, critical_difference, nemenyi
+from unbench.reporting.entries import Arena, arenas
+from unbench.reporting.leaderboard import leaderboard
+from unbench.reporting.overview import overview
+from unbench.reporting.plots.ranks_diagram import draw_critical_difference
+from unbench.reporting.plots.style import style
+from unbench.reporting.ranks import Ranked, Ranking, cell_ranks, ranking
+from unbench.reporting.side_by_side import side_by_side
+from unbench.store import Store, load_results
+
+CELLS = ("digits", "cub", "cars", "pets", "svhn", "aircraft")
+
+
+def arenas_of(store: Store) -> list[Arena]:
+    return arenas(split_cells(leaderboard(load_results(store.folder))))
+
+
+def fill(store: Store, gaps: dict[str, float], dataset: str = "digits", seeds: int = 2, **changes: object) -> None:
+    """One run for each method and seed, in one cell; floor 1 unless said otherwise."""
+    columns = {"avg_gap_floor": 1.0, **changes}
+    for method, gap in gaps.items():
+        for seed in range(seeds):
+            fake_run(store, method, seed, outputs=False, dataset=dataset, **{"avg_gap": gap + seed / 100, **columns})
+
+
+def test_within_a_cell_noise_ties_and_the_oracle_has_no_rank(store: Store) -> None:
+    fill(store, {"retrain": 0.0, "ft": 0.2, "ga": 0.9, "scrub": 2.0, "none": 5.0})
+    fake_run(store, "salun", outputs=False, avg_gap=None)
+    (arena,) = arenas_of(store)
+    assert cell_ranks(arena.entries[0]) == {"ft": 1.5, "ga": 1.5, "scrub": 3.0, "none": 4.0}
+    assert cell_ranks({}) == {}
+    found = ranking(arena)
+    assert not found.ranked and "one cell only" in found.reason
+
+
+def test_over_cells_only_what_is_in_all_of_them_is_ranked(store: Store) -> None:
+    fill(store, {"ft": 2.0, "ga": 3.0, "none": 9.0, "scrub": 1.5})
+    fill(store, {"ft": 4.0, "ga": 3.0, "none": 9.0}, "cub")
+    fake_run(store, "scrub", dataset="cub", status="failed", error="boom")
+    (arena,) = arenas_of(store)
+    found = ranking(arena)
+    assert {one.name: one.mean for one in found.ranked} == {"ft": 1.5, "ga": 1.5, "none": 3.0}
+    assert all(sum(one.ranks[n] for one in found.ranked) == 6 for n in range(2))
+    assert found.lacking == {"scrub": "cub"} and found.titles == ("cub", "digits")
+    beside = side_by_side(arena)
+    assert beside is not None
+    lines = {line.name: line.numbers for line in beside.lines}
+    assert lines["scrub"][0] is not None and lines["scrub"][0].reason == "1 failed"
+    assert lines["ft"][1] is not None and lines["ft"][1].mean == pytest.approx(2.005)
+    text = overview([arena], "avg_gap", {})
+    assert "- scrub: none in cub\n" in text and "<sup>a</sup> 1 failed" in text
+
+
+def test_the_interval_is_of_cells_and_seeds_and_the_same_every_time(store: Store) -> None:
+    for number, dataset in enumerate(CELLS):
+        fill(store, {"ft": 2.0, "ga": 3.0, "none": 9.0 if number % 2 else 2.5}, dataset)
+    (arena,) = arenas_of(store)
+    found = {one.name: one for one in ranking(arena).ranked}
+    assert (found["ft"].low, found["ft"].mean, found["ft"].high) == (1, 1, 1)
+    for name in ("ga", "none"):
+        assert found[name].mean == 2.5 and 2 <= found[name].low < 2.5 < found[name].high <= 3
+    assert ranking(arena) == ranking(arena)
+
+
+def test_seeds_that_disagree_widen_the_interval_where_cells_agree(store: Store) -> None:
+    for dataset in CELLS[:3]:
+        for seed, (ft, ga) in enumerate(((2.0, 3.0), (4.0, 2.5), (2.0, 3.0))):
+            for method, gap in {"ft": ft, "ga": ga}.items():
+                fake_run(store, method, seed, outputs=False, dataset=dataset, avg_gap=gap, avg_gap_floor=0.1)
+    best, _ = ranking(arenas_of(store)[0]).ranked
+    assert best.name == "ft" and best.mean == 1 and best.low == 1 < best.high <= 2
+
+
+def test_presets_are_never_mixed(store: Store, tmp_path: Path) -> None:
+    for preset, gap in (("cpu", 2.0), ("smoke", 7.0)):
+        for dataset in CELLS[:2]:
+            fill(store, {"ft": gap, "none": 9.0}, dataset, preset=preset)
+    found = {arena.preset: side_by_side(arena) for arena in arenas_of(store)}
+    assert found.keys() == {"cpu", "smoke"}
+    for preset, gap in (("cpu", 2.005), ("smoke", 7.005)):
+        (line,) = [line for line in found[preset].lines if line.name == "ft"]  # type: ignore[union-attr]
+        assert [number.mean for number in line.numbers if number] == pytest.approx([gap, gap])
+    report(store.folder, tmp_path, formats=["md"], plots=())
+    text = (tmp_path / "leaderboard.md").read_text("utf-8")
+    assert "## Preset cpu: cells side by side" in text and "## Preset smoke: cells side by side" in text
+
+
+def test_the_critical_difference_is_that_of_demsar() -> None:
+    # Section 3.2.2 of the paper: 4 classifiers on 14 data sets; table 5(a) has q for 2, 5 and 10 methods.
+    assert nemenyi(4, 14) == pytest.approx(1.25, abs=0.005)
+    for methods, q in ((2, 1.960), (5, 2.728), (10, 3.164)):
+        assert nemenyi(methods, 1) == pytest.approx(q * math.sqrt(methods * (methods + 1) / 6), abs=0.003)
+
+
+def ranked(table: dict[str, list[float]]) -> Ranking:
+    found = [Ranked(name, float(np.mean(ranks)), 0, 0, tuple(ranks)) for name, ranks in table.items()]
+    return Ranking("cpu", tuple("abcdefghij"), tuple(sorted(found, key=lambda one: one.mean)), {})
+
+
+def test_groups_join_what_is_closer_than_the_critical_difference() -> None:
+    found = critical_difference(ranked({"a": [1.0] * 10, "b": [2.0] * 10, "c": [3.0] * 10, "d": [4.0] * 10}))
+    assert isinstance(found, CriticalDifference)
+    # chi-squared = 12 N / k (k + 1) * (sum of squared mean ranks - k (k + 1)^2 / 4) = 30, with 3 degrees of freedom.
+    assert found.p_value == pytest.approx(1.38e-6, rel=0.01)
+    assert 1 < found.difference < 2 and found.groups == ((0, 1), (1, 2), (2, 3))
+    same = critical_difference(ranked({"a": [1, 3, 2], "b": [2, 1, 3], "c": [3, 2, 1]}))
+    assert isinstance(same, CriticalDifference) and same.p_value == pytest.approx(1) and same.groups == ((0, 2),)
+    tied = critical_difference(ranked({name: [2.0] * 4 for name in "abc"}))
+    assert isinstance(tied, CriticalDifference) and tied.p_value == 1
+    assert "takes 3 methods" in str(critical_difference(ranked({"a": [1.0], "b": [2.0]})))
+
+
+def test_the_diagram_shows_every_method_and_is_in_the_report(store: Store, tmp_path: Path) -> None:
+    for dataset in CELLS:
+        fill(store, {"ft": 2.0, "ga": 3.0, "scrub": 4.0, "none": 9.0}, dataset)
+    written = report(store.folder, tmp_path, formats=["md"], plots=())
+    assert [path.name for path in written] == ["leaderboard.md", "ranks-cpu.png"]
+    assert "](ranks-cpu.png)" in written[0].read_text("utf-8")
+    data = critical_difference(ranking(arenas_of(store)[0]))
+    assert isinstance(data, CriticalDifference)
+    with style():
+        (axes,) = draw_critical_difference(data, "title").axes
+    shown = {text.get_text().split("  ")[0] for text in axes.texts}
+    assert {"ft", "ga", "scrub", "none"} <= shown and any(text.startswith("CD = ") for text in shown)
