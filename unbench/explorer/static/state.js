@@ -3,7 +3,7 @@
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const COLUMNS = new Map(DATA.columns.map((column) => [column.name, column]));
 const state = {
-  cell: 0,
+  cell: largest(),
   hidden: new Set(), // methods that are not shown, by name
   columns: DATA.columns.filter((column) => column.chosen).map((column) => column.name),
   sort: { key: "avg_gap", ascending: true },
@@ -14,6 +14,12 @@ const state = {
   sides: { A: null, B: null }, // labels
   seed: null,
 };
+
+/** The place of the comparison with most methods, which is shown first. */
+function largest() {
+  const sizes = DATA.cells.map(({ rows }) => new Set(rows.filter((row) => row.n > 0).map((row) => row.method)).size);
+  return Math.max(0, sizes.indexOf(Math.max(...sizes)));
+}
 
 function cell() {
   return DATA.cells[state.cell];
