@@ -233,7 +233,7 @@ def test_a_damaged_shared_model_is_set_aside_and_trained_again(
     again = go("none", tmp_path, force=True)
     assert [again[name] for name in METRICS if name in row] == [row[name] for name in METRICS if name in row]
     assert (tmp_path / "damaged" / "stages" / path.parent.name / damage).read_bytes() == sound[:40]
-    assert [record.message.count(path.parent.name) for record in caplog.records] == [2], "where it was and where it is"
+    assert [record.message.count(path.parent.name) for record in caplog.records if record.levelname == "WARNING"] == [2]
     if damage != "stage.json":  # which has the seconds it took
         assert path.read_bytes() == sound
 

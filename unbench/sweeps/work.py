@@ -184,6 +184,7 @@ def _logged(task: Task, site: Site) -> Iterator[None]:
     handler = _QuietHandler(folder / f"{task.id}.log", encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
+    level = log.level
     log.setLevel(logging.DEBUG)
     log.info("%s, unbench %s, %d threads", task, version("unbench"), site.threads)
     try:
@@ -196,5 +197,6 @@ def _logged(task: Task, site: Site) -> Iterator[None]:
         raise
     finally:
         log.removeHandler(handler)
+        log.setLevel(level)
         with suppress(OSError):
             handler.close()
