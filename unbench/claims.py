@@ -21,7 +21,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from unbench.errors import BusyError, StoreError
-from unbench.files import atomic_path
+from unbench.files import write_text
 
 log = logging.getLogger("unbench")
 
@@ -53,8 +53,7 @@ def claim(folder: Path, name: str, wait: bool = True) -> Iterator[None]:
         raise StoreError(f"cannot lock {folder / name}: {error}") from error
     note = folder / f"{name}.json"
     try:
-        with atomic_path(note) as temporary:
-            temporary.write_text(json.dumps(_who()), "utf-8")
+        write_text(note, json.dumps(_who()))
         yield
     finally:
         with suppress(OSError):  # a note without its lock says nothing

@@ -34,6 +34,16 @@ def atomic_path(target: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Put a text in the place of what was there.
+
+    Raises:
+        StoreError: the file cannot be written; what was there stays.
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(text.encode())
+
+
 def write_sealed(path: Path, content: bytes) -> None:
     """Seal bytes that have a blank seal and put them in the place of what was there.
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unbench.errors import StoreError
-from unbench.files import atomic_path
+from unbench.files import write_text
 from unbench.schema import SCHEMA_VERSION, Column
 from unbench.tables import VERSION_KEY, arrow_schema, read_arrow, write_arrow
 
@@ -102,8 +102,7 @@ class RowsCache:
         ignore = self.path.parent / ".gitignore"
         with suppress(StoreError):
             if not ignore.exists():
-                with atomic_path(ignore) as temporary:
-                    temporary.write_text("*\n", "utf-8")
+                write_text(ignore, "*\n")
             write_arrow(self.path, table)
 
 

@@ -133,12 +133,7 @@ def run_spec(
         if newest is not None and order.attempts is not None and newest["attempt"] > order.attempts:
             return newest
         inputs = prepare(data, spec, device, progress)
-        row = {
-            "run_key": key,
-            "started_at": now(),
-            "command": command(spec),
-            **_identity(spec, inputs, split, device),
-        }
+        row = _identity(key, spec, inputs, split, device)
         begun = time.perf_counter()
         try:
             finished = _Runner(spec, store, inputs, split, device, progress, order.time_limit, order.probe).run()
@@ -164,9 +159,8 @@ def record(spec: RunSpec, data: Dataset, store: Store, order: Order, status: str
         if newest is not None and newest["attempt"] > (order.attempts or 0):
             return newest
         device = choose_device(order.device)
-        about = {"run_key": key, "started_at": now(), "command": command(spec), "status": status, "error": error}
-        inputs = prepare(data, spec, device, Progress())
-        return store.write_run({**about, **_identity(spec, inputs, split, device)}, None)
+        row = _identity(key, spec, prepare(data, spec, device, Progress()), split, device)
+        return store.write_run({**row, "status": status, "error": error}, None)
 
 
 def status_of(error: Exception) -> str:
@@ -195,9 +189,12 @@ def command(spec: RunSpec) -> str:
     return shlex.join(words)
 
 
-def _identity(spec: RunSpec, inputs: Inputs, split: Split, device: torch.device) -> dict[str, Any]:
+def _identity(key: str, spec: RunSpec, inputs: Inputs, split: Split, device: torch.device) -> dict[str, Any]:
     data, forget_class = inputs.data, split.forget_class
     return {
+        "run_key": key,
+        "started_at": now(),
+        "command": command(spec),
         "method": spec.method.name,
         "method_version": spec.method.version,
         "method_family": spec.method.family,

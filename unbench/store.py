@@ -88,7 +88,7 @@ class Store:
 
     def lock(self, name: str) -> FileLock:
         """A lock of the operating system, released when its process dies, so that work is not done twice."""
-        return FileLock(self.folder / "locks" / f"{name}.lock")
+        return FileLock(self.locks / f"{name}.lock")
 
     def attempts(self, run_key: str) -> list[Path]:
         """The shards of one run, oldest first."""
@@ -215,10 +215,6 @@ class Store:
         """Keys of the runs that have metrics; damaged files are set aside."""
         found = self.metric_cache.read(lambda path: self.recover(path, _read_metric_table), ["run_key"])
         return set(found["run_key"].unique().to_pylist())
-
-    def set_damaged_metrics_aside(self) -> None:
-        """Of all files of metrics, so that those that remain can be read together."""
-        self.evaluated()
 
     def write_metrics(self, path: Path, rows: list[dict[str, Any]]) -> None:
         """Store rows with the columns unbench.schema.METRIC_COLUMNS in place of what was there."""

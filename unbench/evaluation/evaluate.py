@@ -58,7 +58,7 @@ def evaluate(
     chosen = [METRICS[name] for name in metrics] or [metric for metric in METRICS.values() if not metric.slow]
     store = Store(results)
     frame = load_results(results)
-    store.set_damaged_metrics_aside()
+    store.evaluated()  # which sets damaged metrics aside, so that those that remain can be read together
     rows: list[dict[str, Any]] = json.loads(frame[frame["status"] == "ok"].to_json(orient="records"))
     shown = (progress or Progress()).named("evaluating")
     for row in shown.track(rows, "runs"):

@@ -10,7 +10,7 @@ from typing import Any
 
 from unbench.explorer.values import rounded
 from unbench.reporting.formatting import clean, json_object
-from unbench.schema import COMPARISON_COLUMNS
+from unbench.schema import COMPARISON_COLUMNS, PLACE
 from unbench.store import Store
 from unbench.tables import read_table
 from unbench.text import write_call
@@ -44,7 +44,7 @@ def paired(cells: Sequence[Sequence[Row]], comparisons: Sequence[Row]) -> list[d
     owners = _owners(cells)
     found: list[dict[str, list[Pair]]] = [{} for _ in cells]
     for row in comparisons:
-        place = (row["dataset"], row["scenario"], row["preset"], row["backbone"])
+        place = tuple(row[name] for name in PLACE)
         first, second = owners.get((place, row["first"])), owners.get((place, row["second"]))
         if first is None or second is None or first[0] != second[0]:
             continue

@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from unbench.metrics import Examples, MissingValue, Model, RunOutputs
+from unbench.metrics.attacks import cross_entropy
 from unbench.metrics.outputs import Split
 
 MODELS: tuple[Model, ...] = ("original", "unlearned", "oracle")
@@ -57,7 +58,7 @@ def digest_outputs(table: pa.Table) -> tuple[dict[str, Any], Forgotten]:
         for model in MODELS:
             try:
                 examples = outputs.examples(model, split)
-                losses = -examples.log_probs[np.arange(len(examples)), examples.labels]
+                losses = cross_entropy(examples)
             except MissingValue as reason:
                 found["missing"].append(f"{model}, {split}: {reason}")
                 continue

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib.metadata import version
 
 from unbench.data.cache import cache_folder
 from unbench.errors import StoreError
-from unbench.files import atomic_path
+from unbench.files import write_text
 
 
 def vega() -> str:
@@ -22,9 +23,6 @@ def vega() -> str:
     import vl_convert
 
     bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    try:
-        with atomic_path(path) as temporary:
-            temporary.write_text(bundle, "utf-8")
-    except StoreError:
-        pass  # A cache that cannot be written costs time, and nothing else.
+    with suppress(StoreError):  # A cache that cannot be written costs time, and nothing else.
+        write_text(path, bundle)
     return bundle

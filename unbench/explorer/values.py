@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
-from statistics import fmean, stdev
+from statistics import stdev
 from typing import TYPE_CHECKING, Any
 
-from scipy.special import stdtrit
-
+from unbench.metrics.uncertainty import t_interval
 from unbench.reporting.formatting import clean, json_object, present
-from unbench.reporting.leaderboard import VALUES
+from unbench.reporting.leaderboard import PARTS, VALUES
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Value = list[float | None] | str
 """Mean, sample standard deviation, lower and upper end of the 95 % t-interval; or the reason for there being none."""
-
-LEVEL = 0.95
 
 
 def board_values(row: Mapping[str, Any], names: Iterable[str] = VALUES) -> dict[str, Value]:
@@ -30,7 +25,7 @@ def board_values(row: Mapping[str, Any], names: Iterable[str] = VALUES) -> dict[
     for name in names:
         mean = row[f"{name}_mean"]
         if present(mean):
-            found[name] = _value(mean, row[f"{name}_std"], row["n_seeds"])
+            found[name] = [rounded(row[f"{name}_{part}"]) for part in PARTS]
         elif name in missing:
             found[name] = clean(missing[name])
     return found
@@ -74,20 +69,8 @@ def _over_seeds(entries: Sequence[tuple[Any, ...]], n: int) -> Value:
     if len(values) < n:
         reasons = sorted({clean(reason) for _, _, reason in entries if isinstance(reason, str) and reason})
         return "; ".join(reasons) or f"evaluated for {len(values)} of {n} seeds"
-    return _value(fmean(values), stdev(values) if n > 1 else None, n)
-
-
-def _value(mean: float, std: Any, n: int) -> Value:
-    spread = float(std) if present(std) else None
-    margin = None if spread is None else _quantile(n) * spread / math.sqrt(n)
-    ends = (None, None) if margin is None else (mean - margin, mean + margin)
-    return [rounded(number) for number in (mean, spread, *ends)]
-
-
-@cache
-def _quantile(n: int) -> float:
-    """Of Student's t-distribution for n seeds, two-sided, as unbench.metrics.uncertainty.t_interval has it."""
-    return float(stdtrit(n - 1, (1 + LEVEL) / 2))
+    over = t_interval(values)
+    return [rounded(number) for number in (over.mean, stdev(values) if n > 1 else None, over.low, over.high)]
 
 
 def rounded(number: Any) -> float | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from unbench.errors import StoreError, UnknownNameError
 from unbench.exporting.dataset_card import dataset_card
-from unbench.files import atomic_path
+from unbench.files import atomic_path, write_text
 from unbench.schema import COLUMNS, METRIC_COLUMNS, Column
 from unbench.store import load_metrics, load_results
 
@@ -92,6 +92,5 @@ _WRITERS: dict[str, Callable[[dict[str, Any], Path], list[Path]]] = {"csv": _csv
 
 
 def _write(path: Path, text: str) -> Path:
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, "utf-8")
+    write_text(path, text)
     return path

@@ -64,6 +64,7 @@ def report(
         CardError: the cards cannot be read.
         UnknownNameError: a name that no run has, or no such format or metric; the message offers the nearest one.
     """
+    from unbench.files import write_text
     from unbench.reporting.cells import split_cells
     from unbench.reporting.entries import arenas
     from unbench.reporting.leaderboard import leaderboard, leaderboard_csv
@@ -88,18 +89,18 @@ def report(
     files = {name: Path(out) / file for name, file in FILES.items() if name in formats}
     # The numbers first: an OUT that cannot be written is found before any time goes into drawing.
     if "csv" in files:
-        _write(files["csv"], leaderboard_csv(board, origin))
+        write_text(files["csv"], leaderboard_csv(board, origin))
     documents = [name for name in files if name not in ("csv", "explorer")]
     drawings = draw_plots(cells, frame, Path(results), Path(out), plots) if documents else []
     diagrams = draw_diagrams(arenas(cells), Path(out)) if documents else {}
     if documents:
         text = leaderboard_markdown(cells, drawings, origin, metric, diagrams)
         for name, content in _written_as(documents, text).items():
-            _write(files[name], content)
+            write_text(files[name], content)
     if "explorer" in files:
         from unbench.explorer.page import explorer_html
 
-        _write(files["explorer"], explorer_html(cells, frame, Path(results), images, origin))
+        write_text(files["explorer"], explorer_html(cells, frame, Path(results), images, origin))
     if show is not None:
         show(board)
     drawn = [*(drawing for group in drawings for drawing in group), *diagrams.values()]
@@ -109,7 +110,7 @@ def report(
 def _written_as(names: Sequence[str], markdown: str) -> dict[str, str]:
     """The document, written in Markdown, in each of the formats; it is parsed once, which takes longest."""
     found = {"md": markdown} if "md" in names else {}
-    if set(names) > {"md"} or "md" not in names:
+    if set(names) - {"md"}:
         from unbench.reporting.html import leaderboard_html, parse
         from unbench.reporting.latex import leaderboard_latex
 
@@ -119,10 +120,3 @@ def _written_as(names: Sequence[str], markdown: str) -> dict[str, str]:
         if "html" in names:
             found["html"] = leaderboard_html(tokens)
     return found
-
-
-def _write(path: Path, text: str) -> None:
-    from unbench.files import atomic_path
-
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(text.encode())

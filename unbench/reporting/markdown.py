@@ -20,7 +20,7 @@ from unbench.reporting.origin import Origin
 from unbench.reporting.overview import overview
 from unbench.reporting.ranks import RULE, cell_ranks
 from unbench.reporting.records import records
-from unbench.reporting.references import Reference, references
+from unbench.reporting.references import Reference, count_oracles, references
 from unbench.reporting.standing import VERIFIED
 from unbench.reporting.standing_section import OUTDATED, intervals_section, standing_section
 
@@ -156,7 +156,7 @@ def _table(cell: Cell, rows: Sequence[dict[str, Any]], columns: Sequence[str], f
     lines = [
         [_method(row), *(number(row, column, footnotes) for column in columns), seeds(row, footnotes)] for row in rows
     ]
-    oracles = sum(row["method"] == ORACLE and not row["outdated"] for row in rows)
+    oracles = count_oracles(rows)
     above = [_reference(one, columns) for one in references(cell.current)]
     return table(
         ["Method", *(NAMES[column] for column in columns), "Seeds"], [*lines[:oracles], *above, *lines[oracles:]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,11 @@ class Reference:
     who: str
     n_seeds: int
     values: dict[str, tuple[Any, Any]]
+
+
+def count_oracles(rows: Sequence[Mapping[str, Any]]) -> int:
+    """How many rows of a cell are the oracle's own: they are its first, and the references come below them."""
+    return sum(row["method"] == ORACLE and not row["outdated"] for row in rows)
 
 
 def references(rows: pd.DataFrame) -> list[Reference]:

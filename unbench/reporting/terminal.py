@@ -28,7 +28,7 @@ from unbench.reporting.labels import row_labels
 from unbench.reporting.leaderboard import FAILURES, NOTHING, ORACLE
 from unbench.reporting.ranks import Ranking, ranking
 from unbench.reporting.records import records
-from unbench.reporting.references import references
+from unbench.reporting.references import count_oracles, references
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,13 +92,12 @@ def leaderboard_table(board: pd.DataFrame) -> Table:
         if counts:
             table.add_column("Seeds", justify="right")
         rows = records(cell.main)
-        oracles = sum(row["method"] == ORACLE and not row["outdated"] for row in rows)
-        for number, row in enumerate(rows):
-            if number == oracles:
-                _add_references(table, cell, counts)
+        oracles = count_oracles(rows)
+        for row in rows[:oracles]:
             _add_row(table, row, counts)
-        if len(rows) == oracles:
-            _add_references(table, cell, counts)
+        _add_references(table, cell, counts)
+        for row in rows[oracles:]:
+            _add_row(table, row, counts)
         grid.add_row(table)
         for note in cell.left_out:
             grid.add_row(Text(note, "dim"))

@@ -26,6 +26,8 @@ from unbench.store import Store, newest_attempts
 from unbench.sweeps.card import RunRequest
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from unbench.methods.base import Method
 
 Kind = Literal["original", "oracle", "oracle_2", "shadow models", "run", "shadow"]
@@ -119,6 +121,7 @@ class Plan:
         tasks: to do, each after those that it needs.
         stages_there: trained models of each kind that are on disk already.
         shared: how many runs wait for a task, by its id.
+        shared_tasks: ids of those that are to do.
         absent: why the data of a run cannot be read, where that is allowed.
     """
 
@@ -126,7 +129,13 @@ class Plan:
     tasks: list[Task] = field(default_factory=list)
     stages_there: dict[Kind, int] = field(default_factory=dict)
     shared: dict[str, int] = field(default_factory=dict)
+    shared_tasks: set[str] = field(default_factory=set)
     absent: dict[RunRequest, str] = field(default_factory=dict)
+
+    def add_shared(self, task: Task) -> None:
+        """Plan a task that others wait for."""
+        self.tasks.append(task)
+        self.shared_tasks.add(task.id)
 
 
 class Planner:
@@ -175,16 +184,21 @@ class Planner:
         return self._splits[key]
 
     @cached_property
+    def history(self) -> pd.DataFrame:
+        """The stored rows of all attempts, as they were when they were first asked for."""
+        return self.store.history()
+
+    @cached_property
     def _known_splits(self) -> dict[tuple[Any, ...], str]:
         """Hashes of splits by what they were drawn for, as the stored rows have them: much faster than index files."""
         columns = ["dataset", "dataset_version", "data_fingerprint", "scenario", "seed", "split_hash"]
-        rows = self.store.history()[columns].drop_duplicates()
+        rows = self.history[columns].drop_duplicates()
         return {tuple(row[:-1]): row[-1] for row in rows.itertuples(index=False)}
 
     @cached_property
-    def _history(self) -> dict[str, State]:
+    def _states(self) -> dict[str, State]:
         """What is stored, by run key."""
-        rows = self.store.history()
+        rows = self.history
         count = rows.groupby("run_key")["attempt"].max()
         columns = newest_attempts(rows)[["run_key", "status", "error", "attempt"]]
         return {
@@ -199,7 +213,7 @@ class Planner:
         asked = (data.name, data.version, data.fingerprint, spec.scenario.name, spec.seed)
         split_hash = self._known_splits.get(asked) or self.split(data, spec.scenario, spec.seed).hash
         key = spec.key(data.fingerprint, split_hash)
-        state = self._history.get(key, State(key))
+        state = self._states.get(key, State(key))
         if state.status != "ok":
             return state
         row = {"run_key": key, "attempt": state.attempt}
@@ -240,9 +254,8 @@ class Planner:
             same = state.key in todo and not request.probe
             if not same and (state.status is None or state.status in again):
                 todo[state.key] = (request, state)
-        stages: dict[str, Task] = {}
         for request, state in list(todo.values())[:limit]:
-            needed = self._stages(request, plan, stages)
+            needed = self._stages(request, plan)
             plan.tasks.append(Task(f"run-{state.key}", "run", request, needed, state.attempts))
         for request, count in (shadows or {}).items():
             try:
@@ -251,10 +264,10 @@ class Planner:
                 if not allow_absent:
                     raise
                 continue
-            plan.tasks += self._shadows(request, count, plan)
+            self._shadows(request, count, plan)
         return plan
 
-    def _stages(self, request: RunRequest, plan: Plan, known: dict[str, Task]) -> tuple[str, ...]:
+    def _stages(self, request: RunRequest, plan: Plan) -> tuple[str, ...]:
         """Ids of the stages that a run has to wait for; those nobody has planned yet are added."""
         from unbench.stages import is_stored, stage_name
 
@@ -274,15 +287,14 @@ class Planner:
                 if is_stored(self.store, name):
                     plan.stages_there[role] = plan.stages_there.get(role, 0) + 1
                 else:
-                    known[name] = Task(name, role, request, shared=not own)
-                    plan.tasks.append(known[name])
+                    plan.add_shared(Task(name, role, request, shared=not own))
             plan.shared[name] += 1
-            if name in known:
+            if name in plan.shared_tasks:
                 waiting.append(name)
         return tuple(waiting)
 
-    def _shadows(self, request: RunRequest, count: int, plan: Plan) -> list[Task]:
-        """Tasks for the shadow models of one cell: first the models, which all methods share, then the method's."""
+    def _shadows(self, request: RunRequest, count: int, plan: Plan) -> None:
+        """Add tasks for the shadow models of one cell: first the models, which all methods share, then the method's."""
         from unbench.shadows.work import open_cell
         from unbench.sweeps.work import shadow_request
 
@@ -292,7 +304,7 @@ class Planner:
         except NotApplicableError as error:
             raise SpecError(str(error)) from error
         shared = request if self._code(spec).own_training else replace(request, method="retrain")
-        found, base = [], open_cell(shadow_request(shared, self.site))
+        base = open_cell(shadow_request(shared, self.site))
         pool = base.folder.parent.name
         cell = base if shared == request else open_cell(shadow_request(request, self.site))
         for number in range(count):
@@ -300,20 +312,13 @@ class Planner:
             if first not in plan.shared:
                 plan.shared[first] = 0
                 if not base.has(number, self.store):
-                    found.append(Task(first, "shadow models", shared, number=number, shared=shared != request))
+                    task = Task(first, "shadow models", shared, number=number, shared=shared != request)
+                    plan.add_shared(task)
             plan.shared[first] += 1
             if cell != base and not cell.has(number, self.store):
-                after = () if base.has(number, self.store) else (first,)
-                found.append(
-                    Task(
-                        f"shadow-{pool}-{cell.folder.name}-{number}",
-                        "shadow",
-                        request,
-                        after,
-                        number=number,
-                    )
-                )
-        return found
+                after = (first,) if first in plan.shared_tasks else ()
+                name = f"shadow-{pool}-{cell.folder.name}-{number}"
+                plan.tasks.append(Task(name, "shadow", request, after, number=number))
 
     def _code(self, spec: RunSpec) -> type[Method]:
         return registry.load_code(spec.method)

@@ -42,7 +42,7 @@ def preview(
     planner = Planner(make_site(card, results, data_root, device, checksums), progress, False, verify)
     plan = planner.plan(card.requests(), card.shadow_requests(), retry, limit, allow_absent=True)
     counts = Counts()
-    counts.planned(plan, jobs(card, device), planner.store.history())
+    counts.planned(plan, jobs(card, device), planner.history)
     rows: list[dict[str, Any]] = []
     for kind, name in KINDS.items():
         if counts.total[kind] or counts.there[kind]:

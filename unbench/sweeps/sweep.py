@@ -88,14 +88,14 @@ def sweep(
             raise UnknownNameError("status to retry", status, FAILED)
     if limit is not None and limit < 1:
         raise SpecError(f"--limit must be at least 1, not {limit}")
-    requests, shown = card.requests(), display or Display()
+    requests, shown, at_once = card.requests(), display or Display(), jobs(card, device)
     site = make_site(card, results, data_root, device, checksums)
     Store(results).check_writable()
     with _terminable():
         planner = Planner(site, progress, verify=verify)
         plan = planner.plan(requests, card.shadow_requests(), retry, limit)
         remember(planner.store, card)
-        shown.planned(plan, jobs(card, device), planner.store.history())
+        shown.planned(plan, at_once, planner.history)
         swept = Swept(plan.states)
         if plan.tasks:
             from unbench.sweeps.executors import open_executor
@@ -103,7 +103,7 @@ def sweep(
             name = card.executor or "local"
             options = {"ray": card.ray, "slurm": card.slurm}.get(name, {})
             with shown:
-                executor = open_executor(name, jobs(card, device), site, options)
+                executor = open_executor(name, at_once, site, options)
                 try:
                     _Loop(plan, planner, executor, shown, swept).run()
                 finally:

@@ -22,7 +22,7 @@ from unbench.data.splits import freeze_split
 from unbench.devices import choose_device, make_deterministic
 from unbench.errors import BusyError, UnbenchError
 from unbench.evaluation import evaluate_run
-from unbench.files import atomic_path
+from unbench.files import write_text
 from unbench.inputs import make_method, prepare
 from unbench.progress import LogProgress
 from unbench.runner import Order, reason_of, run_spec, status_of
@@ -159,8 +159,7 @@ def _capped(task: Task, site: Site) -> AbstractContextManager[None]:
     seconds = site.time_limit if task.kind == "run" else None
 
     def speak(error: Exception) -> None:
-        with atomic_path(path) as temporary:
-            temporary.write_text(f"{status_of(error)}: {error}", "utf-8")
+        write_text(path, f"{status_of(error)}: {error}")
 
     return limited(seconds, site.memory_limit, speak)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from unbench.errors import CardError
-from unbench.files import atomic_path
+from unbench.files import write_text
 from unbench.tuning.search import Tuning
 from unbench.tuning.study import check_installed
 
@@ -37,8 +37,7 @@ def write_to_card(tuning: Tuning) -> Path:
         table = tomlkit.table()
         table.update({**values, "hparams": inline})
         scenarios[spec.scenario.name] = table
-        with atomic_path(path) as temporary:
-            temporary.write_text(tomlkit.dumps(document), "utf-8")
+        write_text(path, tomlkit.dumps(document))
     except (OSError, tomlkit.exceptions.TOMLKitError) as error:
         raise CardError(f"cannot write what was chosen to {path}: {error}") from error
     return path

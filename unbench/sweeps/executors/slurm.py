@@ -19,7 +19,6 @@ LOOK = 0.2
 WHOLE = 1000
 """Tasks of one array; queues refuse larger ones."""
 
-
 A_DAY = 24 * 60
 """Minutes."""
 
