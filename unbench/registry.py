@@ -30,9 +30,13 @@ def card_folders() -> dict[Path, str]:
     for folder in own:
         if not folder.is_dir():
             raise CardError(f"UNBENCH_CARDS names {folder}, which is not a folder")
+    return {_shipped(): "", **dict.fromkeys(own, ""), **plugins.installed_folders()}
+
+
+@cache
+def _shipped() -> Path:
     repo = _PACKAGE.parent
-    shipped = repo if (repo / "pyproject.toml").is_file() and (repo / "methods").is_dir() else _PACKAGE / "_cards"
-    return {shipped: "", **dict.fromkeys(own, ""), **plugins.installed_folders()}
+    return repo if (repo / "pyproject.toml").is_file() and (repo / "methods").is_dir() else _PACKAGE / "_cards"
 
 
 def add_plugin(path: Path | str) -> None:

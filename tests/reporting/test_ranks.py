@@ -11,6 +11,7 @@ from fakes import fake_run
 
 from unbench.reporting import report
 from unbench.reporting.cells import split_cells
+from unbench.reporting.contest import Contest
 from unbench.reporting.critical import CriticalDifference, critical_difference, nemenyi
 from unbench.reporting.entries import Arena, arenas
 from unbench.reporting.leaderboard import leaderboard
@@ -60,7 +61,7 @@ def test_over_cells_only_what_is_in_all_of_them_is_ranked(store: Store) -> None:
     lines = {line.name: line.numbers for line in beside.lines}
     assert lines["scrub"][0] is not None and lines["scrub"][0].reason == "1 failed"
     assert lines["ft"][1] is not None and lines["ft"][1].mean == pytest.approx(2.005)
-    text = overview([arena], "avg_gap", {})
+    text = overview([Contest(arena, found, critical_difference(found))], "avg_gap", {})
     assert "- scrub: none in cub\n" in text and "<sup>a</sup> 1 failed" in text
 
 

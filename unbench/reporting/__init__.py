@@ -66,7 +66,7 @@ def report(
     """
     from unbench.files import write_text
     from unbench.reporting.cells import split_cells
-    from unbench.reporting.entries import arenas
+    from unbench.reporting.contest import contests
     from unbench.reporting.leaderboard import leaderboard, leaderboard_csv
     from unbench.reporting.markdown import leaderboard_markdown
     from unbench.reporting.origin import Origin
@@ -92,9 +92,10 @@ def report(
         write_text(files["csv"], leaderboard_csv(board, origin))
     documents = [name for name in files if name not in ("csv", "explorer")]
     drawings = draw_plots(cells, frame, Path(results), Path(out), plots) if documents else []
-    diagrams = draw_diagrams(arenas(cells), Path(out)) if documents else {}
+    held = contests(cells) if documents else []
+    diagrams = draw_diagrams(held, Path(out))
     if documents:
-        text = leaderboard_markdown(cells, drawings, origin, metric, diagrams)
+        text = leaderboard_markdown(cells, drawings, origin, held, metric, diagrams)
         for name, content in _written_as(documents, text).items():
             write_text(files[name], content)
     if "explorer" in files:

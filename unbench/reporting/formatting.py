@@ -6,6 +6,7 @@ import json
 import math
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 DASH = "–"
@@ -33,8 +34,12 @@ NAMES = {
 
 def clean(text: object) -> str:
     """One line of printable text: a stored string may hold line breaks, terminal codes or half characters."""
-    line = str(text)
-    # Nearly every string is fine as it is, and a report reads very many.
+    return _clean(str(text))
+
+
+# A report reads very many strings, and few different ones.
+@lru_cache(maxsize=1 << 16)
+def _clean(line: str) -> str:
     if not line.isprintable():
         line = "".join(" " if unicodedata.category(c)[0] == "C" else c for c in line)
     return " ".join(line.split())
@@ -146,6 +151,7 @@ def json_list(text: Any) -> list[str]:
     return [str(item) for item in value] if isinstance(value, list) else [str(value)]
 
 
+@lru_cache(maxsize=1 << 16)
 def canonical(text: Any) -> str:
     """JSON with sorted keys, so that equal settings are equal strings; unreadable text stays as it is."""
     if not isinstance(text, str):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from unbench import schema
@@ -14,7 +15,9 @@ from unbench.reporting.records import records
 from unbench.reporting.standing import chosen, outdated, touches, unverified
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from unbench.reporting.origin import Origin
 
@@ -28,6 +31,9 @@ CHOICE = ("val_acc",)
 
 VALUES = (*SCORES, *CHOICE, *COSTS, *LEVELS, *AUDIT, *DEPLOYMENT)
 """Columns averaged over seeds."""
+
+_LACKS = "lacks"
+"""Column of a run: names of VALUES that it lacks."""
 
 ORACLE, NOTHING = "retrain", "none"
 """The two reference methods: the oracle itself as a row, and the original left as it is."""
@@ -43,13 +49,16 @@ _TEXTS = (
 PARTS = ("mean", "std", "low", "high")
 """What each value has: mean, sample standard deviation and the ends of the 95 % t-interval, over seeds."""
 
+_BY_SEED = {"avg_gap": "gap_by_seed", "avg_gap_floor": "floor_by_seed"}
+"""Values that the board has for each seed as well."""
+
 CONFIDENCE = 0.95
 _VERSIONS = ("unbench_version", "torch_version", "python_version")
 COLUMNS = (
     *ROW,
     *("label", "n_seeds", "seeds"),
     *(f"{name}_{part}" for name in VALUES for part in PARTS),
-    *("within_noise", "outdated", "unverified", "chosen", "touches", "gap_by_seed", "floor_by_seed"),
+    *("within_noise", "outdated", "unverified", "chosen", "touches", *_BY_SEED.values()),
     *(*(f"n_{status}" for status in FAILURES), "n_superseded"),
     *("failures", "missing", "warnings"),
     *_TEXTS,
@@ -137,14 +146,17 @@ def _one_run_per_seed(frame: pd.DataFrame) -> pd.DataFrame:
     claim a seed that was never drawn. An ok run wins over a failed one, then the newest wins.
     """
     import numpy as np
+    import pandas as pd
 
     runs = frame.copy()
     for name in ("model_options", "training", "hparams"):
         runs[name] = [canonical(text) for text in runs[name]]
     runs["stem"] = [_text(name) for name in runs["stem"]]
     runs["numerics_version"] = runs["numerics_version"].fillna(1).astype("int64")
-    numbers = runs[list(VALUES)].astype("float64")
-    runs[list(VALUES)] = numbers.where(np.isfinite(numbers))
+    numbers = runs[list(VALUES)].to_numpy("float64", na_value=np.nan)
+    finite = np.isfinite(numbers)
+    runs[list(VALUES)] = np.where(finite, numbers, np.nan)
+    runs[_LACKS] = pd.Series(_names_of(~finite), runs.index, dtype=object)
     runs["row"] = runs.groupby(list(ROW), dropna=False, sort=True).ngroup()
     runs["_ok"] = runs["status"] == "ok"
     runs = runs.sort_values(["row", "seed", "_ok", "started_at", "run_key", "attempt"], kind="stable")
@@ -154,10 +166,18 @@ def _one_run_per_seed(frame: pd.DataFrame) -> pd.DataFrame:
     return runs.assign(n_superseded=runs["row"].map(superseded).astype(int))
 
 
+def _names_of(marked: NDArray[np.bool_]) -> list[frozenset[str]]:
+    """For each line of a table of marks the columns of VALUES that are marked."""
+    keys = [line.tobytes() for line in marked]
+    different = dict(zip(keys, marked, strict=True))  # few: most lines are alike
+    names = {key: frozenset(compress(VALUES, line)) for key, line in different.items()}
+    return [names[key] for key in keys]
+
+
 def _groups(runs: pd.DataFrame) -> list[list[dict[str, Any]]]:
-    """The runs of each row as plain dicts: far faster than one DataFrame per row."""
+    """The runs of each row as plain dicts, without their numbers: far faster than one DataFrame per row."""
     groups: dict[int, list[dict[str, Any]]] = {}
-    for run in records(runs):
+    for run in records(runs.drop(columns=[name for name in VALUES if name not in _BY_SEED])):
         groups.setdefault(run["row"], []).append(run)
     return list(groups.values())
 
@@ -183,8 +203,7 @@ def _describe(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "unverified": unverified(first, ok),
         "chosen": chosen({**first, "tuned": bool(ok) and all(run["tuned"] is True for run in ok)}),
         "touches": touches(first["method"]),
-        "gap_by_seed": _by_seed(ok, "avg_gap"),
-        "floor_by_seed": _by_seed(ok, "avg_gap_floor"),
+        **{column: _by_seed(ok, name) for name, column in _BY_SEED.items()},
         "warnings": json.dumps(_with_seeds([(w, run["seed"]) for run in ok for w in json_list(run["warnings"])])),
         **{name: _distinct([run[name] for run in shown]) for name in (*_TEXTS, *_VERSIONS)},
         "devices": _distinct([_device(run) for run in shown]),
@@ -204,10 +223,13 @@ def _reasons(ok: Sequence[dict[str, Any]]) -> dict[str, str]:
     reasons: dict[str, str] = {}
     stated = [json_object(run["missing"]) for run in ok]
     named = {name for said in stated for name in said}
+    anywhere = frozenset[str]().union(*(run[_LACKS] for run in ok))
     for name in VALUES:
-        lacking = [(run, said) for run, said in zip(ok, stated, strict=True) if run[name] != run[name]]
+        if name not in anywhere:
+            continue
+        lacking = [(run, said) for run, said in zip(ok, stated, strict=True) if name in run[_LACKS]]
         applies = name not in _OPTIONAL or name in named or len(lacking) < len(ok)
-        if lacking and applies:
+        if applies:
             pairs = [(clean(said.get(name, "no value is stored, and no reason")), run["seed"]) for run, said in lacking]
             reasons[name] = "; ".join(_with_seeds(pairs))
     return reasons
@@ -222,7 +244,7 @@ def _with_seeds(pairs: Sequence[tuple[str, int]]) -> list[str]:
 
 
 def _distinct(values: Sequence[Any]) -> str:
-    return "; ".join(sorted({_text(value) for value in values} - {""}))
+    return "; ".join(sorted({_text(value) for value in set(values)} - {""}))
 
 
 def _device(run: dict[str, Any]) -> str:

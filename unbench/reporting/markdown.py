@@ -10,8 +10,8 @@ from unbench.metrics.gap import MEASURES
 from unbench.reporting.ablation_section import ablation_section
 from unbench.reporting.audit import audit_section
 from unbench.reporting.cells import Cell
+from unbench.reporting.contest import Contest
 from unbench.reporting.deployment import deployment_section
-from unbench.reporting.entries import arenas
 from unbench.reporting.formatting import DASH, NAMES, WITHIN_NOISE, amount, json_list, json_object, points
 from unbench.reporting.leaderboard import COSTS, NOTHING, ORACLE
 from unbench.reporting.markup import Footnotes, code, escape, number, seeds, table
@@ -68,6 +68,7 @@ def leaderboard_markdown(
     cells: Sequence[Cell],
     drawings: Sequence[Sequence[Drawing]],
     origin: Origin | None = None,
+    contests: Sequence[Contest] = (),
     metric: str = "avg_gap",
     diagrams: Mapping[str, Drawing] | None = None,
 ) -> str:
@@ -77,6 +78,7 @@ def leaderboard_markdown(
         cells: of the leaderboard.
         drawings: the plots of each cell.
         origin: what the report was made from.
+        contests: what goes over the cells of each preset; none leaves that out.
         metric: the number that cells are set side by side by.
         diagrams: of critical differences, by preset.
     """
@@ -87,7 +89,7 @@ def leaderboard_markdown(
         parts.append("There are no runs in the results folder yet; `unbench run` makes one.\n")
     if len(cells) > 1:
         parts.append("\n".join(f"{n}. {escape(cell.title)}" for n, cell in enumerate(cells, 1)) + "\n")
-    parts.append(overview(arenas(cells), metric, diagrams or {}))
+    parts.append(overview(contests, metric, diagrams or {}))
     for cell, plots in zip(cells, drawings, strict=True):
         parts.append(_section(cell, plots))
     if origin is not None:

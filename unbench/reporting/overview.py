@@ -5,33 +5,35 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from unbench.reporting.critical import ALPHA, CriticalDifference, critical_difference
-from unbench.reporting.entries import SAME, Arena
+from unbench.reporting.contest import Contest
+from unbench.reporting.critical import ALPHA, CriticalDifference
+from unbench.reporting.entries import SAME
 from unbench.reporting.formatting import DASH, NAMES, WITHIN_NOISE, amount, points
 from unbench.reporting.leaderboard import COSTS
 from unbench.reporting.markup import Footnotes, escape, table
-from unbench.reporting.ranks import OVER_CELLS, RULE, Ranking, ranking
+from unbench.reporting.ranks import OVER_CELLS, RULE
 from unbench.reporting.side_by_side import Line, Number, SideBySide, side_by_side
 
 if TYPE_CHECKING:
     from unbench.reporting.plots import Drawing
 
 
-def overview(arenas: Sequence[Arena], metric: str, diagrams: Mapping[str, Drawing]) -> str:
+def overview(contests: Sequence[Contest], metric: str, diagrams: Mapping[str, Drawing]) -> str:
     """A section for each preset with several cells; nothing where there is none.
 
     Args:
-        arenas: one for each preset.
+        contests: one for each preset.
         metric: the number that is set side by side, a column of the board.
         diagrams: by preset, where one was drawn.
     """
     parts = []
-    for arena in arenas:
-        beside = side_by_side(arena, metric)
+    for contest in contests:
+        preset = contest.arena.preset
+        beside = side_by_side(contest.arena, metric)
         if beside is not None:
-            drawn = diagrams.get(arena.preset)
-            parts.append(f"## Preset {escape(arena.preset)}: cells side by side\n")
-            parts += [_side_by_side(beside), _ranks(ranking(arena), drawn.file if drawn else None)]
+            drawn = diagrams.get(preset)
+            parts.append(f"## Preset {escape(preset)}: cells side by side\n")
+            parts += [_side_by_side(beside), _ranks(contest, drawn.file if drawn else None)]
     return "\n".join(parts)
 
 
@@ -56,7 +58,8 @@ def _number(number: Number | None, metric: str, footnotes: Footnotes) -> str:
     return f"{text} {WITHIN_NOISE}" if number.within_noise else text
 
 
-def _ranks(found: Ranking, diagram: str | None) -> str:
+def _ranks(contest: Contest, diagram: str | None) -> str:
+    found = contest.ranking
     parts = [f"### Ranks over the cells of preset {escape(found.preset)}\n", f"{RULE} {OVER_CELLS}\n"]
     if found.reason:
         parts.append(f"{found.reason}\n")
@@ -73,7 +76,7 @@ def _ranks(found: Ranking, diagram: str | None) -> str:
         parts.append("Not ranked over cells, because they lack a number in some:\n")
         parts.append("".join(f"- {escape(', '.join(names))}: none in {escape(at)}\n" for at, names in alike.items()))
     if not found.reason:
-        parts.append(_critical(critical_difference(found)))
+        parts.append(_critical(contest.critical))
     if diagram is not None:
         parts.append(f"![Critical-difference diagram of preset {escape(found.preset)}]({diagram})\n")
     return "\n".join(parts)

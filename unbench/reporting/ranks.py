@@ -117,14 +117,13 @@ def _bootstrap(cells: Sequence[Mapping[str, Row]]) -> Floats:
     rng = np.random.default_rng(0)
     tables = [(_by_seed(rows, "gap_by_seed"), _by_seed(rows, "floor_by_seed")) for rows in cells]
     total = np.zeros((DRAWS, len(cells[0])))
-    for _ in cells:
-        drawn = rng.integers(len(cells), size=DRAWS)
-        for number, (gaps, floors) in enumerate(tables):
-            here = drawn == number
-            counts = rng.multinomial(len(gaps), np.full(len(gaps), 1 / len(gaps)), size=int(here.sum()))
-            means, noise = _means(counts, gaps), _means(counts, floors)
-            # As on the board: a gap of no known floor is not within it.
-            total[here] += _ranks(means, means <= np.nan_to_num(noise, nan=-1.0))
+    drawn = rng.integers(len(cells), size=(DRAWS, len(cells)))
+    for number, (gaps, floors) in enumerate(tables):
+        draws, _ = np.nonzero(drawn == number)  # one draw may have the cell several times, with other seeds each time
+        counts = rng.multinomial(len(gaps), np.full(len(gaps), 1 / len(gaps)), size=len(draws))
+        means, noise = _means(counts, gaps), _means(counts, floors)
+        # As on the board: a gap of no known floor is not within it.
+        np.add.at(total, draws, _ranks(means, means <= np.nan_to_num(noise, nan=-1.0)))
     return total / len(cells)
 
 

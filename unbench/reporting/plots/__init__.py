@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unbench.reporting.cells import Cell, safe
-from unbench.reporting.critical import CriticalDifference, critical_difference
-from unbench.reporting.entries import Arena
+from unbench.reporting.contest import Contest
+from unbench.reporting.critical import CriticalDifference
 from unbench.reporting.formatting import seed_span
-from unbench.reporting.ranks import ranking
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,20 +81,20 @@ def draw_plots(
     return drawings
 
 
-def draw_diagrams(arenas: Sequence[Arena], out: Path) -> dict[str, Drawing]:
+def draw_diagrams(contests: Sequence[Contest], out: Path) -> dict[str, Drawing]:
     """Draw the critical differences of each preset that has them as OUT/ranks-<preset>.png; by preset."""
     found = {}
-    for arena in arenas:
-        tested = critical_difference(ranking(arena))
+    for contest in contests:
+        tested, preset = contest.critical, contest.arena.preset
         if isinstance(tested, CriticalDifference):
             from unbench.reporting.plots.ranks_diagram import draw_critical_difference
             from unbench.reporting.plots.style import save, style
 
-            title = f"Mean ranks over the cells of preset {arena.preset}"
-            file = f"ranks-{safe(arena.preset)}.png"
+            title = f"Mean ranks over the cells of preset {preset}"
+            file = f"ranks-{safe(preset)}.png"
             with style():
                 save(draw_critical_difference(tested, title), out / file)
-            found[arena.preset] = Drawing(title, file, ())
+            found[preset] = Drawing(title, file, ())
     return found
 
 
