@@ -18,10 +18,13 @@ from unbench.errors import UnknownNameError
 from unbench.reporting import FILES, report
 from unbench.reporting.html import parse
 from unbench.reporting.latex import escape, leaderboard_latex
+from unbench.reporting.latex_table import Text, latex_table
 from unbench.store import Store
 
 NASTY = "<script>a</script>|*b*_c%&#$^~{}\\d"
 VOID = {"meta", "img", "br", "hr"}
+OVERFULL = 2.0
+"""Points that a line may stand out of the margin, which nobody sees."""
 
 
 class Page(HTMLParser):
@@ -150,14 +153,57 @@ def test_latex_has_every_special_character_as_text() -> None:
     assert_latex_is_sound(text)
 
 
+def test_latex_breaks_words_that_are_too_long_for_a_line() -> None:
+    digest = "0123456789abcdef" * 4
+    assert escape(digest).split("\\allowbreak{}") == [digest[n : n + 8] for n in range(0, 64, 8)]
+    assert escape("a checksum") == "a checksum"
+
+
+def split_tables(text: str) -> list[list[list[str]]]:
+    """The cells of each table, row by row."""
+    blocks = re.findall(r"\\begin\{longtable\}.*?\\toprule\n(.*?)\\end\{longtable\}", text, re.DOTALL)
+    rows = [[line.removeprefix("{}").removesuffix(" \\\\") for line in b.splitlines() if " & " in line] for b in blocks]
+    return [[row.split(" & ") for row in table] for table in rows]
+
+
+@pytest.mark.parametrize("columns", [3, 10, 25, 200])
+def test_columns_that_do_not_fit_come_in_tables_of_their_own(columns: int) -> None:
+    rows = [[Text(name, name) for name in ("name", *(f"{row}-{n}: 12.34" for n in range(columns)))] for row in "abc"]
+    tables = split_tables(latex_table(rows, "l" + "r" * columns))
+    assert (len(tables) > 1) == (columns > 10)
+    for number, row in enumerate(rows):
+        assert all(table[number][0] == "name" for table in tables)
+        assert [cell for table in tables for cell in table[number][1:]] == [cell.latex for cell in row[1:]]
+    assert max(map(len, (table[0] for table in tables))) <= 14
+
+
+def test_a_table_takes_smaller_letters_before_it_is_split_and_wraps_a_long_name() -> None:
+    def table(columns: int, name: str = "name") -> str:
+        return latex_table([[Text(name, name)] + [Text("9" * 10, "9" * 10)] * columns], "l" + "r" * columns)
+
+    assert [size for n in (1, 14, 15, 16) for size in re.findall(r"\\(\w+size)", table(n))] == [
+        *("footnotesize", "footnotesize", "scriptsize"),
+        *("footnotesize", "footnotesize"),
+    ]
+    assert "{@{}lr@{}}" in table(1) and "{@{}Pr@{}}" in table(1, "m" * 40)
+
+
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex is installed")
-def test_latex_compiles_on_its_own(store: Store, tmp_path: Path) -> None:
-    for dataset in ("digits", "cub"):
+def test_latex_compiles_on_its_own_within_the_page(store: Store, tmp_path: Path) -> None:
+    hparams = {f"hyper_parameter_{n}": n / 7 for n in range(20)}
+    for dataset in ("digits", "cub", *(f"another_data_set_{n}" for n in range(10))):
         for seed in (0, 1):
-            fake_run(store, NASTY, seed, dataset=dataset)
-            fake_run(store, "ft", seed, dataset=dataset)
-    report(store.folder, tmp_path, formats=["tex"])
+            fake_run(store, NASTY, seed, dataset=dataset, outputs=False)
+            fake_run(store, "ft", seed, dataset=dataset, outputs=dataset == "digits", hparams=json.dumps(hparams))
+            fake_run(store, "ft", seed, dataset=dataset, outputs=False)
+    letters = "".join(filter(str.isprintable, map(chr, range(0xA1, 0x180))))
+    fake_run(store, "ga", status="failed", error=f"{letters} {'0123456789abcdef' * 20} {' '.join(letters)}")
+    report(store.folder, tmp_path, formats=["tex"], plots=["digits"])
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "leaderboard.tex"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=120)
-    assert done.returncode == 0, done.stdout[-2000:]
+    for _ in range(2):  # tables that run over pages take two
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=300)
+        assert done.returncode == 0, done.stdout[-2000:]
     assert (tmp_path / "leaderboard.pdf").read_bytes().startswith(b"%PDF")
+    log = (tmp_path / "leaderboard.log").read_text("utf-8", errors="replace")
+    over = re.findall(r"Overfull \\[hv]box \(([\d.]+)pt too", log)
+    assert max(map(float, over), default=0.0) <= OVERFULL and "Missing character:" not in log

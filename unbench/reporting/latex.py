@@ -10,15 +10,20 @@ from collections.abc import Iterator, Sequence
 
 from markdown_it.token import Token
 
-_BEFORE = r"""\documentclass[10pt,a4paper,landscape]{article}
-\usepackage[utf8]{inputenc}
-\usepackage[T1]{fontenc}
-\usepackage[margin=15mm]{geometry}
-\usepackage{booktabs,longtable,graphicx,xcolor}
-\setlength{\parindent}{0pt}
-\setlength{\parskip}{4pt}
-\setlength{\tabcolsep}{4pt}
-\begin{document}
+from unbench.reporting.latex_table import SEPARATION, TEXT_WIDTH, WRAPPED, Text, latex_table
+
+_BEFORE = rf"""\documentclass[10pt,a4paper]{{article}}
+\usepackage[utf8]{{inputenc}}
+\usepackage[T1]{{fontenc}}
+\usepackage{{textcomp}}
+\IfFileExists{{lmodern.sty}}{{\usepackage{{lmodern}}}}{{}}
+\usepackage[landscape,textwidth={TEXT_WIDTH}pt,textheight=180mm]{{geometry}}
+\usepackage{{array,booktabs,longtable,graphicx,xcolor}}
+\newcolumntype{{P}}{{>{{\raggedright\arraybackslash}}p{{{WRAPPED}em}}}}
+\setlength{{\parskip}}{{4pt}}
+\setlength{{\tabcolsep}}{{{SEPARATION / 2}pt}}
+\raggedright
+\begin{{document}}
 """
 _AFTER = "\\end{document}\n"
 
@@ -40,7 +45,14 @@ _SPECIAL = {
     "·": r"\textperiodcentered{}",
     "–": r"\textendash{}",
     "…": r"\ldots{}",
+    "\u200b": r"\allowbreak{}",  # what _breakable puts in
 }
+_UNSET = frozenset("ĦħĸĿŀŉŦŧ")
+"""Letters of Latin Extended-A that the encoding T1 lacks; LaTeX stops at them."""
+
+_LONG, _PIECE = 24, 8
+"""Characters of a word that is too long to be kept whole, such as a checksum, and of the parts it may break into."""
+
 _OPEN = {
     "h1": "\\section*{",
     "h2": "\\section*{",
@@ -68,24 +80,31 @@ def leaderboard_latex(tokens: Sequence[Token]) -> str:
 
 
 def escape(text: str) -> str:
-    """Text as it is, with no command in it.
+    """Text as it is, with no command in it but those that let a long word break.
 
     >>> escape("50 % of a_b")
     '50 \\\\% of a\\\\_b'
     """
-    return text if text.isalnum() and text.isascii() else "".join(map(_character, text))
+    if len(text) < _LONG and text.isalnum() and text.isascii():
+        return text
+    return "".join(map(_character, re.sub(rf"\S{{{_LONG},}}", _breakable, text)))
+
+
+def _breakable(word: re.Match[str]) -> str:
+    """With a zero-width space after every few characters."""
+    return "\u200b".join(re.findall(rf".{{1,{_PIECE}}}", word[0]))
 
 
 def _character(c: str) -> str:
     if c in _SPECIAL:
         return _SPECIAL[c]
-    if c.isascii() or (c.isprintable() and "\xa1" <= c <= "\u017e"):
+    if c.isascii() or (c.isprintable() and "\xa1" <= c <= "\u017e" and c not in _UNSET):
         return c
     return f"[U+{ord(c):04X}]"
 
 
 def _blocks(tokens: Sequence[Token]) -> Iterator[str]:
-    folded, table, row = 0, list[list[str]](), list[str]()
+    folded, table, row = 0, list[list[Text]](), list[Text]()
     aligned: list[str] = []
     in_table = False
     for token in tokens:
@@ -97,7 +116,7 @@ def _blocks(tokens: Sequence[Token]) -> Iterator[str]:
             in_table, table, aligned = True, [], []
         elif token.type == "table_close":
             in_table = False
-            yield _table(table, aligned)
+            yield latex_table(_grey_outdated(table), "".join(aligned))
         elif token.type == "tr_open":
             row = []
         elif token.type == "tr_close":
@@ -107,7 +126,7 @@ def _blocks(tokens: Sequence[Token]) -> Iterator[str]:
         elif token.type == "inline":
             text = "".join(_inline(token.children or []))
             if in_table:
-                row.append(text)
+                row.append(Text(text, _shown(token.children or [])))
             else:
                 yield text
         elif token.type in ("heading_open", "heading_close"):
@@ -138,7 +157,8 @@ def _inline(tokens: Sequence[Token]) -> Iterator[str]:
             yield "\n"
         elif token.type == "image":
             file = str(token.attrGet("src"))
-            yield f"\\IfFileExists{{{file}}}{{\\includegraphics[width=0.75\\linewidth]{{{file}}}}}{{}}"
+            size = "width=0.75\\linewidth,height=0.95\\textheight,keepaspectratio"
+            yield f"\\IfFileExists{{{file}}}{{\\includegraphics[{size}]{{{file}}}}}{{}}"
         elif token.type == "html_inline":
             yield "}" if token.content in _CLOSING else _OPEN[token.content]
         elif token.nesting:
@@ -147,24 +167,17 @@ def _inline(tokens: Sequence[Token]) -> Iterator[str]:
             yield escape(token.content)
 
 
-def _table(rows: Sequence[Sequence[str]], aligned: Sequence[str]) -> str:
-    """A table that may run over pages; rows of outdated versions are grey."""
-    lines = [_grey(cells) if any(_OUTDATED in cell for cell in cells) else list(cells) for cells in rows]
-    # A bracket at the beginning of a row would be taken for an option of the line break before it.
-    head, *body = ["{}" + " & ".join(cells) + " \\\\" for cells in lines]
-    parts = [
-        f"{{\\footnotesize\n\\begin{{longtable}}{{@{{}}{''.join(aligned)}@{{}}}}",
-        "\\toprule",
-        head,
-        "\\midrule",
-        "\\endhead",
-        "\\bottomrule",
-        "\\endlastfoot",
-        *body,
-        "\\end{longtable}\n}\n\n",
+def _shown(tokens: Sequence[Token]) -> str:
+    """What a reader sees of a cell, to tell its width."""
+    text = "".join(token.content for token in tokens if token.type in ("text", "code_inline"))
+    return "".join(c if c in _SPECIAL else _character(c) for c in text)
+
+
+def _grey_outdated(rows: Sequence[Sequence[Text]]) -> list[list[Text]]:
+    """Rows of outdated versions in grey."""
+    return [
+        [Text(f"\\textcolor{{gray}}{{{cell.latex}}}", cell.shown) for cell in cells]
+        if any(_OUTDATED in cell.latex for cell in cells)
+        else list(cells)
+        for cells in rows
     ]
-    return "\n".join(parts)
-
-
-def _grey(cells: Sequence[str]) -> list[str]:
-    return [f"\\textcolor{{gray}}{{{cell}}}" for cell in cells]
