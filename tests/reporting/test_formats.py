@@ -16,7 +16,7 @@ from fakes import fake_run
 
 from unbench.errors import UnknownNameError
 from unbench.reporting import FILES, report
-from unbench.reporting.html import parse
+from unbench.reporting.html import render
 from unbench.reporting.latex import escape, leaderboard_latex
 from unbench.reporting.latex_table import Text, latex_table
 from unbench.store import Store
@@ -147,7 +147,7 @@ def test_latex_has_every_special_character_as_text() -> None:
     assert escape("a_b & 50 %") == "a\\_b \\& 50 \\%"
     assert escape("\\") == "\\textbackslash{}" and escape("--") == "-{}-{}"
     assert escape("日é") == "[U+65E5]é"
-    text = leaderboard_latex(parse("| a | b |\n|:---|---:|\n| \\[x\\] | 1 ± 2 |\n\n- \\[y\\]\n"))
+    text = leaderboard_latex(render("| a | b |\n|:---|---:|\n| \\[x\\] | 1 ± 2 |\n\n- \\[y\\]\n"))
     assert "{}[x] & 1 \\ensuremath{\\pm} 2 \\\\" in text and "\\item{} [y]" in text
     assert "\\begin{longtable}{@{}lr@{}}\n\\toprule\n{}a & b \\\\\n\\midrule" in text
     assert_latex_is_sound(text)

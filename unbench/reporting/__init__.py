@@ -109,15 +109,15 @@ def report(
 
 
 def _written_as(names: Sequence[str], markdown: str) -> dict[str, str]:
-    """The document, written in Markdown, in each of the formats; it is parsed once, which takes longest."""
+    """The document, written in Markdown, in each of the formats."""
     found = {"md": markdown} if "md" in names else {}
     if set(names) - {"md"}:
-        from unbench.reporting.html import leaderboard_html, parse
+        from unbench.reporting.html import leaderboard_html, render
         from unbench.reporting.latex import leaderboard_latex
 
-        tokens = parse(markdown)
+        html = render(markdown)
         if "tex" in names:
-            found["tex"] = leaderboard_latex(tokens)
+            found["tex"] = leaderboard_latex(html)
         if "html" in names:
-            found["html"] = leaderboard_html(tokens)
+            found["html"] = leaderboard_html(html)
     return found

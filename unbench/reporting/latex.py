@@ -6,9 +6,9 @@ Left out is what a reader of a page folds away: commands, versions, intervals.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-
-from markdown_it.token import Token
+from collections.abc import Sequence
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 from unbench.reporting.latex_table import SEPARATION, TEXT_WIDTH, WRAPPED, Text, latex_table
 
@@ -53,30 +53,31 @@ _UNSET = frozenset("ĦħĸĿŀŉŦŧ")
 _LONG, _PIECE = 24, 8
 """Characters of a word that is too long to be kept whole, such as a checksum, and of the parts it may break into."""
 
+_TOO_LONG = re.compile(rf"\S{{{_LONG},}}")
+_NOT_PLAIN = re.compile("[^A-Za-z0-9 \n.,:;!?'()\\[\\]/*+=@]")
+
 _OPEN = {
     "h1": "\\section*{",
     "h2": "\\section*{",
     "h3": "\\subsection*{",
     "strong": "\\textbf{",
     "em": "\\emph{",
-    "<sup>": "\\textsuperscript{",
-    "<sub>": "\\textsubscript{",
-    '<span class="outdated">': "\\textcolor{gray}{",
+    "code": "\\texttt{",
+    "sup": "\\textsuperscript{",
+    "sub": "\\textsubscript{",
+    "span": "\\textcolor{gray}{",  # of rows of outdated versions
 }
-_OUTDATED = _OPEN['<span class="outdated">'] + "outdated}"
-"""What unbench.reporting.standing_section.OUTDATED becomes."""
-
-_CLOSING = frozenset(("</sup>", "</sub>", "</span>"))
+_HEADINGS = frozenset(("h1", "h2", "h3"))
+_LISTS = {"ul": "itemize", "ol": "enumerate"}
 
 
-def leaderboard_latex(tokens: Sequence[Token]) -> str:
+def leaderboard_latex(html: str) -> str:
     """The document that leaderboard_markdown made, in LaTeX; what fonts of pdfTeX lack is shown by its number.
 
     Args:
-        tokens: of unbench.reporting.html.parse.
+        html: as unbench.reporting.html.render gives it, which is XML too.
     """
-    body = "".join(_blocks(tokens))
-    return _BEFORE + re.sub(r"\n{3,}", "\n\n", body) + _AFTER
+    return _BEFORE + "".join(map(_block, ElementTree.fromstring(f"<main>{html}</main>"))) + _AFTER
 
 
 def escape(text: str) -> str:
@@ -85,9 +86,7 @@ def escape(text: str) -> str:
     >>> escape("50 % of a_b")
     '50 \\\\% of a\\\\_b'
     """
-    if len(text) < _LONG and text.isalnum() and text.isascii():
-        return text
-    return "".join(map(_character, re.sub(rf"\S{{{_LONG},}}", _breakable, text)))
+    return _NOT_PLAIN.sub(lambda found: _character(found[0]), _TOO_LONG.sub(_breakable, text))
 
 
 def _breakable(word: re.Match[str]) -> str:
@@ -103,81 +102,58 @@ def _character(c: str) -> str:
     return f"[U+{ord(c):04X}]"
 
 
-def _blocks(tokens: Sequence[Token]) -> Iterator[str]:
-    folded, table, row = 0, list[list[Text]](), list[Text]()
-    aligned: list[str] = []
-    in_table = False
-    for token in tokens:
-        if token.type == "html_block":
-            folded += token.content.count("<details>") - token.content.count("</details>")
-        elif folded:
-            continue
-        elif token.type == "table_open":
-            in_table, table, aligned = True, [], []
-        elif token.type == "table_close":
-            in_table = False
-            yield latex_table(_grey_outdated(table), "".join(aligned))
-        elif token.type == "tr_open":
-            row = []
-        elif token.type == "tr_close":
-            table.append(row)
-        elif token.type == "th_open":
-            aligned.append("r" if "right" in str(token.attrGet("style")) else "l")
-        elif token.type == "inline":
-            text = "".join(_inline(token.children or []))
-            if in_table:
-                row.append(Text(text, _shown(token.children or [])))
-            else:
-                yield text
-        elif token.type in ("heading_open", "heading_close"):
-            yield _OPEN[token.tag] if token.nesting == 1 else "}\n\n"
-        elif token.type in ("bullet_list_open", "ordered_list_open"):
-            yield f"\\begin{{{_list(token)}}}\n"
-        elif token.type in ("bullet_list_close", "ordered_list_close"):
-            yield f"\\end{{{_list(token)}}}\n\n"
-        elif token.type == "list_item_open":
-            # The braces keep a bracket at the beginning of an item from being taken for its label.
-            yield "\\item{} "
-        elif token.type == "paragraph_close":
-            yield "\n" if token.hidden else "\n\n"
-        elif token.type in ("fence", "code_block"):
-            lines = token.content.rstrip("\n").split("\n")
-            yield "\\texttt{" + "}\\\\\n\\texttt{".join(map(escape, lines)) + "}\n\n"
+def _block(element: Element) -> str:
+    """A part of the document; nothing for what a page folds away."""
+    tag = element.tag
+    if tag in _HEADINGS:
+        return f"{_OPEN[tag]}{_inline(element)}}}\n\n"
+    if tag == "p":
+        return f"{_inline(element)}\n\n"
+    if tag in _LISTS:
+        # The braces keep a bracket at the beginning of an item from being taken for its label.
+        items = "".join(f"\\item{{}} {_item(item)}\n" for item in element)
+        return f"\\begin{{{_LISTS[tag]}}}\n{items}\\end{{{_LISTS[tag]}}}\n\n"
+    if tag == "table":
+        return _table(element)
+    if tag == "pre":
+        lines = "".join(element.itertext()).rstrip("\n").split("\n")
+        return "\\texttt{" + "}\\\\\n\\texttt{".join(map(escape, lines)) + "}\n\n"
+    return ""
 
 
-def _list(token: Token) -> str:
-    return "itemize" if token.tag == "ul" else "enumerate"
+def _item(item: Element) -> str:
+    """Of a list: text, or whole paragraphs."""
+    whole = len(item) > 0 and item[0].tag == "p"
+    return "".join(map(_block, item)).rstrip() if whole else _inline(item)
 
 
-def _inline(tokens: Sequence[Token]) -> Iterator[str]:
-    for token in tokens:
-        if token.type == "code_inline":
-            yield f"\\texttt{{{escape(token.content)}}}"
-        elif token.type in ("softbreak", "hardbreak"):
-            yield "\n"
-        elif token.type == "image":
-            file = str(token.attrGet("src"))
-            size = "width=0.75\\linewidth,height=0.95\\textheight,keepaspectratio"
-            yield f"\\IfFileExists{{{file}}}{{\\includegraphics[{size}]{{{file}}}}}{{}}"
-        elif token.type == "html_inline":
-            yield "}" if token.content in _CLOSING else _OPEN[token.content]
-        elif token.nesting:
-            yield _OPEN.get(token.tag, "{") if token.nesting == 1 else "}"
-        else:
-            yield escape(token.content)
+def _table(element: Element) -> str:
+    lines = list(element.iter("tr"))
+    aligned = "".join("r" if "right" in cell.get("style", "") else "l" for cell in lines[0])
+    rows = [[Text(_inline(cell), _shown("".join(cell.itertext()))) for cell in line] for line in lines]
+    grey = [line.find(".//span[@class='outdated']") is not None for line in lines]
+    return latex_table([_grey(row) if old else row for row, old in zip(rows, grey, strict=True)], aligned)
 
 
-def _shown(tokens: Sequence[Token]) -> str:
+def _inline(element: Element) -> str:
+    """What is inside an element, without itself."""
+    parts = [escape(element.text or "")]
+    for child in element:
+        parts += [_span(child), escape(child.tail or "")]
+    return "".join(parts)
+
+
+def _span(element: Element) -> str:
+    if element.tag == "img":
+        file, size = element.get("src"), "width=0.75\\linewidth,height=0.95\\textheight,keepaspectratio"
+        return f"\\IfFileExists{{{file}}}{{\\includegraphics[{size}]{{{file}}}}}{{}}"
+    return f"{_OPEN[element.tag]}{_inline(element)}}}"
+
+
+def _shown(text: str) -> str:
     """What a reader sees of a cell, to tell its width."""
-    text = "".join(token.content for token in tokens if token.type in ("text", "code_inline"))
-    return "".join(c if c in _SPECIAL else _character(c) for c in text)
+    return _NOT_PLAIN.sub(lambda found: found[0] if found[0] in _SPECIAL else _character(found[0]), text)
 
 
-def _grey_outdated(rows: Sequence[Sequence[Text]]) -> list[list[Text]]:
-    """Rows of outdated versions in grey."""
-    return [
-        [Text(f"\\textcolor{{gray}}{{{cell.latex}}}", cell.shown) for cell in cells]
-        if any(_OUTDATED in cell.latex for cell in cells)
-        else list(cells)
-        for cells in rows
-    ]
+def _grey(row: Sequence[Text]) -> list[Text]:
+    return [Text(f"\\textcolor{{gray}}{{{cell.latex}}}", cell.shown) for cell in row]
