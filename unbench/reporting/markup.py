@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from unbench.reporting.formatting import DASH, WITHIN_NOISE, amount, clean, json_object, points
@@ -13,7 +14,13 @@ from unbench.reporting.leaderboard import COSTS
 
 def escape(text: object) -> str:
     """Show text as it is: no markup, no table column, no link."""
-    escaped = re.sub(r"([\\`*_{}\[\]#+!|~$@])", r"\\\1", clean(text))
+    return _escape(clean(text))
+
+
+# As for `clean`: few of the many strings differ.
+@lru_cache(maxsize=1 << 16)
+def _escape(line: str) -> str:
+    escaped = re.sub(r"([\\`*_{}\[\]#+!|~$@])", r"\\\1", line)
     escaped = re.sub(r"^(\d*)([-.)=])", r"\1\\\2", escaped)
     escaped = escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"(?i)(https?|ftp):(?=//)|(www)\.", lambda m: f"{m[1] or m[2]}\\{m[0][-1]}", escaped)
