@@ -24,6 +24,7 @@ from unbench.reporting.markdown import leaderboard_markdown
 from unbench.reporting.plots.ablation import ablation_data, draw_ablation
 from unbench.reporting.plots.accuracy_gap import accuracy_gap_data, draw_accuracy_gap, pareto
 from unbench.reporting.plots.style import Palette, PlotData
+from unbench.reporting.ranks import board_ranks
 from unbench.reporting.terminal import leaderboard_table
 from unbench.store import Store, load_results
 
@@ -142,7 +143,8 @@ def test_comparison_has_the_default_alone_and_the_csv_has_all(sweep: Store) -> N
     details = text.index("<details>")
     assert "toy\\[k=16\\]" not in text[:details] and "**toy\\[k=16\\]**" in text[details:]
     assert "<i>" not in text and "z\\|&lt;i&gt;" in text
-    assert set(pd.read_csv(StringIO(leaderboard_csv(board)))["label"]) == set(board["label"])
+    text = leaderboard_csv(board, board_ranks(split_cells(board)))
+    assert set(pd.read_csv(StringIO(text))["label"]) == set(board["label"])
     assert len(board) == 8
     console = Console(width=120, file=StringIO(), color_system=None)
     console.print(leaderboard_table(board))

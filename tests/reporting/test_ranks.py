@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +47,22 @@ def test_within_a_cell_noise_ties_and_the_oracle_has_no_rank(store: Store) -> No
     assert cell_ranks({}) == {}
     found = ranking(arena)
     assert not found.ranked and "one cell only" in found.reason
+
+
+def test_the_csv_has_the_rank_that_the_document_shows(store: Store, tmp_path: Path) -> None:
+    fill(store, {"retrain": 0.0, "ft": 0.2, "ga": 0.9, "scrub": 2.0})
+    fill(store, {"ga": 4.0, "ft": 3.0}, "cub")
+    fake_run(store, "scrub", dataset="cub", status="failed", error="boom")
+    fake_run(store, "none", outputs=False, avg_gap=0.0, avg_gap_floor=1.0, numerics_version=0)
+    report(store.folder, tmp_path, formats=["csv", "md"], plots=())
+    rows = list(csv.DictReader((tmp_path / "leaderboard.csv").open(encoding="utf-8")))
+    assert {(row["dataset"], row["label"]): row["rank"] for row in rows} == {
+        **{("digits", label): rank for label, rank in (("retrain", ""), ("ft", "1.5"), ("ga", "1.5"), ("scrub", "3"))},
+        **{("cub", label): rank for label, rank in (("ga", "2"), ("ft", "1"), ("scrub", ""))},
+        ("digits", "none"): "",
+    }
+    document = (tmp_path / "leaderboard.md").read_text("utf-8")
+    assert re.search(r"\| ft \|[^|]*\|[^|]*\|[^|]*\| 1\.5 \|", document)
 
 
 def test_over_cells_only_what_is_in_all_of_them_is_ranked(store: Store) -> None:

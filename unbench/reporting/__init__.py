@@ -71,6 +71,7 @@ def report(
     from unbench.reporting.markdown import leaderboard_markdown
     from unbench.reporting.origin import Origin
     from unbench.reporting.plots import draw_diagrams, draw_plots
+    from unbench.reporting.ranks import board_ranks
     from unbench.reporting.selection import Selection, check_stored
     from unbench.reporting.side_by_side import check_metric
     from unbench.store import load_results
@@ -89,7 +90,7 @@ def report(
     files = {name: Path(out) / file for name, file in FILES.items() if name in formats}
     # The numbers first: an OUT that cannot be written is found before any time goes into drawing.
     if "csv" in files:
-        write_text(files["csv"], leaderboard_csv(board, origin))
+        write_text(files["csv"], leaderboard_csv(board, board_ranks(cells), origin))
     documents = [name for name in files if name not in ("csv", "explorer")]
     drawings = draw_plots(cells, frame, Path(results), Path(out), plots) if documents else []
     held = contests(cells) if documents else []

@@ -113,11 +113,14 @@ def leaderboard(frame: pd.DataFrame) -> pd.DataFrame:
     return board.astype(dict.fromkeys(board.select_dtypes("string").columns, object)).copy()
 
 
-def leaderboard_csv(board: pd.DataFrame, origin: Origin | None = None) -> str:
+def leaderboard_csv(board: pd.DataFrame, ranks: Sequence[float | None], origin: Origin | None = None) -> str:
     """The leaderboard as CSV; ten digits, so that no binary noise is shown and nothing of use is lost.
 
+    `rank`, which stands before `within_noise`, is that of each row as unbench.reporting.ranks.board_ranks gives it.
     With `origin` each row says in columns of their own what it was made from, since CSV has no place for remarks.
     """
+    board = board.copy()
+    board.insert(COLUMNS.index("within_noise"), "rank", ranks)
     if origin is not None:
         made = {"inputs_sha256": origin.sha256, "report_version": origin.version, "report_command": origin.command}
         board = board.assign(**made)

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from unbench.reporting.cells import Cell
 from unbench.reporting.entries import Arena
 from unbench.reporting.formatting import present
 from unbench.reporting.leaderboard import ORACLE
+from unbench.reporting.records import records
 
 Floats = NDArray[np.float64]
 Row = Mapping[str, Any]
@@ -70,6 +72,15 @@ def cell_ranks(rows: Mapping[str, Row]) -> dict[str, float]:
     gaps = np.array([[row["avg_gap_mean"] for row in ranked.values()]], dtype=np.float64)
     within = np.array([[row["within_noise"] is True for row in ranked.values()]], dtype=bool)
     return dict(zip(ranked, _ranks(gaps, within)[0].tolist(), strict=True)) if ranked else {}
+
+
+def board_ranks(cells: Sequence[Cell]) -> list[float | None]:
+    """Rank of each row of the leaderboard within its cell, in its order; None for a row without one."""
+    found: list[float | None] = []
+    for cell in cells:
+        ranks = cell_ranks({row["label"]: row for row in records(cell.current)})
+        found += [ranks.get(label) for label in cell.rows["label"]]
+    return found
 
 
 def ranking(arena: Arena) -> Ranking:
