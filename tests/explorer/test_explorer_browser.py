@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,19 @@ def test_the_filter_and_the_families_choose_rows(reference: Page) -> None:
     reference.until(lambda: len(reference.all("#plot path[tabindex]")) == 7)
     reference.one("#methods button[aria-label='all: post-hoc']").click()
     assert set(reference.labels()) == everything
+
+
+def test_metrics_of_shadow_models_have_intervals_and_say_why_they_are_not_paired(reference: Page) -> None:
+    reference.one("#metrics summary").click()
+    reference.one("#metrics input[data-name='ulira_auroc']").click()
+    reference.one("#intervals").click()
+    cells = dict(zip(reference.labels(), reference.column("ulira_auroc"), strict=True))
+    assert re.fullmatch(r"\d\d\.\d\d\s*\[\d\d\.\d\d, \d\d\.\d\d\]", cells["ga"])
+    assert cells["scrub"].startswith("–")
+    why = reference.one("#board tr[data-label='scrub'] .missing[title*='unbench shadow']")
+    assert "no evaluated shadow models" in why.get_attribute("title")
+    difference = reference.one("#metrics-compared tr[data-metric='ulira_auroc'] td:nth-child(4) .missing")
+    assert "no seeds to compare on" in difference.get_attribute("title")
 
 
 def test_metrics_can_be_chosen_and_missing_ones_say_why_on_focus(reference: Page) -> None:

@@ -149,6 +149,78 @@ def test_a_metric_that_a_seed_lacks_is_a_reason(store: Store, second: dict[str, 
     assert reason in found[0, "unlearned"]["rmia_auroc"]
 
 
+def store_shadow_metric(store: Store, row: dict[str, Any], pool: str = "pool", **changes: Any) -> None:
+    """What `unbench evaluate` stores of shadow models that the method of a run was applied to."""
+    same = ("method", "method_version", "hparams", "dataset", "scenario", "preset")
+    entry = {column.name: None for column in METRIC_COLUMNS} | {name: row[name] for name in same}
+    entry |= {"run_key": f"{pool}-{row['method']}", "backbone": row["model"], "of": "unlearned"}
+    entry |= {"metric": "ulira_auroc", "metric_version": 1, "value": 64.0, "low": 59.0, "high": 68.0} | changes
+    store.write_metrics(store.metrics / f"shadows-{entry['run_key']}.parquet", [entry])
+
+
+def test_a_metric_of_shadow_models_has_its_own_interval_whatever_the_seeds(store: Store) -> None:
+    for seed in (0, 1):
+        row = fake_run(store, "ft", seed, outputs=False)
+    fake_run(store, "ga", 0, outputs=False)
+    store_shadow_metric(store, row)
+    data = data_of(store.folder)
+    assert row_of(data, "ft")["values"]["ulira_auroc"] == [64.0, None, 59.0, 68.0]
+    assert "ulira_auroc" not in row_of(data, "ga")["values"]
+    (column,) = (column for column in data["columns"] if column["name"] == "ulira_auroc")
+    assert column["evaluated"] and column["pooled"] and not column["chosen"] and column["written"] == "points"
+    assert "not over seeds" in column["meaning"]
+    assert not any(other["pooled"] for other in data["columns"] if other is not column)
+
+
+def test_a_metric_of_shadow_models_that_is_missing_is_its_reason(store: Store) -> None:
+    row = fake_run(store, "ft", 0, outputs=False)
+    store_shadow_metric(store, row, value=None, low=None, high=None, missing="too few models")
+    assert row_of(data_of(store.folder), "ft")["values"]["ulira_auroc"] == "too few models"
+
+
+def test_retrained_shadow_models_are_the_oracle_of_the_methods_of_their_pool(store: Store) -> None:
+    rows = {method: fake_run(store, method, 0, outputs=False) for method in ("ft", "ga", "munkey")}
+    fake_run(store, "retrain", 0, outputs=False)
+    oracle = {**rows["ft"], "method": "retrain"}
+    for method, pool in (("ga", "standard"), ("munkey", "own")):
+        store_shadow_metric(store, rows[method], pool)
+    for pool, value in (("standard", 51.0), ("own", 52.0)):
+        store_shadow_metric(store, oracle, pool, value=value)
+    data = data_of(store.folder)
+    found = {
+        one["of"]: one["values"]["ulira_auroc"][0]
+        for one in data["cells"][0]["references"]
+        if one["kind"] == "oracle" and "ulira_auroc" in one["values"]
+    }
+    assert found == {"post-hoc methods": 51.0, "munkey": 52.0}
+    assert row_of(data, "retrain")["values"]["ulira_auroc"][0] == 51.0
+
+
+@pytest.mark.parametrize("other", [{"data_fingerprint": "other"}, {"model_options": '{"width": 1}'}])
+def test_a_metric_of_shadow_models_that_could_be_of_two_rows_is_of_none(store: Store, other: dict[str, str]) -> None:
+    row = fake_run(store, "ft", 0, outputs=False)
+    fake_run(store, "ft", 1, outputs=False, **other)
+    store_shadow_metric(store, row)
+    data = data_of(store.folder)
+    assert not any("ulira_auroc" in one["values"] for cell in data["cells"] for one in cell["rows"])
+
+
+@pytest.mark.parametrize("other", [{"hparams": '{"lr": 0.5}'}, {"method_version": 2}, {"model": "convnet"}])
+def test_a_metric_of_shadow_models_is_of_the_row_with_just_these_settings(store: Store, other: dict[str, Any]) -> None:
+    row = fake_run(store, "ft", 0, outputs=False, test_acc=10.0)
+    fake_run(store, "ft", 0, outputs=False, test_acc=20.0, **other)
+    store_shadow_metric(store, row)
+    rows = [one for cell in data_of(store.folder)["cells"] for one in cell["rows"]]
+    assert [one["values"]["test_acc"][0] for one in rows if "ulira_auroc" in one["values"]] == [10.0]
+
+
+def test_a_row_that_two_pools_could_be_of_gets_the_reason(store: Store) -> None:
+    row = fake_run(store, "ft", 0, outputs=False)
+    for pool, value in (("one", 60.0), ("two", 70.0)):
+        store_shadow_metric(store, row, pool, value=value)
+    assert "several pools" in row_of(data_of(store.folder), "ft")["values"]["ulira_auroc"]
+
+
 def store_comparison(store: Store, **changes: Any) -> None:
     row = {"dataset": "digits", "scenario": "random10", "preset": "cpu", "backbone": "vit", "metric": "test_acc"}
     row |= {"first": "ft", "second": "ga", "seeds": "[0, 1]", "difference": -2.0, "low": -3.0, "high": -1.0}

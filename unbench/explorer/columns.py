@@ -27,7 +27,8 @@ def describe_columns(names: set[str]) -> list[dict[str, Any]]:
 
     Returns:
         name, title, meaning, group, chosen (whether it is shown at first), evaluated (whether `unbench evaluate`
-        makes it) and how it is written: points, amount, count or number.
+        makes it), pooled (whether it has one value for all shadow models) and how it is written: points, amount, count
+        or number.
     """
     found = [
         _record(name, NAMES.get(name, name), _MEANINGS.get(name, ""), group)
@@ -36,13 +37,19 @@ def describe_columns(names: set[str]) -> list[dict[str, Any]]:
         if name in names
     ]
     known = {record["name"] for record in found}
-    for name in sorted(names - known):
+    pooled = {name for name in names if name in METRICS and METRICS[name].needs == "shadows"}
+    for name in sorted(names - known, key=lambda name: (name in pooled, name)):
         metric = METRICS.get(name)
         meaning = (
             f"{metric.title}. {metric.definition} Ideal: {metric.ideal}." if metric else "not known to this version"
         )
-        record = _record(name, name, meaning, "metrics of unbench evaluate")
-        found.append({**record, "evaluated": True, "written": _written(metric.unit if metric else "")})
+        group = "metrics of unbench evaluate"
+        if name in pooled:
+            meaning += " One value for all shadow models; its interval is over them, not over seeds."
+            group = "metrics of unlearned shadow models"
+        record = _record(name, name, meaning, group)
+        written = _written(metric.unit if metric else "")
+        found.append({**record, "evaluated": True, "pooled": name in pooled, "written": written})
     return found
 
 
@@ -60,6 +67,7 @@ def _record(name: str, title: str, meaning: str, group: str) -> dict[str, Any]:
         "group": group,
         "chosen": name in CHOSEN,
         "evaluated": False,
+        "pooled": False,
         "written": written,
     }
 

@@ -13,6 +13,7 @@ from unbench.errors import DamagedError
 from unbench.explorer.columns import describe_columns
 from unbench.explorer.comparisons import paired, read_comparisons
 from unbench.explorer.examples import EDGES, Forgotten, digest_outputs
+from unbench.explorer.shadow_values import shadow_values
 from unbench.explorer.thumbnails import Thumbnails
 from unbench.explorer.values import Value, board_values, failure, stored_values
 from unbench.metrics import MEASURES
@@ -39,7 +40,7 @@ def explorer_data(
 
     Each cell has its rows in the order of the leaderboard, the levels of its oracles, paired differences and the
     forgotten images by seed; a row's `runs` are positions in `runs`, by seed. A value is mean, spread and the ends of
-    its interval, or a reason. No folder of this machine enters it.
+    its interval, or a reason; of shadow models there is no spread. No folder of this machine enters it.
 
     Args:
         cells: of the leaderboard.
@@ -55,13 +56,18 @@ def explorer_data(
     numbered = [row for rows in tables for row in rows]
     ok = frame[frame["status"] == "ok"]
     keys = {key: number for number, row in enumerate(numbered) for key in row["run_keys"].split()}
-    stored = stored_values(_metrics(results, ok), keys) if keys else {}
+    metrics = load_metrics(results)
+    stored = stored_values(_of_runs(metrics, ok), keys) if keys else {}
+    shadows = shadow_values(metrics, numbered)
     runs = {run["run_key"]: run for run in records(ok[["run_key", "attempt", "seed"]])}
     reader = _Reader(Store(results), runs, thumbnails)
     pairs = paired(tables, read_comparisons(results))
     found, start = [], 0
     for cell, rows, differences in zip(cells, tables, pairs, strict=True):
-        evaluated = {n: {of: stored.get((start + n, of), {}) for of in _OF} for n in range(len(rows))}
+        evaluated = {
+            n: {of: stored.get((start + n, of), {}) | shadows.get((start + n, of), {}) for of in _OF}
+            for n in range(len(rows))
+        }
         found.append({**_cell(cell, rows, evaluated), "comparisons": differences, **reader.cell(rows)})
         start += len(rows)
     names = {name for cell in found for row in cell["rows"] for name in row["values"]}
@@ -72,9 +78,8 @@ _OF = ("unlearned", "oracle", "oracle_2")
 Evaluated = dict[int, dict[str, dict[str, Value]]]
 
 
-def _metrics(results: Path, ok: pd.DataFrame) -> pd.DataFrame:
+def _of_runs(metrics: pd.DataFrame, ok: pd.DataFrame) -> pd.DataFrame:
     """The stored metrics of these very attempts, and of no others."""
-    metrics = load_metrics(results)
     return metrics[metrics["seed"].notna()].merge(ok[["run_key", "attempt"]], on=["run_key", "attempt"])
 
 
@@ -84,7 +89,7 @@ def _cell(cell: Cell, rows: Sequence[dict[str, Any]], evaluated: Evaluated) -> d
     references = [
         reference
         for group in oracle_groups(cell.main)
-        for reference in _references(group, evaluated[numbers[group.labels[0]]])
+        for reference in _references(group, _shared([evaluated[numbers[label]] for label in group.labels]))
     ]
     return {
         "title": cell.title,
@@ -95,6 +100,14 @@ def _cell(cell: Cell, rows: Sequence[dict[str, Any]], evaluated: Evaluated) -> d
         "rows": [_row(row, row["label"] in main, evaluated[number]) for number, row in enumerate(rows)],
         "references": references,
     }
+
+
+def _shared(members: Sequence[dict[str, dict[str, Value]]]) -> dict[str, dict[str, Value]]:
+    """What rows that share an oracle know of it: the first of them all of its runs, any of them its shadow models."""
+    found: dict[str, dict[str, Value]] = {of: {} for of in _OF}
+    for member in reversed(members):
+        found = {of: found[of] | member[of] for of in _OF}
+    return found
 
 
 def _row(row: dict[str, Any], main: bool, evaluated: dict[str, dict[str, Value]]) -> dict[str, Any]:

@@ -44,7 +44,8 @@ function drawCompared() {
   box.replaceChildren(
     make("p", { class: "hint" }, "Mean ± sample standard deviation, 95 % interval over seeds, and the mean difference on the ",
       "seeds that both have. Beyond noise: p below 0.05 in a paired t-test, corrected by Holm's method for all pairs of ",
-      "methods; the interval of a difference is of this pair alone. Other metrics are chosen above."),
+      "methods; the interval of a difference is of this pair alone. Metrics of shadow models have one value each, and an ",
+      "interval over the models. Other metrics are chosen above."),
     make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "metrics of both methods" }, metricsTable(...rows)),
     ...section("Confusion matrices", make("p", { class: "hint" }, "Rows are true classes, columns what the unlearned model says."), confusions()),
     ...section("Losses", legend, charts),
@@ -72,7 +73,9 @@ function difference(a, b, column) {
   const first = cell().rows.indexOf(a), second = cell().rows.indexOf(b);
   const found = (cell().comparisons[column.name] ?? []).find(([i, j]) => i === first && j === second || i === second && j === first);
   if (!found) {
-    const why = missing(a === b ? "one method with itself" : "no paired comparison of these runs is stored; 'unbench evaluate' makes it for its metrics");
+    const why = missing(a === b ? "one method with itself"
+      : column.pooled ? "one value for all shadow models: there are no seeds to compare on"
+      : "no paired comparison of these runs is stored; 'unbench evaluate' makes it for its metrics");
     return [make("td", {}, why), make("td", {}, why.cloneNode(true))];
   }
   const [i, , mean, low, high, p, reason] = found;

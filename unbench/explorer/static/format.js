@@ -58,8 +58,8 @@ function shown(value, reason, column, withInterval, n) {
   const content = [meanSpread(value, column)];
   if (withInterval) {
     const ends = interval(value, column);
-    content.push(make("span", { class: "interval" },
-      ends ?? missing(n === 1 ? "no interval: it needs at least two seeds" : "no interval: there is no spread")));
+    const why = column.pooled ? "this metric has none" : n === 1 ? "it needs at least two seeds" : "there is no spread";
+    content.push(make("span", { class: "interval" }, ends ?? missing(`no interval: ${why}`)));
   }
   return content;
 }

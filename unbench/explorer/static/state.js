@@ -31,6 +31,7 @@ function rowOf(label) {
 
 /** Why a row has no value in a column. */
 function reasonOf(row, column) {
+  if (column.pooled) return "no evaluated shadow models; 'unbench shadow' and 'unbench evaluate' make them";
   if (row.n === 0) return `no run ended well: ${row.failed}`;
   return column.evaluated ? "not evaluated; 'unbench evaluate' does that" : "does not apply to this method";
 }
