@@ -222,6 +222,8 @@ def test_what_is_on_one_side_only_is_said_once(sides: tuple[Store, Store]) -> No
         ["only in A", "ft", "val_gap", "seeds 0, 1: no validation"],
         ["only in B", "ft[lr=0.1]", "run", "seed 0"],
     ]
+    lost = one(rows, "val_gap")
+    assert (lost["mean_a"], lost["seeds"]) == (1.0, 0) and math.isnan(lost["mean_b"]), "the old value is still told"
 
 
 def test_nothing_in_common_and_nothing_at_all_are_mistakes(sides: tuple[Store, Store]) -> None:
@@ -236,6 +238,10 @@ def test_nothing_in_common_and_nothing_at_all_are_mistakes(sides: tuple[Store, S
     fake_run(b, "ga", 0)
     with pytest.raises(SpecError, match="no run in common"):
         diff(a.folder, b.folder)
+    table = a.folder / "leaderboard.csv"
+    table.touch()
+    with pytest.raises(SpecError, match="is a file; name a folder of results, or FOLDER@COMMIT"):
+        diff(table, b.folder)
 
 
 @pytest.mark.parametrize(

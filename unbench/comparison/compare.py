@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from statistics import fmean
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, get_args
 
 from unbench.comparison.context import circumstances
@@ -59,24 +61,37 @@ def diff(a: Path | str, b: Path | str, *, tell: Callable[[str], None] = lambda l
     Returns:
         One row for each status, number and absence of a cell, with COLUMNS of unbench.comparison.compare: verdict, as
         in unbench.comparison.noise.Verdict and sorted by it; CELL; label, the method as reports name it; measure, a
-        column of a run's row, a metric, "status" or "run"; seeds, how many have it on both sides; means; difference, B
-        minus A; noise, half its 95 % interval; ratio; p_holm; note.
+        column of a run's row, a metric, "status" or "run"; seeds, how many have it on both sides; means over these, or
+        over the seeds of a number that is on one side only; difference, B minus A; noise, half its 95 % interval;
+        ratio; p_holm; note.
 
     Raises:
         StoreError: a folder is not there or holds no runs, or a file in it is corrupt.
         SpecError: no run is on both sides, or a commit is not there.
     """
+    first, second = read_side(a, tell), read_side(b, tell)
+    if not first.runs.keys() & second.runs.keys():
+        raise SpecError(f"{a} and {b} have no run in common: no method, setting and seed is on both sides")
+    return compare(first, second, tell=tell)
+
+
+def compare(
+    first: Side, second: Side, *, metrics: bool = True, tell: Callable[[str], None] = lambda line: None
+) -> pd.DataFrame:
+    """The same for two sides that have been read; they need not have a run in common.
+
+    Args:
+        first, second: A and B.
+        metrics: whether evaluated metrics are compared as well.
+        tell: is given a line about what else differs.
+    """
     import pandas as pd
 
-    first, second = read_side(a, tell), read_side(b, tell)
-    common = sorted(first.runs.keys() & second.runs.keys())
-    if not common:
-        raise SpecError(f"{a} and {b} have no run in common: no method, setting and seed is on both sides")
-    matched = {key: (first.runs[key], second.runs[key]) for key in common}
+    matched = {key: (first.runs[key], second.runs[key]) for key in sorted(first.runs.keys() & second.runs.keys())}
     ok = {key: rows for key, rows in matched.items() if rows[0]["status"] == rows[1]["status"] == "ok"}
     if said := circumstances(ok.values()):
         tell(said)
-    lines = [*_statuses(matched), *_alone(first, second), *_numbers(first, second, ok)]
+    lines = [*_statuses(matched), *_alone(first, second), *_numbers(first, second, ok, metrics)]
     labels = _labels(first, second)
     order: tuple[str, ...] = get_args(Verdict)
     lines.sort(key=lambda line: (order.index(line["verdict"]), line["cell"]))
@@ -84,12 +99,17 @@ def diff(a: Path | str, b: Path | str, *, tell: Callable[[str], None] = lambda l
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def summary(frame: pd.DataFrame) -> str:
-    """One line on what `diff` returned: how many runs were common, and how many rows have each verdict."""
+def summary(frame: pd.DataFrame, words: Mapping[str, str] = MappingProxyType({})) -> str:
+    """One line on what `diff` returned: how many runs were common, and how many rows have each verdict.
+
+    Args:
+        frame: of `diff`.
+        words: what to call a verdict, where not by its own name.
+    """
     runs = int(frame.loc[frame["measure"] == "status", "seeds"].sum())
     counts = frame.loc[(frame["measure"] != "status") | (frame["verdict"] != "same"), "verdict"].value_counts()
     order: tuple[str, ...] = get_args(Verdict)
-    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in order if verdict in counts)
+    told = ", ".join(f"{counts[verdict]} {words.get(verdict, verdict)}" for verdict in order if verdict in counts)
     return f"{runs} common run{'' if runs == 1 else 's'}: {told or 'no numbers to compare'}"
 
 
@@ -128,11 +148,12 @@ def _alone(first: Side, second: Side) -> Iterator[Line]:
             yield {"cell": cell, "verdict": verdict, "measure": "run", "seeds": 0, "note": seed_words(found)}
 
 
-def _numbers(first: Side, second: Side, ok: Mapping[tuple[Cell, int], tuple[Row, Row]]) -> list[Line]:
+def _numbers(first: Side, second: Side, ok: Mapping[tuple[Cell, int], tuple[Row, Row]], metrics: bool) -> list[Line]:
     """A line for each number of a cell, and for each that one side has lost."""
     groups: dict[tuple[Cell, str], dict[int, Pair]] = {}
     for (cell, seed), (one, other) in ok.items():
-        for pair in (*row_pairs(one, other), *metric_pairs(first.metrics(one), second.metrics(other))):
+        evaluated = metric_pairs(first.metrics(one), second.metrics(other)) if metrics else ()
+        for pair in (*row_pairs(one, other), *evaluated):
             groups.setdefault((cell, pair.measure), {})[seed] = pair
     lines: list[Line] = []
     judged: list[tuple[Cell, str, Judged]] = []
@@ -146,15 +167,18 @@ def _numbers(first: Side, second: Side, ok: Mapping[tuple[Cell, int], tuple[Row,
 
 
 def _lost(cell: Cell, measure: str, pairs: Mapping[int, Pair]) -> Iterator[Line]:
-    verdicts: tuple[tuple[Verdict, Sequence[int]], ...] = (
-        ("only in A", [seed for seed, pair in pairs.items() if pair.b is None]),
-        ("only in B", [seed for seed, pair in pairs.items() if pair.a is None]),
+    before = {seed: pair.a for seed, pair in pairs.items() if pair.a is not None and pair.b is None}
+    after = {seed: pair.b for seed, pair in pairs.items() if pair.b is not None and pair.a is None}
+    sides: tuple[tuple[Verdict, str, dict[int, float]], ...] = (
+        ("only in A", "mean_a", before),
+        ("only in B", "mean_b", after),
     )
-    for verdict, seeds in verdicts:
-        if seeds:
-            why = next((pairs[seed].note for seed in seeds if pairs[seed].note), "")
-            note = clean(f"{seed_words(seeds)}: {why}" if why else seed_words(seeds))
-            yield {"cell": cell, "verdict": verdict, "measure": measure, "seeds": 0, "note": note}
+    for verdict, mean, values in sides:
+        if values:
+            why = next((pairs[seed].note for seed in values if pairs[seed].note), "")
+            note = clean(f"{seed_words(values)}: {why}" if why else seed_words(values))
+            line = {"cell": cell, "verdict": verdict, "measure": measure, "seeds": 0, "note": note}
+            yield {**line, mean: fmean(values.values())}
 
 
 def _labels(first: Side, second: Side) -> dict[Cell, str]:

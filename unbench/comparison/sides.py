@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from unbench.errors import SpecError, StoreError, UnknownNameError
 from unbench.reporting.formatting import canonical
 from unbench.reporting.records import records
 from unbench.store import Store, load_results, newest_attempts
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CELL = ("dataset", "scenario", "preset", "model", "method", "hparams")
 """What was asked for, but for the seed. No versions: a comparison is there to see what they change."""
@@ -26,11 +29,13 @@ class Side:
     Attributes:
         name: as it was asked for.
         store: its results folder.
+        frame: the rows that it was made from, one for each run.
         runs: cell and seed to the one row that stands for them.
     """
 
     name: str
     store: Store
+    frame: pd.DataFrame
     runs: dict[tuple[Cell, int], Row]
 
     def metrics(self, row: Row) -> list[Row]:
@@ -38,35 +43,65 @@ class Side:
         return self.store.read_metrics(self.store.metrics_path(row))
 
 
-def read_side(asked: Path | str, tell: Callable[[str], None]) -> Side:
+def read_side(
+    asked: Path | str,
+    tell: Callable[[str], None],
+    keep: Callable[[pd.DataFrame], pd.DataFrame] = lambda frame: frame,
+) -> Side:
     """The runs of FOLDER, or of FOLDER@COMMIT those made at the commit whose hash begins with COMMIT.
 
-    Of the attempts of a run its newest ok one counts, else its newest. Where runs of one folder differ in nothing but
-    versions, data or training recipe, the newest ok one stands for them all.
+    Of the attempts of a run its newest ok one counts, else its newest.
+
+    Args:
+        asked: FOLDER or FOLDER@COMMIT.
+        tell: is given a line about runs that are left out, or made with uncommitted changes.
+        keep: takes from the rows of all runs those that matter.
 
     Raises:
         StoreError: there is no such folder, it holds no runs, or a file in it is corrupt.
-        SpecError: several commits begin so; UnknownNameError: none does.
+        SpecError: a file is named, or several commits begin so; UnknownNameError: none does.
     """
     folder, commit = _split(asked)
+    if folder.is_file():
+        raise SpecError(f"{folder} is a file; name a folder of results, or FOLDER@COMMIT")
     frame = load_results(folder, "all")
     if frame.empty:
         raise StoreError(f"there are no runs in {folder}")
     if commit is not None:
         frame = frame[frame["git_commit"] == _commit(commit, frame["git_commit"].dropna().unique().tolist(), folder)]
+    side = make_side(asked, folder, newest_attempts(keep(frame)), tell)
+    dirty = sum(row["git_dirty"] is True for row in side.runs.values())
+    if commit is not None and dirty:
+        tell(f"{asked}: {dirty} of {len(side.runs)} runs were made with uncommitted changes to that commit")
+    return side
+
+
+def make_side(name: Path | str, folder: Path, frame: pd.DataFrame, tell: Callable[[str], None]) -> Side:
+    """The side of rows that have been read already.
+
+    Where runs differ in nothing but versions, data or training recipe, the newest ok one stands for them all.
+
+    Args:
+        name: what `tell` calls it.
+        folder: the results folder of the rows.
+        frame: one row for each run.
+        tell: is given a line about runs that are left out.
+    """
     # NaN is what pandas has in the place of nothing, of text as well; unlike None it is not equal to itself.
-    frame = newest_attempts(frame).astype(object)
-    rows = records(frame.where(frame.notna(), None))
+    plain = frame.astype(object)
+    rows = records(plain.where(plain.notna(), None))
     runs: dict[tuple[Cell, int], Row] = {}
     for row in sorted(rows, key=lambda row: (row["status"] == "ok", row["started_at"] or "", row["run_key"])):
         row["hparams"] = canonical(row["hparams"])
-        runs[tuple(str(row[name]) for name in CELL), int(row["seed"])] = row
+        runs[cell_of(row), int(row["seed"])] = row
     if older := len(rows) - len(runs):
-        tell(f"{asked}: {older} older run(s) of what was run again with other versions, data or training are left out")
-    dirty = sum(row["git_dirty"] is True for row in runs.values())
-    if commit is not None and dirty:
-        tell(f"{asked}: {dirty} of {len(runs)} runs were made with uncommitted changes to that commit")
-    return Side(str(asked), Store(folder), runs)
+        tell(f"{name}: {older} older run(s) of what was run again with other versions, data or training are left out")
+    return Side(str(name), Store(folder), frame, runs)
+
+
+def cell_of(row: Row) -> Cell:
+    """What was asked for in a run, but for its seed; its hyper-parameters are canonical JSON."""
+    return tuple(str(row[name]) for name in CELL)
 
 
 def _split(asked: Path | str) -> tuple[Path, str | None]:
