@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
+    from unbench.reporting.changes import Changes
+
 Row = dict[str, Any]
 
 
@@ -54,11 +56,15 @@ def print_runs(rows: list[Row], results: Path) -> None:
     say(f"next: unbench report --results {results}")
 
 
-def print_leaderboard(board: pd.DataFrame) -> None:
-    """The leaderboard as a table."""
+def print_leaderboard(board: pd.DataFrame, changes: Changes | None = None, anew: bool = False) -> None:
+    """The leaderboard as a table, with what changed on it since other results; `anew` clears the terminal first."""
     from unbench.reporting.terminal import leaderboard_table
 
-    console(stderr=False).print(leaderboard_table(board))
+    screen = console(stderr=False)
+    table = leaderboard_table(board, changes)
+    if anew:
+        screen.clear()
+    screen.print(table)
 
 
 def print_rows(rows: list[Row], as_json: bool) -> None:

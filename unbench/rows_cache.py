@@ -57,7 +57,7 @@ class RowsCache:
         import pyarrow.compute as pc
 
         wanted = tuple(column for column in self.columns if names is None or column.name in names)
-        present = _stamps(self.folder)
+        present = stamps(self.folder)
         stored = self._stored(wanted)
         if _origins(stored) != present:
             stored = self._stored(self.columns)
@@ -106,7 +106,7 @@ class RowsCache:
             write_arrow(self.path, table)
 
 
-def _stamps(folder: Path) -> dict[str, Stamp]:
+def stamps(folder: Path) -> dict[str, Stamp]:
     """Of each Parquet file in a folder, by name; none if there is no such folder."""
     found: dict[str, Stamp] = {}
     with suppress(FileNotFoundError), os.scandir(folder) as entries:

@@ -32,7 +32,7 @@ from filelock import FileLock
 from unbench.arrays import Arrays, load_arrays, save_arrays
 from unbench.errors import RUN, DamagedError, StoreError
 from unbench.files import atomic_path, read_stored, write_sealed
-from unbench.rows_cache import RowsCache
+from unbench.rows_cache import RowsCache, Stamp, stamps
 from unbench.schema import COLUMNS, METRIC_COLUMNS, OUTPUT_COLUMNS
 from unbench.seal import BLANK, SEAL_KEY, is_intact, is_marked
 from unbench.tables import read_table, write_arrow, write_table
@@ -137,6 +137,20 @@ class Store:
 
         frame: pd.DataFrame = self.row_cache.read(read).to_pandas()
         return frame
+
+    def stamps(self) -> dict[str, Stamp]:
+        """Size and time of change of each file of rows, metrics and their summary, by its place; none is opened.
+
+        Raises:
+            StoreError: a folder cannot be listed.
+        """
+        found: dict[str, Stamp] = {}
+        for folder in (self.runs, self.metrics, self.summary):
+            try:
+                found |= {f"{folder.name}/{name}": stamp for name, stamp in stamps(folder).items()}
+            except OSError as error:
+                raise StoreError(f"cannot read {folder}: {error.strerror or error}") from error
+        return found
 
     def write_run(
         self, row: Mapping[str, Any], outputs: pa.Table | None, probed: Answers | None = None

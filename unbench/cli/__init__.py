@@ -1,7 +1,8 @@
 """The command line: each command a few lines over the Python function of the same name.
 
 Results go to standard output, everything said along the way to standard error. Exit codes: 0 all well; 1 a run or a
-check failed, or diff found a change; 2 the request or the files are wrong (one line says how); 130 interrupted.
+check failed, or diff found a change; 2 the request or the files are wrong (one line says how); 130 interrupted, but for
+`report --watch`, which ends so.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Annotated
 import typer
 
 from unbench.cli import cards, catalogue, deployment, results, running, sweeping
+from unbench.cli.interrupting import forget_interrupt
 from unbench.comparison.rule import NOISE_RULE
 from unbench.console import say
 from unbench.errors import UnbenchError
@@ -74,9 +76,7 @@ def main() -> None:
         say(f"unbench: {error}")
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        # Python ends by the signal itself if the interrupt came through an exec, as that of a dataclass being imported
-        # is; the next exec makes it forget that.
-        exec("")
+        forget_interrupt()
         say("unbench: interrupted; what was finished is stored, and the same command goes on from there")
         sys.exit(INTERRUPTED)
     except BrokenPipeError:

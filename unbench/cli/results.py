@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from unbench.cli.interrupting import forget_interrupt
 from unbench.cli.options import AsJson, Plugin, Results
 from unbench.comparison.rule import NOISE_RULE
 from unbench.console import console, print_leaderboard, print_rows, say
@@ -51,29 +54,74 @@ def report(
     no_images: Annotated[
         bool, typer.Option("--no-images", help="No forgotten images in the explorer: for private data.")
     ] = False,
+    diff: Annotated[
+        str | None,
+        typer.Option(
+            metavar="OTHER",
+            help="Mark what changed since OTHER, a folder of results or FOLDER@COMMIT. The exit code is 0 whatever "
+            "changed; 'unbench diff' is for scripts.",
+        ),
+    ] = None,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch",
+            help="Write the report again whenever runs or metrics are added, one line on standard output each time, "
+            "until Ctrl-C ends it with exit code 0. Results that are not there yet are waited for.",
+        ),
+    ] = False,
+    interval: Annotated[float, typer.Option(metavar="SECONDS", help="Between two looks of --watch.")] = 10.0,
     plugin: Plugin = None,
 ) -> None:
     """Write leaderboard.md, .csv, .tex and .html, explorer.html and plots from stored results."""
-    from unbench.reporting import FORMATS
+    from unbench.reporting import FORMATS, check_request
     from unbench.reporting import report as write
 
-    say(f"reading {results} ...")
-    written = write(
+    formats = file_format or FORMATS
+    make = partial(
+        write,
         results,
         out,
-        show=print_leaderboard if sys.stdout.isatty() else None,
+        show=partial(print_leaderboard, anew=watch) if sys.stdout.isatty() else None,
         datasets=dataset or (),
         methods=method or (),
         families=family or (),
         scenarios=scenario or (),
         presets=preset or (),
         metric=metric,
-        formats=file_format or FORMATS,
+        formats=formats,
         plots=[name for name in plots if name != "none"] if plots else None,
         images=not no_images,
+        diff=diff,
+        tell=cache(say),  # once, in however many rounds it is found
     )
-    for path in written:
-        print(path)
+    if not watch:
+        say(f"reading {results} ...")
+        for path in make():
+            print(path)
+        return
+    check_request(formats, metric)
+    if diff is not None:
+        from unbench.comparison.sides import read_side
+
+        read_side(diff, tell=lambda line: None)
+    _watch(results, out, interval, make)
+
+
+def _watch(results: Path, out: Path, interval: float, make: Callable[[], object]) -> None:
+    """`make` a report whenever the results have changed, until Ctrl-C."""
+    from unbench.reporting.watch import watch
+
+    def write(news: str) -> None:
+        make()
+        print(f"{out}: {news}", flush=True)
+
+    say(f"watching {results} every {interval:g} s; Ctrl-C ends it")
+    try:
+        watch(results, write, interval=interval, tell=say)
+    except KeyboardInterrupt:
+        forget_interrupt()
+        say(f"stopped watching {results}")
 
 
 def export(

@@ -15,6 +15,8 @@ from unbench.errors import UnknownNameError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from unbench.reporting.changes import Changes
+
 __all__ = ["FORMATS", "report"]
 
 FILES = {
@@ -31,7 +33,7 @@ FORMATS = tuple(FILES)
 def report(
     results: Path | str = "results",
     out: Path | str = "reports",
-    show: Callable[[pd.DataFrame], None] | None = None,
+    show: Callable[[pd.DataFrame, Changes | None], None] | None = None,
     *,
     datasets: Sequence[str] = (),
     methods: Sequence[str] = (),
@@ -42,13 +44,15 @@ def report(
     formats: Sequence[str] = FORMATS,
     plots: Sequence[str] | None = None,
     images: bool = True,
+    diff: Path | str | None = None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> list[Path]:
     """Write OUT/leaderboard.*, OUT/explorer.html and the plots as OUT/*.png; return the paths written.
 
     Args:
         results: the results folder.
         out: the folder to write in, made if it is not there.
-        show: called with the leaderboard once everything is written.
+        show: called with the leaderboard, and what changed on it, once everything is written.
         datasets: to keep, by name; as all filters, empty keeps everything.
         methods: to keep, by name.
         families: of methods to keep: post-hoc, by-design, reference.
@@ -58,9 +62,13 @@ def report(
         formats: of FORMATS.
         plots: names of data sets to draw plots of; None draws all, nothing draws none.
         images: whether the explorer may hold small copies of forgotten images, where their files are at hand.
+        diff: other results, a folder or FOLDER@COMMIT, to mark what changed since; the filters go for them too.
+        tell: is given a line about each thing that a comparison leaves out.
 
     Raises:
-        StoreError: the results folder does not exist or holds a corrupt shard, or OUT cannot be written.
+        StoreError: a results folder does not exist or holds a corrupt shard, or OUT cannot be written; or there are
+            no runs in the folder to compare with.
+        SpecError: what to compare with is no folder, or has no such commit.
         CardError: the cards cannot be read.
         UnknownNameError: a name that no run has, or no such format or metric; the message offers the nearest one.
     """
@@ -73,18 +81,20 @@ def report(
     from unbench.reporting.plots import draw_diagrams, draw_plots
     from unbench.reporting.ranks import board_ranks
     from unbench.reporting.selection import Selection, check_stored
-    from unbench.reporting.side_by_side import check_metric
     from unbench.store import load_results
 
-    for name in formats:
-        if name not in FORMATS:
-            raise UnknownNameError("format", name, FORMATS)
-    check_metric(metric)
+    check_request(formats, metric)
     selection = Selection(tuple(datasets), tuple(methods), tuple(families), tuple(scenarios), tuple(presets))
     everything = load_results(results)
     frame = selection.of(everything)
     check_stored("datasets", plots or (), everything)
-    origin = Origin.of(frame, selection.arguments, [f"--metric {metric}"] if metric != "avg_gap" else [])
+    changes = None
+    if diff is not None:
+        from unbench.reporting.changes import changes_since
+
+        changes = changes_since(diff, Path(results), frame, selection, tell)
+    options = [f"--metric {metric}"] if metric != "avg_gap" else []
+    origin = Origin.of(frame, selection.arguments, options, changes.other if changes is not None else None)
     board = leaderboard(frame)
     cells = split_cells(board)
     files = {name: Path(out) / file for name, file in FILES.items() if name in formats}
@@ -96,7 +106,7 @@ def report(
     held = contests(cells) if documents else []
     diagrams = draw_diagrams(held, Path(out))
     if documents:
-        text = leaderboard_markdown(cells, drawings, origin, held, metric, diagrams)
+        text = leaderboard_markdown(cells, drawings, origin, held, metric, diagrams, changes)
         for name, content in _written_as(documents, text).items():
             write_text(files[name], content)
     if "explorer" in files:
@@ -104,9 +114,19 @@ def report(
 
         write_text(files["explorer"], explorer_html(cells, frame, Path(results), images, origin))
     if show is not None:
-        show(board)
+        show(board, changes)
     drawn = [*(drawing for group in drawings for drawing in group), *diagrams.values()]
     return [*files.values(), *(Path(out) / drawing.file for drawing in drawn if drawing.file is not None)]
+
+
+def check_request(formats: Sequence[str], metric: str) -> None:
+    """Raise UnknownNameError for a format or a metric that there is not, before anything is read."""
+    from unbench.reporting.side_by_side import check_metric
+
+    for name in formats:
+        if name not in FORMATS:
+            raise UnknownNameError("format", name, FORMATS)
+    check_metric(metric)
 
 
 def _written_as(names: Sequence[str], markdown: str) -> dict[str, str]:

@@ -15,6 +15,9 @@ DASH = "–"
 WITHIN_NOISE = "≈"
 """Marks a gap that is not above its noise floor."""
 
+NEW, GONE, UP, DOWN = "new", "gone", "↑", "↓"
+"""Mark what only these results have, what only those have that they are compared with, and a number beyond noise."""
+
 NAMES = {
     "val_acc": "VA",
     "test_acc": "TA",

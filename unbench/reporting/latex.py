@@ -46,6 +46,8 @@ _SPECIAL = {
     "–": r"\textendash{}",
     "…": r"\ldots{}",
     "\u200b": r"\allowbreak{}",  # what _breakable puts in
+    "↑": r"\ensuremath{\uparrow}",
+    "↓": r"\ensuremath{\downarrow}",
 }
 _UNSET = frozenset("ĦħĸĿŀŉŦŧ")
 """Letters of Latin Extended-A that the encoding T1 lacks; LaTeX stops at them."""
@@ -65,7 +67,7 @@ _OPEN = {
     "code": "\\texttt{",
     "sup": "\\textsuperscript{",
     "sub": "\\textsubscript{",
-    "span": "\\textcolor{gray}{",  # of rows of outdated versions
+    "span": "\\textcolor{gray}{",  # of rows of outdated versions, and of those that are gone
 }
 _HEADINGS = frozenset(("h1", "h2", "h3"))
 _LISTS = {"ul": "itemize", "ol": "enumerate"}
@@ -118,6 +120,7 @@ def _block(element: Element) -> str:
     if tag == "pre":
         lines = "".join(element.itertext()).rstrip("\n").split("\n")
         return "\\texttt{" + "}\\\\\n\\texttt{".join(map(escape, lines)) + "}\n\n"
+    assert tag == "details", tag
     return ""
 
 

@@ -123,6 +123,8 @@ def leaderboard_csv(board: pd.DataFrame, ranks: Sequence[float | None], origin: 
     board.insert(COLUMNS.index("within_noise"), "rank", ranks)
     if origin is not None:
         made = {"inputs_sha256": origin.sha256, "report_version": origin.version, "report_command": origin.command}
+        if origin.other_sha256:
+            made["compared_sha256"] = origin.other_sha256
         board = board.assign(**made)
     return str(board.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
 

@@ -10,6 +10,7 @@ from unbench.metrics.gap import MEASURES
 from unbench.reporting.ablation_section import ablation_section
 from unbench.reporting.audit import audit_section
 from unbench.reporting.cells import Cell
+from unbench.reporting.changes_section import MARKED_GONE, changes_overview, changes_section, mark, marked
 from unbench.reporting.contest import Contest
 from unbench.reporting.deployment import deployment_section
 from unbench.reporting.formatting import DASH, NAMES, WITHIN_NOISE, amount, json_list, json_object, points
@@ -25,6 +26,7 @@ from unbench.reporting.standing import VERIFIED
 from unbench.reporting.standing_section import OUTDATED, intervals_section, standing_section
 
 if TYPE_CHECKING:
+    from unbench.reporting.changes import Changes
     from unbench.reporting.plots import Drawing
 
 HEADER = f"""\
@@ -71,6 +73,7 @@ def leaderboard_markdown(
     contests: Sequence[Contest] = (),
     metric: str = "avg_gap",
     diagrams: Mapping[str, Drawing] | None = None,
+    changes: Changes | None = None,
 ) -> str:
     """The whole document.
 
@@ -81,6 +84,7 @@ def leaderboard_markdown(
         contests: what goes over the cells of each preset; none leaves that out.
         metric: the number that cells are set side by side by.
         diagrams: of critical differences, by preset.
+        changes: since other results, if there are any to compare with.
     """
     parts = [HEADER]
     if not cells and origin is not None and origin.filtered:
@@ -89,9 +93,13 @@ def leaderboard_markdown(
         parts.append("There are no runs in the results folder yet; `unbench run` makes one.\n")
     if len(cells) > 1:
         parts.append("\n".join(f"{n}. {escape(cell.title)}" for n, cell in enumerate(cells, 1)) + "\n")
+    if changes is not None:
+        parts.append(changes_overview(changes))
     parts.append(overview(contests, metric, diagrams or {}))
     for cell, plots in zip(cells, drawings, strict=True):
-        parts.append(_section(cell, plots))
+        parts.append(_section(cell, plots, changes))
+    if changes is not None:
+        parts += [_gone(cell) for cell in changes.gone_cells(cells)]
     if origin is not None:
         parts += ["## Provenance\n", _origin(origin)]
     return "\n".join(part for part in parts if part)
@@ -101,19 +109,35 @@ def _origin(origin: Origin) -> str:
     return f"{escape(origin.said)}\n\n{code(origin.command)}"
 
 
-def _section(cell: Cell, plots: Sequence[Drawing]) -> str:
+def _gone(cell: Cell) -> str:
+    """A cell that only other results have: its numbers there."""
+    rows, footnotes = records(cell.rows), Footnotes()
+    columns = _columns(any(row["forget_class"] for row in rows))
+    lines = [_gone_line(row, columns, footnotes) for row in rows]
+    titles = ["Method", *(NAMES[column] for column in columns), "Seeds"]
+    parts = [f"## {escape(cell.title)} {MARKED_GONE}\n", table(titles, lines), str(footnotes)]
+    return "\n".join(part for part in parts if part)
+
+
+def _gone_line(row: dict[str, Any], columns: Sequence[str], footnotes: Footnotes) -> list[str]:
+    numbers = [number(row, column, footnotes) for column in columns]
+    return [f"{escape(row['label'])} {MARKED_GONE}", *numbers, seeds(row, footnotes)]
+
+
+def _section(cell: Cell, plots: Sequence[Drawing], changes: Changes | None) -> str:
     rows, main = records(cell.rows), records(cell.main)
     class_scenario = any(row["forget_class"] for row in rows)
     footnotes = Footnotes()
     parts = [f"## {escape(cell.title)}\n", _facts(rows)]
     columns = _columns(class_scenario)
-    parts.append(_table(cell, main, columns, footnotes))
+    parts.append(_table(cell, main, columns, footnotes, changes))
     ranks = cell_ranks({row["label"]: row for row in records(cell.current)})
     parts.append(standing_section(main, ranks, footnotes))
     notes = str(footnotes) + "".join(f"- {escape(note)}\n" for note in (*cell.left_out, *_notes(rows)))
     if class_scenario:
         notes += f"- {FTA_NOTE}\n"
-    parts += [notes, intervals_section(main, columns), _levels(cell)]
+    parts += [notes, changes_section(changes.lines(cell)) if changes is not None else ""]
+    parts += [intervals_section(main, columns), _levels(cell)]
     parts += [_picture(plot) for plot in plots if not plot.method]
     parts += [audit_section(rows), deployment_section(main)]
     for study in cell.studies:
@@ -154,15 +178,19 @@ def _columns(class_scenario: bool) -> list[str]:
     return [*measures, "avg_gap", "avg_gap_floor", "unlearn_seconds", "peak_memory_mb"]
 
 
-def _table(cell: Cell, rows: Sequence[dict[str, Any]], columns: Sequence[str], footnotes: Footnotes) -> str:
-    lines = [
-        [_method(row), *(number(row, column, footnotes) for column in columns), seeds(row, footnotes)] for row in rows
-    ]
+def _table(
+    cell: Cell, rows: Sequence[dict[str, Any]], columns: Sequence[str], footnotes: Footnotes, changes: Changes | None
+) -> str:
+    lines = []
+    for row in rows:
+        change = None if changes is None else changes.of(row)
+        numbers = [marked(number(row, column, footnotes), change, column) for column in columns]
+        lines.append([f"{_method(row)}{mark(change)}", *numbers, seeds(row, footnotes)])
     oracles = count_oracles(rows)
     above = [_reference(one, columns) for one in references(cell.current)]
-    return table(
-        ["Method", *(NAMES[column] for column in columns), "Seeds"], [*lines[:oracles], *above, *lines[oracles:]]
-    )
+    gone = [] if changes is None else [_gone_line(row, columns, footnotes) for row in changes.gone_from(cell)]
+    titles = ["Method", *(NAMES[column] for column in columns), "Seeds"]
+    return table(titles, [*lines[:oracles], *above, *lines[oracles:], *gone])
 
 
 def _reference(reference: Reference, columns: Sequence[str]) -> list[str]:

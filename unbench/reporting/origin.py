@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ class Origin:
         version: of unbench.
         command: with its filters.
         filtered: whether filters may have left runs out.
+        other_runs, other_sha256: the same of the runs that these are compared with; 0 and "" for no comparison.
     """
 
     runs: int
@@ -30,20 +31,38 @@ class Origin:
     version: str
     command: str
     filtered: bool = False
+    other_runs: int = 0
+    other_sha256: str = ""
 
     @property
     def said(self) -> str:
         """All but the command, in words."""
-        return (
-            f"Made by unbench {self.version} from {self.runs} runs; SHA-256 of their rows: {self.sha256}. "
-            "The command, but for its folders:"
-        )
+        made = f"Made by unbench {self.version} from {self.runs} runs; SHA-256 of their rows: {self.sha256}. "
+        if self.other_sha256:
+            made += f"Compared with OTHER, {self.other_runs} runs; SHA-256 of their rows: {self.other_sha256}. "
+        return f"{made}The command, but for its folders:"
 
     @classmethod
-    def of(cls, frame: pd.DataFrame, filters: Sequence[str] = (), options: Sequence[str] = ()) -> Origin:
-        """Of runs as unbench.load_results gives them, after filtering; with the filters and other options given."""
-        command = " ".join(["unbench report", *filters, *options])
-        return cls(len(frame), digest(frame), version("unbench"), command, bool(filters))
+    def of(
+        cls,
+        frame: pd.DataFrame,
+        filters: Sequence[str] = (),
+        options: Sequence[str] = (),
+        other: pd.DataFrame | None = None,
+    ) -> Origin:
+        """Of runs as unbench.load_results gives them, after filtering; with the filters and other options given.
+
+        Args:
+            frame: the runs.
+            filters, options: of the command.
+            other: the runs that they are compared with, if any.
+        """
+        made = cls(len(frame), digest(frame), version("unbench"), "unbench report", bool(filters))
+        given = [made.command, *filters, *options]
+        if other is not None:
+            made = replace(made, other_runs=len(other), other_sha256=digest(other))
+            given.append("--diff OTHER")
+        return replace(made, command=" ".join(given))
 
 
 def digest(frame: pd.DataFrame) -> str:

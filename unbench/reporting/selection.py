@@ -40,12 +40,16 @@ class Selection:
         Raises:
             UnknownNameError: no stored run has such a name; the message offers the nearest one that is stored.
         """
-        kept = frame
+        for kind in _COLUMNS:
+            check_stored(kind, getattr(self, kind), frame)
+        return self.kept(frame)
+
+    def kept(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The same of runs that need not have every name, such as older ones."""
         for kind, (column, _) in _COLUMNS.items():
             if names := getattr(self, kind):
-                check_stored(kind, names, frame)
-                kept = kept[kept[column].isin(names)]
-        return kept.reset_index(drop=True)
+                frame = frame[frame[column].isin(names)]
+        return frame.reset_index(drop=True)
 
     @property
     def arguments(self) -> list[str]:

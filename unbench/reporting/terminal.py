@@ -14,6 +14,7 @@ from unbench.reporting.cells import Cell, split_cells
 from unbench.reporting.entries import arenas
 from unbench.reporting.formatting import (
     DASH,
+    GONE,
     NAMES,
     WITHIN_NOISE,
     amount,
@@ -32,6 +33,8 @@ from unbench.reporting.references import count_oracles, references
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from unbench.reporting.changes import Changes, Line, RowChange
 
 _LEGEND = (
     "TA, RA, FA: accuracy on the test, retain and forget set, %. MIA: AUROC of telling forget from test "
@@ -77,8 +80,13 @@ def run_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def leaderboard_table(board: pd.DataFrame) -> Table:
-    """The leaderboard for a terminal: one table per cell, mean ± spread over seeds."""
+def leaderboard_table(board: pd.DataFrame, changes: Changes | None = None) -> Table:
+    """The leaderboard for a terminal: one table per cell, mean ± spread over seeds.
+
+    Args:
+        board: the leaderboard.
+        changes: since other results, if there are any to compare with.
+    """
     grid = Table.grid(expand=False)
     grid.add_column()
     cells = split_cells(board)
@@ -94,11 +102,13 @@ def leaderboard_table(board: pd.DataFrame) -> Table:
         rows = records(cell.main)
         oracles = count_oracles(rows)
         for row in rows[:oracles]:
-            _add_row(table, row, counts)
+            _add_row(table, row, counts, changes)
         _add_references(table, cell, counts)
-        for row in rows[oracles:]:
-            _add_row(table, row, counts)
+        for row in (*rows[oracles:], *(changes.gone_from(cell) if changes is not None else ())):
+            _add_row(table, row, counts, changes)
         grid.add_row(table)
+        if changes is not None:
+            grid.add_row(_changes([line for line in changes.lines(cell) if not line.quiet]))
         for note in cell.left_out:
             grid.add_row(Text(note, "dim"))
         grid.add_row("")
@@ -109,22 +119,50 @@ def leaderboard_table(board: pd.DataFrame) -> Table:
             grid.add_row("")
     legend = Text(f"{_LEGEND} {_MARK} {DASH}: missing; leaderboard.md says why.", "dim")
     grid.add_row(legend if cells else Text("There are no runs in the results folder yet."))
+    if changes is not None:
+        for cell in changes.gone_cells(cells):
+            grid.add_row(Text(f"gone: {cell.title}: {', '.join(cell.rows['label'])}", "dim"))
+        grid.add_row(Text(f"Compared with other results: {changes.said}."))
     return grid
 
 
-def _add_row(table: Table, row: Mapping[str, Any], counts: bool) -> None:
+def _changes(lines: Sequence[Line]) -> Table | Text:
+    if not lines:
+        return Text("Nothing changed by more than noise.", "dim")
+    table = _table("Changes")
+    for title in ("Method", "What", "Verdict", "Before", "After"):
+        table.add_column(title, overflow="fold", justify="right" if title in ("Before", "After") else "left")
+    for line in lines:
+        table.add_row(*map(Text, (line.label, line.what, line.verdict, line.before, line.after)))
+    return table
+
+
+def _add_row(table: Table, row: Mapping[str, Any], counts: bool, changes: Changes | None) -> None:
+    change = None if changes is None else changes.of(row)
+    state = "" if change is None else change.state
     said = {ORACLE: "the oracle", NOTHING: "no unlearning"}.get(row["method"], "")
     bad = [f"{row[f'n_{s}']} {s}" for s in FAILURES if row[f"n_{s}"]]
     old = ["outdated"] if row["outdated"] else []
+    words = ", ".join(word for word in (state, *old, *bad, said) if word)
+    gap = _gap(row["avg_gap_mean"], row["avg_gap_floor_mean"], row["avg_gap_std"], row["method"] != ORACLE)
     table.add_row(
-        _name(row["label"], "italic" if said else "bold", ", ".join([*old, *bad, said]).strip(", "), bool(bad)),
-        *(_spread(row[f"{name}_mean"], row[f"{name}_std"]) for name in MEASURES),
-        _gap(row["avg_gap_mean"], row["avg_gap_floor_mean"], row["avg_gap_std"], row["method"] != ORACLE),
-        points(row["avg_gap_floor_mean"]),
-        amount(row["unlearn_seconds_mean"]),
+        _name(row["label"], "italic" if said else "bold", words, bool(bad)),
+        *(_marked(_spread(row[f"{name}_mean"], row[f"{name}_std"]), change, name) for name in MEASURES),
+        _marked(gap, change, "avg_gap"),
+        _marked(Text(points(row["avg_gap_floor_mean"])), change, "avg_gap_floor"),
+        _marked(Text(amount(row["unlearn_seconds_mean"])), change, "unlearn_seconds"),
         *([str(row["n_seeds"])] if counts else []),
-        style="dim" if old else None,
+        style="dim" if old or state == GONE else None,
     )
+
+
+def _marked(text: Text, change: RowChange | None, column: str) -> Text:
+    """A number, and behind it what changed of it."""
+    found = "" if change is None else change.numbers.get(column, "")
+    if not found:
+        return text
+    number, *below = text.split("\n")
+    return Text("\n").join([number + Text(f" {found}", "bold"), *below])
 
 
 def _add_references(table: Table, cell: Cell, counts: bool) -> None:
