@@ -21,7 +21,7 @@ from unbench.errors import SpecError, StoreError
 from unbench.reporting import report
 from unbench.reporting.cells import split_cells
 from unbench.reporting.changes import Changes, Line, changes_since
-from unbench.reporting.html import leaderboard_html, parse
+from unbench.reporting.html import leaderboard_html, render
 from unbench.reporting.leaderboard import leaderboard
 from unbench.reporting.origin import digest
 from unbench.reporting.selection import Selection
@@ -223,7 +223,7 @@ def test_same_inputs_same_bytes_and_both_are_named_by_hash(sides: Side, tmp_path
     second = report(moved[1], tmp_path / "two", diff=moved[0], plots=())
     hashes = [digest(load_results(side.folder)) for side in sides]
     for one, two in zip(first, second, strict=True):
-        text = one.read_text("utf-8")
+        text = one.read_text("utf-8").replace("\\allowbreak{}", "")
         assert one.read_bytes() == two.read_bytes(), one.name
         assert all(known in text for known in hashes) and "unbench report --diff OTHER" in text.replace("-{}", "-")
         assert str(tmp_path) not in text
@@ -248,7 +248,7 @@ def test_every_format_is_sound_whatever_the_names(sides: Side, tmp_path: Path) -
     report(sides[1].folder, tmp_path, formats=["md", "html", "tex", "csv"], plots=(), diff=sides[0].folder)
     page = (tmp_path / "leaderboard.html").read_text("utf-8")
     assert "<script" not in page and page.count("&lt;script&gt;a&lt;/script&gt;|*b*_c%&amp;#$^~{}\\d") >= 6
-    assert page == leaderboard_html(parse((tmp_path / "leaderboard.md").read_text("utf-8")))
+    assert page == leaderboard_html(render((tmp_path / "leaderboard.md").read_text("utf-8")))
     assert "<strong>new</strong>" in page and "20.00 ↓" in page
     tex = (tmp_path / "leaderboard.tex").read_text("utf-8")
     assert "20.00 \\ensuremath{\\downarrow}" in tex and "\\textbf{new}" in tex and "[U+" not in tex
