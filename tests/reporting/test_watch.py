@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from io import StringIO
 from pathlib import Path
 from subprocess import PIPE, Popen
 from threading import Timer
@@ -14,10 +15,14 @@ from typing import IO
 import pytest
 from command import unbench
 from fakes import fake_run
+from rich.console import Console
 
+from unbench import console
 from unbench.errors import SpecError, StoreError
+from unbench.reporting import report
+from unbench.reporting.leaderboard import leaderboard
 from unbench.reporting.watch import LONGEST, watch
-from unbench.store import Store
+from unbench.store import Store, load_results
 
 PATIENCE = 240
 """Seconds after which a process that does not say what is expected is taken for dead."""
@@ -47,10 +52,12 @@ class Rounds:
 
     def pause(self, seconds: float) -> None:
         assert seconds == 7.0
-        step = next(self.steps, None)
-        if step is None:
-            raise KeyboardInterrupt
-        step()
+        next(self.steps, interrupt)()
+
+
+def interrupt() -> None:
+    """The step in which the user has seen enough."""
+    raise KeyboardInterrupt
 
 
 def nothing() -> None:
@@ -110,6 +117,24 @@ def test_what_goes_wrong_is_said_once_and_tried_again_with_nothing_lost(store: S
     found = Rounds(store, nothing, lambda: fake_run(store, "ft", 1, outputs=False), nothing, nothing, faults=3)
     assert found.told == ["cannot write in out: no space; tried again every 7 s"]
     assert found.written == ["2 runs"], "the first report that is written tells of all runs"
+
+
+def test_a_filter_that_no_run_passes_yet_is_no_reason_to_end(store: Store, tmp_path: Path) -> None:
+    fake_run(store, "ft", outputs=False)
+    steps = iter([lambda: fake_run(store, "ga", outputs=False)])
+    told: list[str] = []
+
+    def write(news: str) -> None:
+        report(store.folder, tmp_path / "out", methods=["ga"], formats=["md"], plots=())
+        told.append(news)
+
+    def pause(seconds: float) -> None:
+        next(steps, interrupt)()
+
+    with pytest.raises(KeyboardInterrupt):
+        watch(store.folder, write, tell=told.append, pause=pause)
+    assert told == ["unknown method in these results 'ga'; known: ft; tried again every 10 s", "2 runs"]
+    assert "| ga |" in (tmp_path / "out" / "leaderboard.md").read_text("utf-8")
 
 
 def test_a_folder_that_cannot_be_listed_is_tried_again(store: Store) -> None:
@@ -200,14 +225,6 @@ def test_a_process_follows_the_runs_and_ctrl_c_ends_it_well(watching: Popen[str]
 
 
 def test_on_a_terminal_the_leaderboard_is_shown_anew(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    from io import StringIO
-
-    from rich.console import Console
-
-    from unbench import console
-    from unbench.reporting.leaderboard import leaderboard
-    from unbench.store import load_results
-
     fake_run(store, "ft", 0, outputs=False)
     screen = Console(file=StringIO(), force_terminal=True, width=80)
     monkeypatch.setattr(console, "console", lambda stderr: screen)

@@ -14,7 +14,6 @@ from typing import Annotated
 import typer
 
 from unbench.cli import cards, catalogue, deployment, results, running, sweeping
-from unbench.cli.interrupting import forget_interrupt
 from unbench.comparison.rule import NOISE_RULE
 from unbench.console import say
 from unbench.errors import UnbenchError
@@ -76,7 +75,9 @@ def main() -> None:
         say(f"unbench: {error}")
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        forget_interrupt()
+        # Python ends by the signal itself if the interrupt came through an exec, as that of a dataclass being imported
+        # is; the next exec makes it forget that.
+        exec("")
         say("unbench: interrupted; what was finished is stored, and the same command goes on from there")
         sys.exit(INTERRUPTED)
     except BrokenPipeError:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from unbench.cli.interrupting import forget_interrupt
+from unbench.cli.interrupting import end_now
 from unbench.cli.options import AsJson, Plugin, Results
 from unbench.comparison.rule import NOISE_RULE
 from unbench.console import console, print_leaderboard, print_rows, say
@@ -112,16 +112,20 @@ def _watch(results: Path, out: Path, interval: float, make: Callable[[], object]
     """`make` a report whenever the results have changed, until Ctrl-C."""
     from unbench.reporting.watch import watch
 
+    hint = f"watching {results} every {interval:g} s; Ctrl-C ends it"
+
     def write(news: str) -> None:
         make()
         print(f"{out}: {news}", flush=True)
+        if sys.stdout.isatty():
+            say(hint)  # the leaderboard has cleared it away
 
-    say(f"watching {results} every {interval:g} s; Ctrl-C ends it")
     try:
+        say(hint)
         watch(results, write, interval=interval, tell=say)
     except KeyboardInterrupt:
-        forget_interrupt()
         say(f"stopped watching {results}")
+        end_now(0)
 
 
 def export(
