@@ -134,7 +134,7 @@ def seed_words(seeds: Iterable[int]) -> str:
 
 def json_object(text: Any) -> dict[str, Any]:
     """A stored JSON object; anything else is kept visible under one key instead of raising."""
-    if not isinstance(text, str) or not text.strip():
+    if not isinstance(text, str) or text in ("", "{}") or not text.strip():
         return {}
     try:
         value = json.loads(text)
@@ -145,7 +145,7 @@ def json_object(text: Any) -> dict[str, Any]:
 
 def json_list(text: Any) -> list[str]:
     """A stored JSON list as strings; anything else is kept visible as its one element."""
-    if not isinstance(text, str) or not text.strip():
+    if not isinstance(text, str) or text in ("", "[]") or not text.strip():
         return []
     try:
         value = json.loads(text)

@@ -54,6 +54,12 @@ _BY_SEED = {"avg_gap": "gap_by_seed", "avg_gap_floor": "floor_by_seed"}
 
 CONFIDENCE = 0.95
 _VERSIONS = ("unbench_version", "torch_version", "python_version")
+_DESCRIBED = (
+    *("row", "seed", *ROW, "status", "error", "missing", _LACKS, "warnings", "tuned", *_BY_SEED, *_TEXTS, *_VERSIONS),
+    *("device", "threads", "git_commit", "git_dirty", "run_key", "command", "n_superseded"),
+)
+"""What is read of each run besides the numbers that are averaged."""
+
 COLUMNS = (
     *ROW,
     *("label", "n_seeds", "seeds"),
@@ -180,9 +186,9 @@ def _names_of(marked: NDArray[np.bool_]) -> list[frozenset[str]]:
 
 
 def _groups(runs: pd.DataFrame) -> list[list[dict[str, Any]]]:
-    """The runs of each row as plain dicts, without their numbers: far faster than one DataFrame per row."""
+    """The runs of each row as plain dicts of what `_describe` reads: far faster than one DataFrame per row."""
     groups: dict[int, list[dict[str, Any]]] = {}
-    for run in records(runs.drop(columns=[name for name in VALUES if name not in _BY_SEED])):
+    for run in records(runs[list(_DESCRIBED)]):
         groups.setdefault(run["row"], []).append(run)
     return list(groups.values())
 
