@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from unbench.reporting.latex_table import SEPARATION, TEXT_WIDTH, WRAPPED, Text, latex_table
+from unbench.reporting.latex_table import SEPARATION, TEXT_WIDTH, WRAPPED, Text, has_glyph, latex_table
 
 _BEFORE = rf"""\documentclass[10pt,a4paper]{{article}}
 \usepackage[utf8]{{inputenc}}
@@ -49,14 +49,8 @@ _SPECIAL = {
     "↑": r"\ensuremath{\uparrow}",
     "↓": r"\ensuremath{\downarrow}",
 }
-_UNSET = frozenset("ĦħĸĿŀŉŦŧ")
-"""Letters of Latin Extended-A that the encoding T1 lacks; LaTeX stops at them."""
-
 _LONG, _PIECE = 24, 8
 """Characters of a word that is too long to be kept whole, such as a checksum, and of the parts it may break into."""
-
-_TOO_LONG = re.compile(rf"\S{{{_LONG},}}")
-_NOT_PLAIN = re.compile("[^A-Za-z0-9 \n.,:;!?'()\\[\\]/*+=@]")
 
 _OPEN = {
     "h1": "\\section*{",
@@ -69,6 +63,7 @@ _OPEN = {
     "sub": "\\textsubscript{",
     "span": "\\textcolor{gray}{",  # of rows of outdated versions, and of those that are gone
 }
+_FOLDED = re.compile(r"<details>.*?</details>\n?", re.DOTALL)
 _HEADINGS = frozenset(("h1", "h2", "h3"))
 _LISTS = {"ul": "itemize", "ol": "enumerate"}
 
@@ -79,7 +74,8 @@ def leaderboard_latex(html: str) -> str:
     Args:
         html: as unbench.reporting.html.render gives it, which is XML too.
     """
-    return _BEFORE + "".join(map(_block, ElementTree.fromstring(f"<main>{html}</main>"))) + _AFTER
+    unfolded = _FOLDED.sub("", html)
+    return _BEFORE + "".join(map(_block, ElementTree.fromstring(f"<main>{unfolded}</main>"))) + _AFTER
 
 
 def escape(text: str) -> str:
@@ -88,7 +84,9 @@ def escape(text: str) -> str:
     >>> escape("50 % of a_b")
     '50 \\\\% of a\\\\_b'
     """
-    return _NOT_PLAIN.sub(lambda found: _character(found[0]), _TOO_LONG.sub(_breakable, text))
+    if len(text) >= _LONG:
+        text = re.sub(rf"\S{{{_LONG},}}", _breakable, text)
+    return text.translate(_ESCAPES)
 
 
 def _breakable(word: re.Match[str]) -> str:
@@ -96,16 +94,19 @@ def _breakable(word: re.Match[str]) -> str:
     return "\u200b".join(re.findall(rf".{{1,{_PIECE}}}", word[0]))
 
 
-def _character(c: str) -> str:
-    if c in _SPECIAL:
-        return _SPECIAL[c]
-    if c.isascii() or (c.isprintable() and "\xa1" <= c <= "\u017e" and c not in _UNSET):
-        return c
-    return f"[U+{ord(c):04X}]"
+class _Fallback(dict[int, str]):
+    """For str.translate: what is not listed is itself where fonts of pdfTeX have it, else its number."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = chr(code) if has_glyph(chr(code)) else f"[U+{code:04X}]"
+        return self[code]
+
+
+_ESCAPES = _Fallback({ord(c): text for c, text in _SPECIAL.items()})
 
 
 def _block(element: Element) -> str:
-    """A part of the document; nothing for what a page folds away."""
+    """A part of the document."""
     tag = element.tag
     if tag in _HEADINGS:
         return f"{_OPEN[tag]}{_inline(element)}}}\n\n"
@@ -120,8 +121,7 @@ def _block(element: Element) -> str:
     if tag == "pre":
         lines = "".join(element.itertext()).rstrip("\n").split("\n")
         return "\\texttt{" + "}\\\\\n\\texttt{".join(map(escape, lines)) + "}\n\n"
-    assert tag == "details", tag
-    return ""
+    raise AssertionError(f"a report has no <{tag}>")
 
 
 def _item(item: Element) -> str:
@@ -133,7 +133,7 @@ def _item(item: Element) -> str:
 def _table(element: Element) -> str:
     lines = list(element.iter("tr"))
     aligned = "".join("r" if "right" in cell.get("style", "") else "l" for cell in lines[0])
-    rows = [[Text(_inline(cell), _shown("".join(cell.itertext()))) for cell in line] for line in lines]
+    rows = [[Text(_inline(cell), "".join(cell.itertext())) for cell in line] for line in lines]
     grey = [line.find(".//span[@class='outdated']") is not None for line in lines]
     return latex_table([_grey(row) if old else row for row, old in zip(rows, grey, strict=True)], aligned)
 
@@ -151,11 +151,6 @@ def _span(element: Element) -> str:
         file, size = element.get("src"), "width=0.75\\linewidth,height=0.95\\textheight,keepaspectratio"
         return f"\\IfFileExists{{{file}}}{{\\includegraphics[{size}]{{{file}}}}}{{}}"
     return f"{_OPEN[element.tag]}{_inline(element)}}}"
-
-
-def _shown(text: str) -> str:
-    """What a reader sees of a cell, to tell its width."""
-    return _NOT_PLAIN.sub(lambda found: found[0] if found[0] in _SPECIAL else _character(found[0]), text)
 
 
 def _grey(row: Sequence[Text]) -> list[Text]:

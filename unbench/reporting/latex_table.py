@@ -17,12 +17,21 @@ WRAPPED = 36
 _SIZES = {"footnotesize": 8.5, "scriptsize": 7.97}
 """Points of an em of Computer Modern, by the name of the size."""
 
-_THIN, _DIGIT, _NARROW, _WIDE = 0.4, 0.5, 0.56, 0.95
-"""Ems that a character takes at most."""
+_THIN, _DIGIT, _NARROW, _WIDE, _NUMBERED = 0.4, 0.5, 0.56, 0.95, 6.0
+"""Ems that a character takes at most, the last where its number stands in its place."""
 
-_THIN_SIGNS, _WIDE_SIGNS = frozenset(" .,:;!'ijlt()[]|·"), frozenset("mw%#&@+=<>±≈≤−…")
+_THIN_SIGNS, _WIDE_SIGNS = frozenset(" .,:;!'ijlt()[]|·"), frozenset("mw%#&@+=<>±≈≤−–…↑↓")
 _BETWEEN, _BETWEEN_LATEX = " · ", r" \textperiodcentered{} "
 """What stands between the parts of a heading; they are put below each other."""
+
+
+_UNSET = frozenset("ĦħĸĿŀŉŦŧ")
+"""Letters of Latin Extended-A that the encoding T1 lacks; LaTeX stops at them."""
+
+
+def has_glyph(c: str) -> bool:
+    """Whether a character that no command stands for can be set as it is."""
+    return c.isascii() or (c.isprintable() and "\xa1" <= c <= "\u017e" and c not in _UNSET)
 
 
 class Text(NamedTuple):
@@ -62,15 +71,26 @@ def _ems(column: Sequence[Text]) -> float:
     """Of a column at most, its heading broken into lines."""
     heading, *body = column
     lines = [*heading.shown.split(_BETWEEN), *(cell.shown for cell in body)]
-    return max(sum(map(_em, line)) for line in lines)
+    return max(sum(map(_EMS.__getitem__, line)) for line in lines)
 
 
-def _em(c: str) -> float:
-    if c in _THIN_SIGNS:
-        return _THIN
-    if c in _WIDE_SIGNS or c.isupper():
-        return _WIDE
-    return _DIGIT if c.isdigit() else _NARROW
+class _Ems(dict[str, float]):
+    """Ems of each character, told once: tables hold many."""
+
+    def __missing__(self, c: str) -> float:
+        if not has_glyph(c) and c not in _WIDE_SIGNS:
+            ems = _NUMBERED
+        elif c in _THIN_SIGNS:
+            ems = _THIN
+        elif c in _WIDE_SIGNS or c.isupper():
+            ems = _WIDE
+        else:
+            ems = _DIGIT if c.isdigit() else _NARROW
+        self[c] = ems
+        return ems
+
+
+_EMS = _Ems()
 
 
 def _points(ems: Sequence[float], size: str) -> float:
