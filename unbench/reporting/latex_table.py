@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 TEXT_WIDTH = 760.0
@@ -71,26 +72,26 @@ def _ems(column: Sequence[Text]) -> float:
     """Of a column at most, its heading broken into lines."""
     heading, *body = column
     lines = [*heading.shown.split(_BETWEEN), *(cell.shown for cell in body)]
-    return max(sum(map(_EMS.__getitem__, line)) for line in lines)
+    return max(_line_ems(line.translate(_ALIKE)) for line in lines)
 
 
-class _Ems(dict[str, float]):
-    """Ems of each character, told once: tables hold many."""
-
-    def __missing__(self, c: str) -> float:
-        if not has_glyph(c) and c not in _WIDE_SIGNS:
-            ems = _NUMBERED
-        elif c in _THIN_SIGNS:
-            ems = _THIN
-        elif c in _WIDE_SIGNS or c.isupper():
-            ems = _WIDE
-        else:
-            ems = _DIGIT if c.isdigit() else _NARROW
-        self[c] = ems
-        return ems
+_ALIKE = str.maketrans("123456789", "0" * 9)
+"""Digits are of one width, which leaves few different numbers."""
 
 
-_EMS = _Ems()
+@lru_cache(maxsize=1 << 14)
+def _line_ems(line: str) -> float:
+    return sum(map(_em, line))
+
+
+def _em(c: str) -> float:
+    if not has_glyph(c) and c not in _WIDE_SIGNS:
+        return _NUMBERED
+    if c in _THIN_SIGNS:
+        return _THIN
+    if c in _WIDE_SIGNS or c.isupper():
+        return _WIDE
+    return _DIGIT if c.isdigit() else _NARROW
 
 
 def _points(ems: Sequence[float], size: str) -> float:
