@@ -131,7 +131,8 @@ def _bootstrap(cells: Sequence[Mapping[str, Row]]) -> Floats:
     drawn = rng.integers(len(cells), size=(DRAWS, len(cells)))
     for number, (gaps, floors) in enumerate(tables):
         draws, _ = np.nonzero(drawn == number)  # one draw may have the cell several times, with other seeds each time
-        counts = rng.multinomial(len(gaps), np.full(len(gaps), 1 / len(gaps)), size=len(draws))
+        times = rng.multinomial(len(gaps), np.full(len(gaps), 1 / len(gaps)), size=len(draws))
+        counts = times.astype(np.float64)  # products of integers are slow
         means, noise = _means(counts, gaps), _means(counts, floors)
         # As on the board: a gap of no known floor is not within it.
         np.add.at(total, draws, _ranks(means, means <= np.nan_to_num(noise, nan=-1.0)))
@@ -145,9 +146,9 @@ def _by_seed(rows: Mapping[str, Row], column: str) -> Floats:
     return np.array([[one.get(seed) for one in values] for seed in seeds], dtype=np.float64)
 
 
-def _means(counts: NDArray[np.int64], values: Floats) -> Floats:
+def _means(counts: Floats, values: Floats) -> Floats:
     """Means over drawn seeds, (draws, methods); over all its seeds for a method that has none of those drawn."""
     known = ~np.isnan(values)
-    sums, sizes = counts @ np.nan_to_num(values), counts @ known
+    sums, sizes = counts @ np.nan_to_num(values), counts @ known.astype(np.float64)
     plain = np.nan_to_num(values).sum(axis=0) / np.where(known.any(axis=0), known.sum(axis=0), np.nan)
     return np.where(sizes > 0, sums / np.maximum(sizes, 1), plain)
