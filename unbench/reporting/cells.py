@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -95,6 +96,14 @@ def split_cells(board: pd.DataFrame) -> list[Cell]:
         main = rows[~rows["label"].isin(apart)].reset_index(drop=True)
         cells.append(Cell(title, unique, rows.reset_index(drop=True), main, found))
     return cells
+
+
+def short_titles(cells: Sequence[Cell]) -> tuple[str, ...]:
+    """Of some cells, without what is the same in all of them where that leaves each its own."""
+    parts = [cell.title.split(" · ") for cell in cells]
+    shared = set(parts[0]).intersection(*parts[1:]) if parts else set()
+    short = tuple(" · ".join(part for part in title if part not in shared) for title in parts)
+    return short if all(short) and len(set(short)) == len(short) else tuple(cell.title for cell in cells)
 
 
 def safe(name: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from unbench.reporting.cells import Cell
+from unbench.reporting.cells import Cell, short_titles
 from unbench.reporting.labels import row_labels
 from unbench.reporting.records import records
 
@@ -37,10 +37,7 @@ class Arena:
     @property
     def titles(self) -> tuple[str, ...]:
         """Of the cells, without what is the same in all of them where that leaves each its own."""
-        parts = [cell.title.split(" · ") for cell in self.cells]
-        shared = set(parts[0]).intersection(*parts[1:])
-        short = tuple(" · ".join(part for part in title if part not in shared) for title in parts)
-        return short if all(short) and len(set(short)) == len(short) else tuple(cell.title for cell in self.cells)
+        return short_titles(self.cells)
 
     @property
     def names(self) -> list[str]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -106,9 +105,12 @@ class _Label:
         self.chosen = int(cost.argmin())
 
     def draw(self, axes: Axes) -> None:
-        """Write the text; the white rim keeps it legible on a line that it could not avoid."""
+        """Write the text, on a pale ground that keeps it legible where it could not avoid a line.
+
+        An outline would do so too, but it makes an SVG's text into shapes that cannot be searched.
+        """
         line = {"arrowstyle": "-", "color": self.anchor.colour, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 3}
-        note = axes.annotate(
+        axes.annotate(
             self.anchor.text,
             (self.anchor.x, self.anchor.y),
             xytext=tuple(self.offsets[self.chosen]),
@@ -117,9 +119,9 @@ class _Label:
             va="center",
             fontsize=_SIZE,
             zorder=6,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.4},
             arrowprops=line if self.reaches[self.chosen] > _NEAR else None,
         )
-        note.set_path_effects([withStroke(linewidth=1.8, foreground="white")])
 
 
 def _obstacles(axes: Axes, anchors: Sequence[Anchor]) -> Floats:
