@@ -30,9 +30,10 @@ from unbench.reporting.leaderboard import COLUMNS as BOARD_COLUMNS
 from unbench.reporting.leaderboard import leaderboard
 from unbench.reporting.markup import escape
 from unbench.reporting.plots.accuracy import accuracy_data
+from unbench.reporting.plots.outputs import look_at
 from unbench.reporting.plots.place import Anchor, place_labels
-from unbench.reporting.plots.roc import draw_roc, mean_curve, roc_data
-from unbench.reporting.plots.style import Palette, new_figure
+from unbench.reporting.plots.roc import draw_roc, mean_curve, roc_look
+from unbench.reporting.plots.style import Palette, PlotData, new_figure
 from unbench.reporting.plots.tradeoff import draw_tradeoff, tradeoff_data
 from unbench.reporting.terminal import leaderboard_table, run_table
 from unbench.store import Store, load_results
@@ -58,6 +59,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 def board_of(store: Store) -> pd.DataFrame:
     return leaderboard(load_results(store.folder))
+
+
+def roc_data(rows: pd.DataFrame, frame: pd.DataFrame, results: Path) -> PlotData:
+    return look_at(rows, frame, results, {"roc": roc_look})["roc"]
 
 
 def read_csv(folder: Path) -> list[dict[str, str]]:
@@ -203,7 +208,8 @@ def test_same_results_same_bytes_wherever_they_lie(made: tuple[Path, Path], tmp_
 def test_pictures_are_real_and_say_nothing_of_their_making(made: tuple[Path, Path]) -> None:
     pictures = sorted(made[1].glob("*.png"))
     cell = "digits-random10-cpu.png"
-    assert [p.name for p in pictures] == [f"accuracy-{cell}", f"gap-time-{cell}", f"roc-{cell}"]
+    plots = ("accuracy", "confidence", "gap-time", "losses", "roc", "roc-low")
+    assert {p.name for p in pictures} == {f"{name}-{cell}" for name in plots}
     for path in pictures:
         with Image.open(path) as picture:
             picture.load()

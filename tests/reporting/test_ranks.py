@@ -18,7 +18,7 @@ from unbench.reporting.critical import CriticalDifference, critical_difference, 
 from unbench.reporting.entries import Arena, arenas
 from unbench.reporting.leaderboard import leaderboard
 from unbench.reporting.overview import overview
-from unbench.reporting.plots.ranks_diagram import draw_critical_difference
+from unbench.reporting.plots.ranks_diagram import critical_data, draw_critical_difference
 from unbench.reporting.plots.style import style
 from unbench.reporting.ranks import Ranked, Ranking, cell_ranks, ranking
 from unbench.reporting.side_by_side import side_by_side
@@ -151,6 +151,6 @@ def test_the_diagram_shows_every_method_and_is_in_the_report(store: Store, tmp_p
     data = critical_difference(ranking(arenas_of(store)[0]))
     assert isinstance(data, CriticalDifference)
     with style():
-        (axes,) = draw_critical_difference(data, "title").axes
+        (axes,) = draw_critical_difference(critical_data(data), "title").axes
     shown = {text.get_text().split("  ")[0] for text in axes.texts}
     assert {"ft", "ga", "scrub", "none"} <= shown and any(text.startswith("CD = ") for text in shown)

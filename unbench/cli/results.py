@@ -51,6 +51,11 @@ def report(
     plots: Annotated[
         list[str] | None, typer.Option(help="Draw plots of this data set only; may be repeated; 'none' draws none.")
     ] = None,
+    plot_format: Annotated[
+        list[str] | None,
+        typer.Option(help="png or svg; may be repeated; else png, since svg takes half as long again."),
+    ] = None,
+    plot_data: Annotated[bool, typer.Option("--plot-data", help="Also the numbers behind each plot, as CSV.")] = False,
     no_images: Annotated[
         bool, typer.Option("--no-images", help="No forgotten images in the explorer: for private data.")
     ] = False,
@@ -91,6 +96,8 @@ def report(
         metric=metric,
         formats=formats,
         plots=[name for name in plots if name != "none"] if plots else None,
+        plot_formats=plot_format or ("png",),
+        plot_data=plot_data,
         images=not no_images,
         diff=diff,
         tell=cache(say),  # once, in however many rounds it is found

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from unbench.reporting.changes import Changes
 
-__all__ = ["FORMATS", "report"]
+__all__ = ["FORMATS", "PLOT_FORMATS", "report"]
 
 FILES = {
     "md": "leaderboard.md",
@@ -28,6 +28,9 @@ FILES = {
 }
 FORMATS = tuple(FILES)
 """What a report can be written as: the leaderboard in four ways, and a page to explore it in."""
+
+PLOT_FORMATS = ("png", "svg")
+"""What plots can be written as."""
 
 
 def report(
@@ -43,11 +46,13 @@ def report(
     metric: str = "avg_gap",
     formats: Sequence[str] = FORMATS,
     plots: Sequence[str] | None = None,
+    plot_formats: Sequence[str] = ("png",),
+    plot_data: bool = False,
     images: bool = True,
     diff: Path | str | None = None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> list[Path]:
-    """Write OUT/leaderboard.*, OUT/explorer.html and the plots as OUT/*.png; return the paths written.
+    """Write OUT/leaderboard.*, OUT/explorer.html and the plots; return the paths written.
 
     Args:
         results: the results folder.
@@ -61,6 +66,8 @@ def report(
         metric: what is set side by side where a preset has several cells: a column of runs that is averaged.
         formats: of FORMATS.
         plots: names of data sets to draw plots of; None draws all, nothing draws none.
+        plot_formats: of PLOT_FORMATS, at least one.
+        plot_data: whether the numbers behind each plot are written beside it, as CSV.
         images: whether the explorer may hold small copies of forgotten images, where their files are at hand.
         diff: other results, a folder or FOLDER@COMMIT, to mark what changed since; the filters go for them too.
         tell: is given a line about each thing that a comparison leaves out.
@@ -78,12 +85,12 @@ def report(
     from unbench.reporting.leaderboard import leaderboard, leaderboard_csv
     from unbench.reporting.markdown import leaderboard_markdown
     from unbench.reporting.origin import Origin
-    from unbench.reporting.plots import draw_diagrams, draw_plots
+    from unbench.reporting.plots import Saving, draw_diagrams, draw_overall, draw_plots
     from unbench.reporting.ranks import board_ranks
     from unbench.reporting.selection import Selection, check_stored
     from unbench.store import load_results
 
-    check_request(formats, metric)
+    check_request(formats, metric, plot_formats)
     selection = Selection(tuple(datasets), tuple(methods), tuple(families), tuple(scenarios), tuple(presets))
     everything = load_results(results)
     frame = selection.of(everything)
@@ -102,11 +109,13 @@ def report(
     if "csv" in files:
         write_text(files["csv"], leaderboard_csv(board, board_ranks(cells), origin))
     documents = [name for name in files if name not in ("csv", "explorer")]
-    drawings = draw_plots(cells, frame, Path(results), Path(out), plots) if documents else []
+    saving = Saving(Path(out), tuple(dict.fromkeys(plot_formats)), plot_data)
+    drawings = draw_plots(cells, frame, Path(results), saving, plots) if documents else []
     held = contests(cells) if documents else []
-    diagrams = draw_diagrams(held, Path(out))
+    diagrams = draw_diagrams(held, saving)
+    overall = draw_overall(cells, saving, plots) if documents else []
     if documents:
-        text = leaderboard_markdown(cells, drawings, origin, held, metric, diagrams, changes)
+        text = leaderboard_markdown(cells, drawings, origin, held, metric, diagrams, overall, changes)
         for name, content in _written_as(documents, text).items():
             write_text(files[name], content)
     if "explorer" in files:
@@ -115,17 +124,20 @@ def report(
         write_text(files["explorer"], explorer_html(cells, frame, Path(results), images, origin))
     if show is not None:
         show(board, changes)
-    drawn = [*(drawing for group in drawings for drawing in group), *diagrams.values()]
-    return [*files.values(), *(Path(out) / drawing.file for drawing in drawn if drawing.file is not None)]
+    drawn = [*(drawing for group in drawings for drawing in group), *diagrams.values(), *overall]
+    return [*files.values(), *(Path(out) / name for drawing in drawn for name in drawing.files)]
 
 
-def check_request(formats: Sequence[str], metric: str) -> None:
+def check_request(formats: Sequence[str], metric: str, plot_formats: Sequence[str] = ()) -> None:
     """Raise UnknownNameError for a format or a metric that there is not, before anything is read."""
     from unbench.reporting.side_by_side import check_metric
 
     for name in formats:
         if name not in FORMATS:
             raise UnknownNameError("format", name, FORMATS)
+    for name in plot_formats:
+        if name not in PLOT_FORMATS:
+            raise UnknownNameError("plot format", name, PLOT_FORMATS)
     check_metric(metric)
 
 

@@ -148,7 +148,10 @@ def _inline(element: Element) -> str:
 
 def _span(element: Element) -> str:
     if element.tag == "img":
-        file, size = element.get("src"), "width=0.75\\linewidth,height=0.95\\textheight,keepaspectratio"
+        file = element.get("src", "")
+        if file.endswith(".svg"):
+            return f"Left out, because LaTeX takes no SVG: {escape(element.get('alt', ''))}."
+        size = "width=0.75\\linewidth,height=0.95\\textheight,keepaspectratio"
         return f"\\IfFileExists{{{file}}}{{\\includegraphics[{size}]{{{file}}}}}{{}}"
     return f"{_OPEN[element.tag]}{_inline(element)}}}"
 

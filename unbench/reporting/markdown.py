@@ -73,6 +73,7 @@ def leaderboard_markdown(
     contests: Sequence[Contest] = (),
     metric: str = "avg_gap",
     diagrams: Mapping[str, Drawing] | None = None,
+    overall: Sequence[Drawing] = (),
     changes: Changes | None = None,
 ) -> str:
     """The whole document.
@@ -84,6 +85,7 @@ def leaderboard_markdown(
         contests: what goes over the cells of each preset; none leaves that out.
         metric: the number that cells are set side by side by.
         diagrams: of critical differences, by preset.
+        overall: plots that go over all cells.
         changes: since other results, if there are any to compare with.
     """
     parts = [HEADER]
@@ -100,6 +102,8 @@ def leaderboard_markdown(
         parts.append(_section(cell, plots, changes))
     if changes is not None:
         parts += [_gone(cell) for cell in changes.gone_cells(cells)]
+    if overall:
+        parts += ["## Over all cells\n", *map(_picture, overall)]
     if origin is not None:
         parts += ["## Provenance\n", _origin(origin)]
     return "\n".join(part for part in parts if part)

@@ -11,6 +11,8 @@ from unbench.reporting.cells import Cell, safe
 from unbench.reporting.contest import Contest
 from unbench.reporting.critical import CriticalDifference
 from unbench.reporting.formatting import seed_span
+from unbench.reporting.plots.saving import Saving
+from unbench.reporting.records import records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,25 +20,30 @@ if TYPE_CHECKING:
 
     from unbench.reporting.plots.style import Palette, PlotData
 
-__all__ = ["Drawing", "draw_diagrams", "draw_plots"]
+__all__ = ["Drawing", "Saving", "draw_diagrams", "draw_overall", "draw_plots"]
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """One plot of one cell: its file's name, None where there was nothing to draw, and what it leaves out.
+    """One plot: the names of its files, none where there was nothing to draw, and what it leaves out.
 
     `method` is the one whose ablations it shows; empty for plots that compare methods.
     """
 
     title: str
-    file: str | None
+    files: tuple[str, ...]
     notes: tuple[str, ...]
     method: str = ""
+
+    @property
+    def file(self) -> str | None:
+        """The picture that documents show: the PNG, else the SVG, which LaTeX cannot take."""
+        return next((name for kind in (".png", ".svg") for name in self.files if name.endswith(kind)), None)
 
 
 @dataclass(frozen=True)
 class _Plot:
-    """A plot to be: the first part of its file's name, its title, what it shows and how that is drawn."""
+    """A plot to be: the first part of its files' names, its title, what it shows and how that is drawn."""
 
     name: str
     title: str
@@ -47,71 +54,104 @@ class _Plot:
 
 
 def draw_plots(
-    cells: Sequence[Cell], frame: pd.DataFrame, results: Path, out: Path, datasets: Sequence[str] | None = None
+    cells: Sequence[Cell], frame: pd.DataFrame, results: Path, saving: Saving, datasets: Sequence[str] | None = None
 ) -> list[list[Drawing]]:
-    """Draw every plot of every cell as OUT/<plot>-<cell>.png.
+    """Draw every plot of every cell as <plot>-<cell>.
 
     Args:
         cells: of the leaderboard.
         frame: the runs behind it, as unbench.load_results gives them.
-        results: where their per-example outputs are.
-        out: the folder to write in.
+        results: where their per-example outputs are, and the trials of tuning.
+        saving: where to write, and as what.
         datasets: names of those whose plots are drawn; None draws all.
 
     Returns:
         The plots of each cell, none of those that were not to be drawn.
+
+    Raises:
+        StoreError: a plot cannot be written, or a stored trial is corrupt.
     """
     wanted = [datasets is None or cell.rows.iloc[0]["dataset"] in datasets for cell in cells]
     if not any(wanted):
         return [[] for _ in cells]
-    from unbench.reporting.plots.style import Palette, save, style
+    from unbench.reporting.plots.style import Palette, style
+    from unbench.reporting.plots.tuning import load_trials
 
     palette = Palette.of(cells)
+    trials = load_trials(results)
     drawings = []
     with style():
         for cell, draw in zip(cells, wanted, strict=True):
             drawn = []
-            for plot in _plots(cell, frame, results) if draw else ():
+            for plot in _plots(cell, frame, results, trials) if draw else ():
                 figure = plot.draw(plot.data, f"{plot.title}\n{plot.heading}", palette)
-                file = None if figure is None else f"{plot.name}-{cell.slug}.png"
-                if figure is not None and file is not None:
-                    save(figure, out / file)
-                drawn.append(Drawing(f"{plot.title}: {plot.heading}", file, plot.data.notes, plot.method))
+                files = saving.save(f"{plot.name}-{cell.slug}", figure, plot.data)
+                drawn.append(Drawing(f"{plot.title}: {plot.heading}", files, plot.data.notes, plot.method))
             drawings.append(drawn)
     return drawings
 
 
-def draw_diagrams(contests: Sequence[Contest], out: Path) -> dict[str, Drawing]:
-    """Draw the critical differences of each preset that has them as OUT/ranks-<preset>.png; by preset."""
+def draw_overall(cells: Sequence[Cell], saving: Saving, datasets: Sequence[str] | None = None) -> list[Drawing]:
+    """Draw what goes over all cells, whatever their presets: how memories grow; nothing where there is no memory.
+
+    Args:
+        cells: of the leaderboard.
+        saving: where to write, and as what.
+        datasets: names of those whose plots are drawn; None draws all.
+    """
+    shown = [cell for cell in cells if datasets is None or cell.rows.iloc[0]["dataset"] in datasets]
+    if not shown:
+        return []
+    from unbench.reporting.plots.memory import draw_memory, memory_data
+    from unbench.reporting.plots.style import style
+
+    data = memory_data(shown)
+    if data.table.empty:
+        return []
+    title = "Growth of the memory with the images in it"
+    with style():
+        files = saving.save("memory", draw_memory(data, title), data)
+    return [Drawing(title, files, data.notes)]
+
+
+def draw_diagrams(contests: Sequence[Contest], saving: Saving) -> dict[str, Drawing]:
+    """Draw the critical differences of each preset that has them as ranks-<preset>; by preset."""
     found = {}
     for contest in contests:
         tested, preset = contest.critical, contest.arena.preset
         if isinstance(tested, CriticalDifference):
-            from unbench.reporting.plots.ranks_diagram import draw_critical_difference
-            from unbench.reporting.plots.style import save, style
+            from unbench.reporting.plots.ranks_diagram import critical_data, draw_critical_difference
+            from unbench.reporting.plots.style import style
 
             title = f"Mean ranks over the cells of preset {preset}"
-            file = f"ranks-{safe(preset)}.png"
+            data = critical_data(tested)
             with style():
-                save(draw_critical_difference(tested, title), out / file)
-            found[preset] = Drawing(title, file, ())
+                files = saving.save(f"ranks-{safe(preset)}", draw_critical_difference(data, title), data)
+            found[preset] = Drawing(title, files, data.notes)
     return found
 
 
-def _plots(cell: Cell, frame: pd.DataFrame, results: Path) -> Iterator[_Plot]:
-    """The plots of one cell, one at a time: the curves of many runs are large."""
+def _plots(cell: Cell, frame: pd.DataFrame, results: Path, trials: pd.DataFrame) -> Iterator[_Plot]:
+    """The plots of one cell, one at a time."""
     from unbench.reporting.plots.ablation import ablation_data, draw_ablation
     from unbench.reporting.plots.accuracy import accuracy_data, draw_accuracy
     from unbench.reporting.plots.accuracy_gap import accuracy_gap_data, draw_accuracy_gap
-    from unbench.reporting.plots.roc import draw_roc, roc_data
+    from unbench.reporting.plots.audit import audit_data, draw_audit
     from unbench.reporting.plots.tradeoff import draw_tradeoff, tradeoff_data
+    from unbench.reporting.plots.tuning import draw_tuning, tuning_data
 
     heading = f"{cell.title} · {cell.seeds}"
     yield _Plot("accuracy", "Accuracy after unlearning", heading, accuracy_data(cell.main), draw_accuracy)
     title = "Gap to the oracle against time (lower left is better)"
     yield _Plot("gap-time", title, heading, tradeoff_data(cell.main), draw_tradeoff)
-    title = "Membership inference: forget set against test set"
-    yield _Plot("roc", title, heading, roc_data(cell.main, frame, results), draw_roc)
+    yield from _of_outputs(cell, frame, results)
+    audit = audit_data(records(cell.rows))
+    if len(audit.table):
+        title = "Leakage audit: accuracy of each pathway alone, before and after deletion"
+        yield _Plot("audit", title, heading, audit, draw_audit)
+    tuning = tuning_data(trials, cell)
+    if len(tuning.table):
+        yield _Plot("tuning", "Tuning: the smallest validation gap so far", cell.title, tuning, draw_tuning)
     for study in cell.studies:
         method = study.method
         heading = f"{cell.title} · {seed_span(row['n_seeds'] for row in study.rows)}"
@@ -119,3 +159,28 @@ def _plots(cell: Cell, frame: pd.DataFrame, results: Path) -> Iterator[_Plot]:
         yield _Plot(f"ablation-{method}", title, heading, ablation_data(study), draw_ablation, method)
         title = f"Accuracy against gap, variants of {method} (upper left is better)"
         yield _Plot(f"accuracy-gap-{method}", title, heading, accuracy_gap_data(study), draw_accuracy_gap, method)
+
+
+def _of_outputs(cell: Cell, frame: pd.DataFrame, results: Path) -> Iterator[_Plot]:
+    """The plots of per-example outputs, which are read once for all of them."""
+    from unbench.reporting.plots.confidence import confidence_data, confidence_look, draw_confidence
+    from unbench.reporting.plots.losses import draw_losses, losses_data, losses_look
+    from unbench.reporting.plots.outputs import look_at
+    from unbench.reporting.plots.roc import draw_roc, roc_look
+    from unbench.reporting.plots.roc_low import draw_roc_low, roc_low_data
+
+    heading = f"{cell.title} · {cell.seeds}"
+    looks = {"roc": roc_look, "losses": losses_look, "confidence": confidence_look}
+    seen = look_at(cell.main, frame, results, looks)
+    if all(found.table.empty for found in seen.values()):
+        # One line that says why, not one for each of them.
+        yield _Plot("roc", "Membership inference, losses and confidence", heading, seen["roc"], draw_roc)
+        return
+    title = "Membership inference: forget set against test set"
+    yield _Plot("roc", title, heading, seen["roc"], draw_roc)
+    title = "Membership inference at low false-positive rates"
+    yield _Plot("roc-low", title, heading, roc_low_data(seen["roc"]), draw_roc_low)
+    title = "Losses before and after unlearning"
+    yield _Plot("losses", title, heading, losses_data(seen["losses"]), draw_losses)
+    title = "Confidence in each forgotten image, before and after unlearning"
+    yield _Plot("confidence", title, heading, confidence_data(seen["confidence"], cell.main), draw_confidence)

@@ -6,14 +6,12 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from unbench.files import atomic_path
 from unbench.reporting.cells import Cell
 from unbench.reporting.leaderboard import NOTHING, ORACLE
 
@@ -87,6 +85,10 @@ def style() -> Iterator[None]:
         "legend.fontsize": 7.5,
         "hatch.linewidth": 0.6,
         "savefig.dpi": 200,
+        # Text stays text in an SVG: it can be searched, and the file is small.
+        "svg.fonttype": "none",
+        # Else the names of its parts are drawn at random.
+        "svg.hashsalt": "unbench",
     }
     with matplotlib.style.context(["default", settings]):
         yield
@@ -106,8 +108,11 @@ def new_figure(height: float, title: str, notes: Sequence[str]) -> Figure:
     return figure
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a PNG that says nothing of when and by what it was made."""
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png", metadata={"Software": None})
-    figure.clear()
+def model_look(model: str, method: str, palette: Palette) -> dict[str, Any]:
+    """How lines of the original, the oracle and the unlearned model look: told apart by colour, dash and width."""
+    if model == "unlearned":
+        return {"color": palette.colour(method), "linestyle": "-", "linewidth": 1.8, "zorder": 2.2}
+    if model == "oracle":
+        # Over the thicker line: where both agree, both are seen.
+        return {"color": ORACLE_COLOUR, "linestyle": "-", "linewidth": 0.8, "zorder": 2.3}
+    return {"color": NOTHING_COLOUR, "linestyle": (0, (4, 2)), "linewidth": 1.1, "zorder": 2.1}
