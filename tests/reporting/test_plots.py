@@ -148,7 +148,7 @@ def test_each_oracle_has_one_panel_of_confidence(store: Store) -> None:
     (cell,) = cells_of(store)
     seen = look_at(cell.main, load_results(store.folder), store.folder, {"confidence": confidence_look})["confidence"]
     labels = list(dict.fromkeys(confidence_data(seen, cell.main).table["label"]))
-    assert sorted(labels) == ["ft", "ga", "munkey", "oracle of munkey", "oracle of post-hoc methods"]
+    assert sorted(labels) == ["ft", "ga", "munkey", "oracle (post-hoc)", "oracle of munkey"]
     assert labels[labels.index("munkey") - 1] == "oracle of munkey"
 
 

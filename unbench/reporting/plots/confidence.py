@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
 from unbench.metrics.attacks import cross_entropy
 from unbench.metrics.outputs import Model
 from unbench.reporting.leaderboard import ORACLE
-from unbench.reporting.oracles import oracle_groups
+from unbench.reporting.oracles import POST_HOC, oracle_groups
 from unbench.reporting.plots.outputs import Columns, Stored, best
-from unbench.reporting.plots.panels import head, panel_grid
+from unbench.reporting.plots.panels import name_panels, panel_grid
 from unbench.reporting.plots.style import FAINT, Palette, PlotData
 
 if TYPE_CHECKING:
@@ -66,12 +65,19 @@ def confidence_data(seen: PlotData, rows: pd.DataFrame) -> PlotData:
         who = groups[label].who if label in groups else label
         if "oracle" in models and who not in drawn and own["method"].iloc[0] != ORACLE:
             drawn.add(who)
-            named = {"label": f"oracle of {who}" if who else "oracle", "method": ORACLE}
+            named = {"label": _oracle(who), "method": ORACLE}
             parts.append(models["oracle"].assign(**named).merge(before))
         if "unlearned" in models:
             parts.append(models["unlearned"].merge(before))
     table = pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
     return PlotData(table, cut.notes)
+
+
+def _oracle(who: str) -> str:
+    """What the panel of an oracle is called."""
+    if not who:
+        return "oracle"
+    return "oracle (post-hoc)" if who == POST_HOC else f"oracle of {who}"
 
 
 def draw_confidence(data: PlotData, title: str, palette: Palette) -> Figure | None:
@@ -81,17 +87,23 @@ def draw_confidence(data: PlotData, title: str, palette: Palette) -> Figure | No
         return None
     by_label = {str(label): part for label, part in table.groupby("label", sort=False)}
     said = (
-        "A point is a forgotten image; on the dotted line it is as before. Axes are in log-odds, and what is beyond "
-        "them is at their end. Below a name: mean probability before and after, over all seeds."
+        "A point is a forgotten image, p the probability of its true label; on the dotted line it is as before. Axes "
+        "are in log-odds, and what is beyond them is at their end. Below a name: mean p before and after, all seeds."
     )
     if max(map(len, by_label.values())) > IMAGES:
         said += f" Drawn are {IMAGES} images of each panel, evenly spaced."
-    x, y = "before: probability of the true label", "after"
-    figure, panels = panel_grid(list(by_label), title, (said, *data.notes), x=x, y=y, tall=2.4, low=1.9)
-    for panel, (label, part) in zip(panels, by_label.items(), strict=True):
+    notes = (said, *data.notes)
+    figure, panels = panel_grid(list(by_label), title, notes, x="p before", y="p after", tall=2.4, low=1.9)
+    ticks, texts = _log_odds(np.array(list(_TICKS))), list(_TICKS.values())
+    panels[0].set_yticks(ticks, texts)
+    # The outer numbers would run into their neighbours.
+    panels[0].set_xticks(ticks, ["", *texts[1:-1], ""])
+    low, high = _log_odds(np.array([_END, 1 - _END]))
+    panels[0].set(xlim=(low - 0.6, high + 0.6), ylim=(low - 0.6, high + 0.6))
+    name_panels(panels, list(by_label))
+    for panel, part in zip(panels, by_label.values(), strict=True):
         _panel(panel, part, palette)
         means = f"{part['before'].mean():.2f} → {part['after'].mean():.2f}"
-        head(panel, label, 26)
         panel.text(0.03, 0.97, means, transform=panel.transAxes, va="top", fontsize=7)
     return figure
 
@@ -112,13 +124,7 @@ def _panel(panel: Axes, table: pd.DataFrame, palette: Palette) -> None:
         markeredgewidth=0.5,
         alpha=0.6,
     )
-    ticks = _log_odds(np.array(list(_TICKS)))
-    for axis in (panel.xaxis, panel.yaxis):
-        axis.set_ticks(ticks, list(_TICKS.values()))
-        axis.set_minor_locator(NullLocator())
     panel.tick_params(labelsize=7)
-    panel.set_xlim(ends[0] - 0.6, ends[1] + 0.6)
-    panel.set_ylim(ends[0] - 0.6, ends[1] + 0.6)
     panel.grid(True)
 
 

@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 from unbench.metrics.attacks import cross_entropy
 from unbench.metrics.outputs import Model, Split
 from unbench.reporting.plots.outputs import Columns, Stored, best
-from unbench.reporting.plots.panels import head, model_legend, panel_grid
+from unbench.reporting.plots.panels import model_legend, name_panels, panel_grid
 from unbench.reporting.plots.style import FAINT, Palette, PlotData, model_look
 
 if TYPE_CHECKING:
@@ -79,19 +79,19 @@ def draw_losses(data: PlotData, title: str, palette: Palette) -> Figure | None:
     by_label = dict(iter(table.groupby("label", sort=False)))
     for panel, label in zip(panels, labels, strict=True):
         _panel(panel, by_label[label], palette)
-        head(panel, label)
     first = panels[0]
     first.set_xscale("log")
     first.set_xlim(EDGES[0], EDGES[-1])
     first.set_ylim(-0.12, len(SETS) - 1 + _BAND + 0.08)
     ticks = [10.0**power for power in (-5, -3, -1, 1)]
+    first.set_xticks(ticks)
+    first.xaxis.set_minor_locator(NullLocator())
+    first.xaxis.set_major_formatter(FuncFormatter(lambda loss, _: f"{loss:g}".replace("e-0", "e-")))
+    first.set_yticks([_base(split) + _BAND / 2 for split in SETS], list(SETS))
     for panel in panels:
-        panel.set_xticks(ticks)
-        panel.xaxis.set_minor_locator(NullLocator())
-        panel.xaxis.set_major_formatter(FuncFormatter(lambda loss, _: f"{loss:g}".replace("e-0", "e-")))
-        panel.set_yticks([_base(split) + _BAND / 2 for split in SETS], list(SETS))
         panel.tick_params(axis="y", length=0)
         panel.grid(axis="x")
+    name_panels(panels, labels)
     model_legend(figure)
     return figure
 

@@ -25,7 +25,7 @@ MOST = 24
 """Rows that are looked at; the best that have outputs come first."""
 
 _NAMED = 12
-"""Labels that a note spells out."""
+"""Labels, and seeds, that a note spells out."""
 _NEEDED = ("run_key", "attempt", "seed", "forget_class")
 
 
@@ -160,7 +160,8 @@ class _Reasons:
     def notes(self) -> list[str]:
         alike: dict[tuple[str, str], list[str]] = {}
         for (reason, label), seeds in self._found.items():
-            alike.setdefault((reason, seed_words(seeds)), []).append(label)
+            which = seed_words(seeds) if len(seeds) <= _NAMED else f"{len(seeds)} seeds"
+            alike.setdefault((reason, which), []).append(label)
         return [f"{enumerated(labels)}: {reason} ({seeds})." for (reason, seeds), labels in alike.items()]
 
 

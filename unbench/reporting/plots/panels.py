@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+_FEW = 9
+"""Panels up to which there are three in a row, and four beyond."""
 _TITLE = 0.36
 """Inches of the two lines of a title, below which the legend goes."""
 
@@ -23,7 +25,9 @@ _TITLE = 0.36
 def panel_grid(
     labels: Sequence[str], title: str, notes: Sequence[str], *, x: str, y: str, tall: float, low: float | None = None
 ) -> tuple[Figure, list[Axes]]:
-    """A figure and one panel for each label; only the outer ones have ticks and names on their axes.
+    """A figure and one panel for each label; only the outer ones have numbers and names on their axes.
+
+    Panels share their axes: scale, limits and ticks that the first is given are those of all.
 
     Args:
         labels: at least one.
@@ -34,7 +38,7 @@ def panel_grid(
         tall: inches of a row of up to three panels.
         low: inches of a row of four; default four fifths of `tall`.
     """
-    across = min(3 if len(labels) <= 9 else 4, len(labels))
+    across = min(3 if len(labels) <= _FEW else 4, len(labels))
     down = math.ceil(len(labels) / across)
     height = tall if across < 4 else low if low is not None else 0.8 * tall
     figure = new_figure(0.75 + height * down, title, notes)
@@ -50,9 +54,15 @@ def panel_grid(
     return figure, panels[: len(labels)]
 
 
-def head(panel: Axes, label: str, width: int = 36) -> None:
-    """Name a panel; above it, because a curve can pass through any corner inside."""
-    panel.set_title(shorten(label, width), loc="left", fontsize=8, fontweight="bold")
+def name_panels(panels: Sequence[Axes], labels: Sequence[str]) -> None:
+    """Put the names above the panels, because a curve can pass through any corner inside."""
+    for panel, label in zip(panels, labels, strict=True):
+        panel.set_title(shorten(label, name_width(len(labels))), loc="left", fontsize=8, fontweight="bold")
+
+
+def name_width(count: int) -> int:
+    """Letters of a name that fit above a panel, where there are so many panels."""
+    return 29 if count <= _FEW else 21
 
 
 def model_legend(figure: Figure) -> None:

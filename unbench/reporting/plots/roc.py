@@ -10,7 +10,7 @@ from unbench.metrics.attacks import SCORES, attack
 from unbench.metrics.outputs import Model
 from unbench.reporting.formatting import points, shorten
 from unbench.reporting.plots.outputs import MODELS, Columns, Stored
-from unbench.reporting.plots.panels import panel_grid
+from unbench.reporting.plots.panels import name_width, panel_grid
 from unbench.reporting.plots.style import FAINT, Palette, PlotData, model_look
 
 if TYPE_CHECKING:
@@ -45,8 +45,9 @@ def draw_roc(data: PlotData, title: str, palette: Palette) -> Figure | None:
         said += " Curves: mean true positive rate over seeds; ± sample standard deviation over seeds."
     x, y = "false positive rate", "true positive rate"
     figure, panels = panel_grid(labels, title, (said, *data.notes), x=x, y=y, tall=2.75, low=2.2)
+    panels[0].set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
     for panel, label in zip(panels, labels, strict=True):
-        _panel(panel, table[table["label"] == label], str(label), palette)
+        _panel(panel, table[table["label"] == label], shorten(str(label), name_width(len(labels))), palette)
     return figure
 
 
@@ -56,7 +57,7 @@ def mean_curve(table: pd.DataFrame, grid: NDArray[np.float64] = _GRID) -> NDArra
     return np.asarray(np.mean(rates, axis=0), dtype=np.float64)
 
 
-def _panel(panel: Axes, table: pd.DataFrame, label: str, palette: Palette) -> None:
+def _panel(panel: Axes, table: pd.DataFrame, name: str, palette: Palette) -> None:
     panel.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8, linestyle=(0, (1, 2)))
     method = str(table["method"].iloc[0])
     for model in MODELS:
@@ -71,14 +72,10 @@ def _panel(panel: Axes, table: pd.DataFrame, label: str, palette: Palette) -> No
         else:
             panel.plot(_GRID, mean_curve(part), **look)
     panel.set_aspect("equal")
-    panel.set_xlim(-0.01, 1.01)
-    panel.set_ylim(-0.01, 1.01)
-    panel.set_xticks([0, 0.5, 1])
-    panel.set_yticks([0, 0.5, 1])
     panel.grid(True)
     # Above the panel: a curve can pass through any corner inside it.
     panel.legend(
-        title=shorten(label, 36),
+        title=name,
         title_fontproperties={"weight": "bold", "size": 8},
         alignment="left",
         loc="lower left",

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from unbench.reporting.plots.outputs import MODELS
-from unbench.reporting.plots.panels import head, model_legend, panel_grid
+from unbench.reporting.plots.panels import model_legend, name_panels, panel_grid
 from unbench.reporting.plots.roc import mean_curve
 from unbench.reporting.plots.style import FAINT, Palette, PlotData, model_look
 
@@ -49,18 +49,18 @@ def draw_roc_low(data: PlotData, title: str, palette: Palette) -> Figure | None:
     figure, panels = panel_grid(list(by_label), f"{title}\n", (said, *data.notes), x=x, y=y, tall=2.4, low=1.9)
     first = panels[0]
     first.set(xscale="log", yscale="log", xlim=(LOWEST, 1), ylim=(LOWEST, 1.15))
-    for panel, (label, rows) in zip(panels, by_label.items(), strict=True):
+    for axis in (first.xaxis, first.yaxis):
+        axis.set_ticks([1e-3, 1e-2, 1e-1, 1])
+        axis.set_minor_locator(NullLocator())
+        axis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:g}"))
+    for panel, rows in zip(panels, by_label.values(), strict=True):
         panel.plot([LOWEST, 1], [LOWEST, 1], color=FAINT, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
         for model in MODELS:
             part = rows[rows["model"] == model]
             look = model_look(model, str(rows["method"].iloc[0]), palette)
             panel.plot(part["fpr"].to_numpy(), part["tpr"].to_numpy(), **look)
-        for axis in (panel.xaxis, panel.yaxis):
-            axis.set_ticks([1e-3, 1e-2, 1e-1, 1])
-            axis.set_minor_locator(NullLocator())
-            axis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:g}"))
         panel.tick_params(labelsize=7)
         panel.grid(True)
-        head(panel, label)
+    name_panels(panels, list(by_label))
     model_legend(figure)
     return figure

@@ -32,7 +32,7 @@ class Saving:
     data: bool = False
 
     def save(self, name: str, figure: Figure | None, data: PlotData) -> tuple[str, ...]:
-        """Write FOLDER/<name>.png, .svg and .csv, as far as they are wanted; the figure is empty afterwards.
+        """Write FOLDER/<name>.png, .svg and .csv, as far as they are wanted.
 
         Args:
             name: of the files, without an ending.
@@ -55,7 +55,6 @@ class Saving:
         for kind in self.formats:
             with atomic_path(self.folder / f"{name}.{kind}") as temporary:
                 figure.savefig(temporary, format=kind, metadata=_METADATA[kind])
-        figure.clear()
         written = [f"{name}.{kind}" for kind in self.formats]
         if self.data:
             written.append(f"{name}.csv")
