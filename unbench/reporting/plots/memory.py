@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 MOST = 24
 """Rows that fit into the legend."""
 
-_LEVELS = (1e2, 1e3, 1e4)
-"""Bytes per image whose growth is drawn as a line to read by."""
+_LEVELS = {1e4: (8, 2), 1e3: (4, 2), 1e2: (1, 2)}
+"""Bytes per image whose growth is drawn as a line to read by, and its dashes."""
+
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _VALUES = ("memory_entries", "memory_bytes_per_entry", "delete_seconds")
 
@@ -68,8 +69,8 @@ def draw_memory(data: PlotData, title: str) -> Figure | None:
     rows = [row for row in records(data.table) if row["entries"] > 0 and row["bytes"] > 0]
     if not rows:
         return None
-    said = "Entries: images in the memory after unlearning. Dotted: growth at so many bytes for each image."
-    figure = new_figure(max(3.2, 0.9 + 0.17 * len(rows)), title, [said, *data.notes])
+    said = "Entries: images in the memory after unlearning."
+    figure = new_figure(max(3.2, 0.9 + 0.17 * (len(rows) + len(_LEVELS))), title, [said, *data.notes])
     left, right = figure.subplots(1, 2)
     # A look of its own for each row: most are of one method.
     looks = Palette(tuple(row["label"] for row in rows))
@@ -79,7 +80,7 @@ def draw_memory(data: PlotData, title: str) -> Figure | None:
     _panel(right, rows, "delete_seconds", looks)
     right.set_ylabel("seconds to delete the forget set (log)")
     _guides(left, sizes)
-    figure.legend(handles=left.lines[: len(rows)], loc="outside right upper", fontsize=7, labelspacing=0.35)
+    figure.legend(handles=left.lines, handlelength=2.6, loc="outside right upper", fontsize=7, labelspacing=0.35)
     return figure
 
 
@@ -110,22 +111,13 @@ def _ends(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _guides(panel: Axes, ends: tuple[float, float]) -> None:
+    """Lines to read the size of one entry by, told apart by their dashes in the legend: texts would hide points."""
     first, last = panel.get_xlim()
-    for level in _LEVELS:
+    for level, dash in _LEVELS.items():
         left, right = max(first, ends[0] / level), min(last, ends[1] / level)
         if left < right:
-            look: dict[str, Any] = {"color": FAINT, "linewidth": 0.8, "linestyle": (0, (1, 2)), "zorder": 1}
-            panel.plot([left, right], [left * level, right * level], **look)
-            start = left * (right / left) ** 0.06
-            panel.annotate(
-                f"{_bytes(level)} each",
-                (start, start * level),
-                xytext=(3, -3),
-                textcoords="offset points",
-                va="top",
-                fontsize=6.5,
-                color="#666666",
-            )
+            look: dict[str, Any] = {"color": FAINT, "linewidth": 1.0, "linestyle": (0, dash), "zorder": 1}
+            panel.plot([left, right], [left * level, right * level], label=f"{_bytes(level)} for each image", **look)
 
 
 def _bytes(size: float) -> str:
