@@ -82,7 +82,7 @@ def report(
     from unbench.reporting import FORMATS, check_request
     from unbench.reporting import report as write
 
-    formats = file_format or FORMATS
+    formats, plot_formats = file_format or FORMATS, plot_format or ("png",)
     make = partial(
         write,
         results,
@@ -96,7 +96,7 @@ def report(
         metric=metric,
         formats=formats,
         plots=[name for name in plots if name != "none"] if plots else None,
-        plot_formats=plot_format or ("png",),
+        plot_formats=plot_formats,
         plot_data=plot_data,
         images=not no_images,
         diff=diff,
@@ -107,7 +107,7 @@ def report(
         for path in make():
             print(path)
         return
-    check_request(formats, metric)
+    check_request(formats, metric, plot_formats)
     if diff is not None:
         from unbench.comparison.sides import read_side
 

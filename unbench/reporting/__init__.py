@@ -128,7 +128,7 @@ def report(
     return [*files.values(), *(Path(out) / name for drawing in drawn for name in drawing.files)]
 
 
-def check_request(formats: Sequence[str], metric: str, plot_formats: Sequence[str] = ()) -> None:
+def check_request(formats: Sequence[str], metric: str, plot_formats: Sequence[str]) -> None:
     """Raise UnknownNameError for a format or a metric that there is not, before anything is read."""
     from unbench.reporting.side_by_side import check_metric
 
