@@ -20,7 +20,7 @@ from unbench.metrics import MEASURES
 from unbench.reporting.cells import Cell
 from unbench.reporting.formatting import clean, json_list, json_object
 from unbench.reporting.leaderboard import NOTHING, ORACLE
-from unbench.reporting.oracles import OracleGroup, oracle_groups
+from unbench.reporting.oracles import OracleGroup
 from unbench.reporting.records import records
 from unbench.store import Store, load_metrics, load_outputs
 
@@ -88,7 +88,7 @@ def _cell(cell: Cell, rows: Sequence[dict[str, Any]], evaluated: Evaluated) -> d
     numbers = {row["label"]: number for number, row in enumerate(rows)}
     references = [
         reference
-        for group in oracle_groups(cell.main)
+        for group in cell.oracles
         for reference in _references(group, _shared([evaluated[numbers[label]] for label in group.labels]))
     ]
     return {

@@ -7,11 +7,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unbench.reporting.ablations import Study, studies
 from unbench.reporting.formatting import clean, seed_span
 from unbench.reporting.labels import CELL
+from unbench.reporting.oracles import OracleGroup, oracle_groups
+from unbench.reporting.records import records
+from unbench.reporting.references import Reference, references
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +47,21 @@ class Cell:
     def current(self) -> pd.DataFrame:
         """Those of `main` that no newer version outdates."""
         return self.main[self.main["outdated"] == ""]
+
+    @cached_property
+    def competitors(self) -> dict[str, dict[str, Any]]:
+        """The rows of `current` by label."""
+        return {row["label"]: row for row in records(self.current)}
+
+    @cached_property
+    def references(self) -> list[Reference]:
+        """What stands on top of the rows of `current`."""
+        return references(self.current)
+
+    @cached_property
+    def oracles(self) -> list[OracleGroup]:
+        """The pairs of original and oracle that the rows of `main` are measured by."""
+        return oracle_groups(self.main)
 
     @property
     def left_out(self) -> list[str]:

@@ -8,7 +8,6 @@ from typing import Any
 
 from unbench.reporting.cells import Cell, short_titles
 from unbench.reporting.labels import row_labels
-from unbench.reporting.records import records
 
 Row = dict[str, Any]
 
@@ -58,5 +57,5 @@ def arenas(cells: Sequence[Cell]) -> list[Arena]:
 
 
 def _entries(cell: Cell) -> dict[str, Row]:
-    rows = records(cell.current)
+    rows = list(cell.competitors.values())
     return dict(zip(row_labels(rows), rows, strict=True))

@@ -138,13 +138,13 @@ def leaderboard_csv(board: pd.DataFrame, ranks: Sequence[float | None], origin: 
 def _numbers(ok: pd.DataFrame) -> pd.DataFrame:
     """Every part of every value, a row for each row of the leaderboard that has an ok run."""
     import pandas as pd
-    from scipy.stats import t
+    from scipy.special import stdtrit  # scipy.stats takes a second to import
 
     values = ok.groupby("row")[list(VALUES)]
     n_seeds = ok.groupby("row").size()
     complete = values.count().eq(n_seeds, axis=0)
     mean, std = values.mean().where(complete), values.std(ddof=1).where(complete)
-    quantile = pd.Series(t.ppf((1 + CONFIDENCE) / 2, n_seeds - 1), n_seeds.index)
+    quantile = pd.Series(stdtrit(n_seeds - 1, (1 + CONFIDENCE) / 2), n_seeds.index)
     half = std.mul(quantile / n_seeds**0.5, axis=0)
     parts = dict(zip(PARTS, (mean, std, mean - half, mean + half), strict=True))
     return pd.concat([table.add_suffix(f"_{part}") for part, table in parts.items()], axis=1)

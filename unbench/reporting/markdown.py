@@ -16,12 +16,11 @@ from unbench.reporting.deployment import deployment_section
 from unbench.reporting.formatting import DASH, NAMES, WITHIN_NOISE, amount, json_list, json_object, points
 from unbench.reporting.leaderboard import COSTS, NOTHING, ORACLE
 from unbench.reporting.markup import Footnotes, code, escape, number, seeds, table
-from unbench.reporting.oracles import oracle_groups
 from unbench.reporting.origin import Origin
 from unbench.reporting.overview import overview
 from unbench.reporting.ranks import RULE, cell_ranks
 from unbench.reporting.records import records
-from unbench.reporting.references import Reference, count_oracles, references
+from unbench.reporting.references import Reference, count_oracles
 from unbench.reporting.standing import VERIFIED
 from unbench.reporting.standing_section import OUTDATED, intervals_section, standing_section
 
@@ -135,7 +134,7 @@ def _section(cell: Cell, plots: Sequence[Drawing], changes: Changes | None) -> s
     parts = [f"## {escape(cell.title)}\n", _facts(rows)]
     columns = _columns(class_scenario)
     parts.append(_table(cell, main, columns, footnotes, changes))
-    ranks = cell_ranks({row["label"]: row for row in records(cell.current)})
+    ranks = cell_ranks(cell.competitors)
     parts.append(standing_section(main, ranks, footnotes))
     notes = str(footnotes) + "".join(f"- {escape(note)}\n" for note in (*cell.left_out, *_notes(rows)))
     if class_scenario:
@@ -191,7 +190,7 @@ def _table(
         numbers = [marked(number(row, column, footnotes), change, column) for column in columns]
         lines.append([f"{_method(row)}{mark(change)}", *numbers, seeds(row, footnotes)])
     oracles = count_oracles(rows)
-    above = [_reference(one, columns) for one in references(cell.current)]
+    above = [_reference(one, columns) for one in cell.references]
     gone = [] if changes is None else [_gone_line(row, columns, footnotes) for row in changes.gone_from(cell)]
     titles = ["Method", *(NAMES[column] for column in columns), "Seeds"]
     return table(titles, [*lines[:oracles], *above, *lines[oracles:], *gone])
@@ -253,11 +252,10 @@ def _notes(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 def _levels(cell: Cell) -> str:
     """The levels to be matched: every original and oracle that the gaps above refer to."""
-    groups = oracle_groups(cell.main)
-    if not groups:
+    if not cell.oracles:
         return ""
     lines = []
-    for group in groups:
+    for group in cell.oracles:
         row = group.row
         for model, seconds in (("original", "train_seconds"), ("oracle", "oracle_seconds")):
             accuracies = [points(row[f"{model}_{measure}_mean"], row[f"{model}_{measure}_std"]) for measure in MEASURES]

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from unbench.reporting.cells import Cell
 from unbench.reporting.entries import Arena
 from unbench.reporting.formatting import present
 from unbench.reporting.leaderboard import ORACLE
-from unbench.reporting.records import records
 
 Floats = NDArray[np.float64]
 Row = Mapping[str, Any]
@@ -78,7 +77,7 @@ def board_ranks(cells: Sequence[Cell]) -> list[float | None]:
     """Rank of each row of the leaderboard within its cell, in its order; None for a row without one."""
     found: list[float | None] = []
     for cell in cells:
-        ranks = cell_ranks({row["label"]: row for row in records(cell.current)})
+        ranks = cell_ranks(cell.competitors)
         found += [ranks.get(label) for label in cell.rows["label"]]
     return found
 
@@ -119,8 +118,8 @@ def _is_ranked(row: Row) -> bool:
 
 
 def _ranks(gaps: Floats, within: NDArray[np.bool_]) -> Floats:
-    """Average ranks along the last axis; what is within noise counts as no gap at all."""
-    return np.asarray(rankdata(np.where(within, 0.0, gaps), axis=-1), dtype=np.float64)
+    """Average ranks in each line; what is within noise counts as no gap at all."""
+    return pd.DataFrame(np.where(within, 0.0, gaps)).rank(axis=1).to_numpy(np.float64)
 
 
 def _bootstrap(cells: Sequence[Mapping[str, Row]]) -> Floats:

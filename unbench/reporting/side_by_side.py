@@ -9,7 +9,6 @@ from unbench.errors import UnknownNameError
 from unbench.reporting.entries import Arena
 from unbench.reporting.formatting import json_object, present
 from unbench.reporting.leaderboard import FAILURES, ORACLE, VALUES
-from unbench.reporting.references import references
 
 Row = dict[str, Any]
 
@@ -80,7 +79,7 @@ def _references(arena: Arena, metric: str) -> list[Line]:
     """Of cells with several oracles the one that post-hoc methods share; none where only other methods are."""
     lines: dict[str, list[Number | None]] = {}
     for number, (cell, rows) in enumerate(zip(arena.cells, arena.entries, strict=True)):
-        found = {one.name: one.values.get(metric) for one in reversed(references(cell.current))}
+        found = {one.name: one.values.get(metric) for one in reversed(cell.references)}
         for row in rows.values():
             if row["method"] == ORACLE and row["n_seeds"]:
                 found["oracle"] = (row[f"{metric}_mean"], row[f"{metric}_std"])

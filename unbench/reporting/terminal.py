@@ -29,7 +29,7 @@ from unbench.reporting.labels import row_labels
 from unbench.reporting.leaderboard import FAILURES, NOTHING, ORACLE
 from unbench.reporting.ranks import Ranking, ranking
 from unbench.reporting.records import records
-from unbench.reporting.references import count_oracles, references
+from unbench.reporting.references import count_oracles
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,7 +166,7 @@ def _marked(text: Text, change: RowChange | None, column: str) -> Text:
 
 
 def _add_references(table: Table, cell: Cell, counts: bool) -> None:
-    for one in references(cell.current):
+    for one in cell.references:
         measures = [_spread(*one.values[name]) if name in one.values else Text() for name in MEASURES]
         seconds = amount(one.values["unlearn_seconds"][0]) if "unlearn_seconds" in one.values else ""
         gap = _gap(one.values["avg_gap"][0], None, one.values["avg_gap"][1])
