@@ -44,6 +44,17 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_bytes(text.encode())
 
 
+def keep_from_git(folder: Path) -> None:
+    """Make a folder whose files are never committed.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        write_text(ignore, "*\n")
+
+
 def write_sealed(path: Path, content: bytes) -> None:
     """Seal bytes that have a blank seal and put them in the place of what was there.
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unbench.errors import StoreError
-from unbench.files import write_text
+from unbench.files import keep_from_git
 from unbench.schema import SCHEMA_VERSION, Column
 from unbench.tables import VERSION_KEY, arrow_schema, read_arrow, write_arrow
 
@@ -99,10 +99,8 @@ class RowsCache:
         return table.replace_schema_metadata(schema.metadata) if table.schema.equals(schema) else schema.empty_table()
 
     def _write(self, table: pa.Table) -> None:
-        ignore = self.path.parent / ".gitignore"
         with suppress(StoreError):
-            if not ignore.exists():
-                write_text(ignore, "*\n")
+            keep_from_git(self.path.parent)
             write_arrow(self.path, table)
 
 

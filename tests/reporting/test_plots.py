@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from fakes import fake_run
+from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
 from unbench.cli import app
@@ -352,7 +353,7 @@ NAMES = sorted([*(f"{name}-digits-random10-cpu" for name in PLOTS), "memory"])
 def drawn(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("drawn")
     written = report(filled, out, formats=["md", "tex"], plot_formats=["svg", "png"], plot_data=True)
-    assert sorted(path.name for path in written) == sorted(path.name for path in out.iterdir())
+    assert sorted(path.name for path in written) == sorted(path.name for path in out.glob("[!.]*"))
     return out
 
 
@@ -427,11 +428,47 @@ def test_ten_digits_and_one_header() -> None:
 
 def test_nothing_drawn_is_nothing_written(tmp_path: Path) -> None:
     data = PlotData(pd.DataFrame({"x": []}))
-    assert Saving(tmp_path, ("png", "svg"), True).save("name", None, data) == () and not list(tmp_path.iterdir())
-    figure = new_figure(2, NASTY, [NASTY])
-    figure.subplots()
-    assert Saving(tmp_path, ("svg",), True).save("name", figure, data) == ("name.svg", "name.csv")
+    both = Saving(tmp_path, ("png", "svg"), True)
+    assert both.save("name", data, NASTY, lambda data, title: None) == () and not list(tmp_path.iterdir())
+    assert Saving(tmp_path, ("svg",), True).save("name", data, NASTY, empty_figure) == ("name.svg", "name.csv")
     assert {NASTY} <= texts_of(tmp_path / "name.svg")
+
+
+def empty_figure(data: PlotData, title: str) -> Figure:
+    figure = new_figure(2, title, data.notes)
+    figure.subplots()
+    return figure
+
+
+@pytest.mark.parametrize("kind", ["png", "svg"])
+def test_a_picture_is_drawn_again_if_what_it_shows_has_changed_or_it_is_not_whole(tmp_path: Path, kind: str) -> None:
+    drawn = []
+    saving, path = Saving(tmp_path, (kind,)), tmp_path / f"name.{kind}"
+
+    def draws(x: float = 1.0, note: str = "a", title: str = "t", look: str = "") -> bool:
+        def draw(data: PlotData, title: str) -> Figure:
+            drawn.append(title)
+            return empty_figure(data, title)
+
+        before = len(drawn)
+        data = PlotData(pd.DataFrame({"x": [x]}), (note,))
+        assert saving.save("name", data, title, draw, look) == (path.name,)
+        return len(drawn) > before
+
+    assert draws() and not draws()
+    whole = path.read_bytes()
+    for changed in ({"x": 1 + 1e-15}, {"note": "b"}, {"title": "u"}, {"look": "another"}):
+        assert draws(**changed) and not draws(**changed) and draws()
+        assert path.read_bytes() == whole
+    for damaged in (b"", whole[:-1], whole[:-9] + b"!" + whole[-8:]):
+        path.write_bytes(damaged)
+        assert draws() and path.read_bytes() == whole
+    path.unlink()
+    assert draws() and not draws()
+    for forgotten in ("", "[]", '{"name": 1}'):
+        (tmp_path / ".cache" / "pictures.json").write_text(forgotten, "utf-8")
+        saving = Saving(tmp_path, (kind,))
+        assert draws() and not draws()
 
 
 def test_a_drawing_is_shown_by_its_png() -> None:

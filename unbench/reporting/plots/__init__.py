@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from unbench.reporting.plots.style import Palette, PlotData
+    from unbench.reporting.plots.style import PlotData
 
 __all__ = ["Drawing", "Saving", "draw_diagrams", "draw_overall", "draw_plots"]
 
@@ -43,13 +44,16 @@ class Drawing:
 
 @dataclass(frozen=True)
 class _Plot:
-    """A plot to be: the first part of its files' names, its title, what it shows and how that is drawn."""
+    """A plot to be: the first part of its files' names, its title, what it shows and how that is drawn.
+
+    `draw` takes data, title and palette.
+    """
 
     name: str
     title: str
     heading: str
     data: PlotData
-    draw: Callable[[PlotData, str, Palette], Figure | None]
+    draw: Callable[..., Figure | None]
     method: str = ""
 
 
@@ -84,8 +88,8 @@ def draw_plots(
         for cell, draw in zip(cells, wanted, strict=True):
             drawn = []
             for plot in _plots(cell, frame, results, trials) if draw else ():
-                figure = plot.draw(plot.data, f"{plot.title}\n{plot.heading}", palette)
-                files = saving.save(f"{plot.name}-{cell.slug}", figure, plot.data)
+                title, draw_it = f"{plot.title}\n{plot.heading}", partial(plot.draw, palette=palette)
+                files = saving.save(f"{plot.name}-{cell.slug}", plot.data, title, draw_it, " ".join(palette.methods))
                 drawn.append(Drawing(f"{plot.title}: {plot.heading}", files, plot.data.notes, plot.method))
             drawings.append(drawn)
     return drawings
@@ -110,7 +114,7 @@ def draw_overall(cells: Sequence[Cell], saving: Saving, datasets: Sequence[str] 
         return []
     title = "Growth of the memory with the images in it"
     with style():
-        files = saving.save("memory", draw_memory(data, title), data)
+        files = saving.save("memory", data, title, draw_memory)
     return [Drawing(title, files, data.notes)]
 
 
@@ -126,7 +130,7 @@ def draw_diagrams(contests: Sequence[Contest], saving: Saving) -> dict[str, Draw
             title = f"Mean ranks over the cells of preset {preset}"
             data = critical_data(tested)
             with style():
-                files = saving.save(f"ranks-{safe(preset)}", draw_critical_difference(data, title), data)
+                files = saving.save(f"ranks-{safe(preset)}", data, title, draw_critical_difference)
             found[preset] = Drawing(title, files, data.notes)
     return found
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unbench.files import atomic_path, write_text
+from unbench.reporting.plots.picture_cache import PictureCache, drawn_from
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from unbench.reporting.plots.style import PlotData
 
-# Nothing says when and by what a picture was made, so that the same results give the same bytes.
 _METADATA: dict[str, dict[str, Any]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
+"""Nothing says when and by what a picture was made, so that the same results give the same bytes."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +34,17 @@ class Saving:
     formats: tuple[str, ...] = ("png",)
     data: bool = False
 
-    def save(self, name: str, figure: Figure | None, data: PlotData) -> tuple[str, ...]:
-        """Write FOLDER/<name>.png, .svg and .csv, as far as they are wanted.
+    def save(
+        self, name: str, data: PlotData, title: str, draw: Callable[[PlotData, str], Figure | None], look: str = ""
+    ) -> tuple[str, ...]:
+        """Write FOLDER/<name>.png, .svg and .csv, as far as they are wanted; a picture that is there already stays.
 
         Args:
             name: of the files, without an ending.
-            figure: drawn from `data`; None where there was nothing to draw, and then nothing is written.
-            data: its table has ten digits in the file.
+            data: what the picture shows; its table has ten digits in the file.
+            title: over the picture.
+            draw: makes the picture of data and title; None where there is nothing to draw, and then nothing is written.
+            look: what else decides how it looks.
 
         Returns:
             The names of the files.
@@ -45,21 +52,34 @@ class Saving:
         Raises:
             StoreError: a file cannot be written.
         """
-        if figure is None:
-            return ()
+        written, source = [f"{name}.{kind}" for kind in self.formats], drawn_from(data, title, look)
+        lacking = [picture for picture in written if not self._cache.holds(picture, source)]
+        if lacking:
+            figure = draw(data, title)
+            if figure is None:
+                return ()
+            self._write(figure, lacking)
+            for picture in lacking:
+                self._cache.add(picture, source)
+        if self.data:
+            written.append(f"{name}.csv")
+            write_text(self.folder / written[-1], plot_csv(data))
+        return tuple(written)
+
+    @cached_property
+    def _cache(self) -> PictureCache:
+        return PictureCache(self.folder)
+
+    def _write(self, figure: Figure, names: Sequence[str]) -> None:
         # Laid out once and for all formats: else each finds places of its own, and does so by drawing twice.
         layout = figure.get_layout_engine()
         if layout is not None:
             layout.execute(figure)
         figure.set_layout_engine("none")
-        for kind in self.formats:
-            with atomic_path(self.folder / f"{name}.{kind}") as temporary:
+        for name in names:
+            kind = name.rpartition(".")[2]
+            with atomic_path(self.folder / name) as temporary:
                 figure.savefig(temporary, format=kind, metadata=_METADATA[kind])
-        written = [f"{name}.{kind}" for kind in self.formats]
-        if self.data:
-            written.append(f"{name}.csv")
-            write_text(self.folder / written[-1], plot_csv(data))
-        return tuple(written)
 
 
 def plot_csv(data: PlotData) -> str:

@@ -1,0 +1,71 @@
+"""What each picture was drawn from: one that would come out the same is not drawn again.
+
+Drawing takes most of the time of a report, and from one report to the next, as of a sweep that is watched, few of the
+pictures change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import matplotlib
+
+from unbench.errors import StoreError
+from unbench.files import keep_from_git, write_text
+
+if TYPE_CHECKING:
+    from unbench.reporting.plots.style import PlotData
+
+
+class PictureCache:
+    """Remembers the pictures of one folder, in its subfolder .cache; whatever happens to that, it costs time alone."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file = folder / ".cache" / "pictures.json"
+        try:
+            known = json.loads(self._file.read_bytes())
+        except (OSError, ValueError):
+            known = {}
+        self._known: dict[str, list[str]] = known if isinstance(known, dict) else {}
+
+    def holds(self, name: str, drawn_from: str) -> bool:
+        """Whether the picture is there, whole, and drawn from just this."""
+        try:
+            return self._known.get(name) == [drawn_from, _sha256((self._folder / name).read_bytes())]
+        except OSError:
+            return False
+
+    def add(self, name: str, drawn_from: str) -> None:
+        """Remember a picture that has been written."""
+        self._known[name] = [drawn_from, _sha256((self._folder / name).read_bytes())]
+        with suppress(StoreError):
+            keep_from_git(self._file.parent)
+            write_text(self._file, json.dumps(self._known, indent=1, sort_keys=True) + "\n")
+
+
+def drawn_from(data: PlotData, title: str, look: str = "") -> str:
+    """64 hexadecimal digits: the same for the same table, words, look and code that draws.
+
+    Args:
+        data: what the picture shows.
+        title: over it.
+        look: what else decides how it looks, such as the order of the colours.
+    """
+    said = [title, data.notes, look, data.table.to_csv(index=False), matplotlib.__version__, _code()]
+    return _sha256(json.dumps(said).encode())
+
+
+@cache
+def _code() -> str:
+    """All of reporting: any part of it may say what stands in a picture."""
+    return _sha256(b"".join(path.read_bytes() for path in sorted(Path(__file__).parents[1].rglob("*.py"))))
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
