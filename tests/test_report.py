@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from rich.console import Console
 from sklearn.metrics import auc
 
 from unbench.errors import StoreError
+from unbench.progress import LogProgress
 from unbench.reporting import FILES, report
 from unbench.reporting.cells import split_cells
 from unbench.reporting.formatting import DASH, WITHIN_NOISE, clean
@@ -194,6 +196,18 @@ def test_labels_show_what_differs_and_only_that() -> None:
 
 
 # The documents
+
+
+def test_it_tells_how_far_drawing_and_reading_are(
+    made: tuple[Path, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "test"):
+        report(made[0], tmp_path, plots=["digits"], progress=LogProgress(logging.getLogger("test")))
+    cells = len(split_cells(leaderboard(load_results(made[0]))))
+    done = [message.partition(" cells")[0] for message in caplog.messages if " cells" in message]
+    assert [line.partition(":")[0] for line in done] == ["plots", "explorer"]
+    drawn, read = (int(line.split()[-1]) for line in done)
+    assert 1 <= drawn <= read == cells
 
 
 def test_same_results_same_bytes_wherever_they_lie(made: tuple[Path, Path], tmp_path: Path) -> None:

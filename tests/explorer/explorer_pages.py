@@ -7,6 +7,7 @@ from typing import Any
 
 from unbench.explorer.data import explorer_data
 from unbench.explorer.page import explorer_html
+from unbench.progress import Progress
 from unbench.reporting.cells import split_cells
 from unbench.reporting.leaderboard import leaderboard
 from unbench.store import load_results
@@ -16,7 +17,7 @@ REFERENCE = Path(__file__).resolve().parents[2] / "results" / "reference"
 
 def data_of(results: Path) -> dict[str, Any]:
     frame = load_results(results)
-    return explorer_data(split_cells(leaderboard(frame)), frame, results, None)
+    return explorer_data(split_cells(leaderboard(frame)), frame, results, None, Progress())
 
 
 def page_of(results: Path, images: bool = True) -> str:

@@ -79,6 +79,7 @@ def report(
     plugin: Plugin = None,
 ) -> None:
     """Write leaderboard.md, .csv, .tex and .html, explorer.html and plots from stored results."""
+    from unbench.progress import ConsoleProgress
     from unbench.reporting import FORMATS, check_request
     from unbench.reporting import report as write
 
@@ -101,6 +102,7 @@ def report(
         images=not no_images,
         diff=diff,
         tell=cache(say),  # once, in however many rounds it is found
+        progress=ConsoleProgress(console()),
     )
     if not watch:
         say(f"reading {results} ...")

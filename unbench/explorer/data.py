@@ -17,6 +17,7 @@ from unbench.explorer.shadow_values import shadow_values
 from unbench.explorer.thumbnails import Thumbnails
 from unbench.explorer.values import Value, board_values, failure, stored_values
 from unbench.metrics import MEASURES
+from unbench.progress import Progress
 from unbench.reporting.cells import Cell
 from unbench.reporting.formatting import clean, json_list, json_object
 from unbench.reporting.leaderboard import NOTHING, ORACLE
@@ -34,7 +35,7 @@ NO_IMAGES = "left out of this page by --no-images"
 
 
 def explorer_data(
-    cells: Sequence[Cell], frame: pd.DataFrame, results: Path, thumbnails: Thumbnails | None
+    cells: Sequence[Cell], frame: pd.DataFrame, results: Path, thumbnails: Thumbnails | None, progress: Progress
 ) -> dict[str, Any]:
     """What static/ draws: `columns`, `cells`, `runs` and `edges`.
 
@@ -47,6 +48,7 @@ def explorer_data(
         frame: the runs, as unbench.load_results gives them.
         results: the folder with their outputs and metrics.
         thumbnails: draws the forgotten images; None leaves them out.
+        progress: shows of how many cells the outputs have been read.
 
     Raises:
         StoreError: a file of metrics or comparisons is corrupt.
@@ -63,7 +65,8 @@ def explorer_data(
     reader = _Reader(Store(results), runs, thumbnails)
     pairs = paired(tables, read_comparisons(results))
     found, start = [], 0
-    for cell, rows, differences in zip(cells, tables, pairs, strict=True):
+    together = list(zip(cells, tables, pairs, strict=True))
+    for cell, rows, differences in progress.track(together, "cells"):
         evaluated = {
             n: {of: stored.get((start + n, of), {}) | shadows.get((start + n, of), {}) for of in _OF}
             for n in range(len(rows))

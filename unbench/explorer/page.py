@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from unbench.explorer.data import explorer_data
 from unbench.explorer.library import vega
 from unbench.explorer.thumbnails import Thumbnails
+from unbench.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +29,12 @@ SCRIPTS = ("format.js", "state.js", "controls.js", "table.js", "tradeoff.js", "e
 
 
 def explorer_html(
-    cells: Sequence[Cell], frame: pd.DataFrame, results: Path, images: bool = True, origin: Origin | None = None
+    cells: Sequence[Cell],
+    frame: pd.DataFrame,
+    results: Path,
+    images: bool = True,
+    origin: Origin | None = None,
+    progress: Progress | None = None,
 ) -> str:
     """The page; the same results, and the same files of data sets at hand, give the same text.
 
@@ -38,12 +44,14 @@ def explorer_html(
         results: the folder with their outputs and metrics.
         images: whether the forgotten images are put into the page.
         origin: what the page was made from, to be told at its end.
+        progress: shows of how many cells the outputs have been read.
 
     Raises:
         StoreError: a stored file is corrupt.
         CardError: the data sets' cards cannot be read.
     """
-    return page(explorer_data(cells, frame, results, Thumbnails() if images else None), origin)
+    data = explorer_data(cells, frame, results, Thumbnails() if images else None, progress or Progress())
+    return page(data, origin)
 
 
 def page(data: dict[str, Any], origin: Origin | None = None) -> str:

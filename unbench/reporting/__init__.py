@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unbench.errors import UnknownNameError
+from unbench.progress import Progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,6 +52,7 @@ def report(
     images: bool = True,
     diff: Path | str | None = None,
     tell: Callable[[str], None] = lambda line: None,
+    progress: Progress | None = None,
 ) -> list[Path]:
     """Write OUT/leaderboard.*, OUT/explorer.html and the plots; return the paths written.
 
@@ -71,6 +73,7 @@ def report(
         images: whether the explorer may hold small copies of forgotten images, where their files are at hand.
         diff: other results, a folder or FOLDER@COMMIT, to mark what changed since; the filters go for them too.
         tell: is given a line about each thing that a comparison leaves out.
+        progress: shows how far drawing and reading are.
 
     Raises:
         StoreError: a results folder does not exist or holds a corrupt shard, or OUT cannot be written; or there are
@@ -110,7 +113,8 @@ def report(
         write_text(files["csv"], leaderboard_csv(board, board_ranks(cells), origin))
     documents = [name for name in files if name not in ("csv", "explorer")]
     saving = Saving(Path(out), tuple(dict.fromkeys(plot_formats)), plot_data)
-    drawings = draw_plots(cells, frame, Path(results), saving, plots) if documents else []
+    shown = progress or Progress()
+    drawings = draw_plots(cells, frame, Path(results), saving, plots, shown.named("plots")) if documents else []
     held = contests(cells) if documents else []
     diagrams = draw_diagrams(held, saving)
     overall = draw_overall(cells, saving, plots) if documents else []
@@ -121,7 +125,8 @@ def report(
     if "explorer" in files:
         from unbench.explorer.page import explorer_html
 
-        write_text(files["explorer"], explorer_html(cells, frame, Path(results), images, origin))
+        html = explorer_html(cells, frame, Path(results), images, origin, shown.named("explorer"))
+        write_text(files["explorer"], html)
     if show is not None:
         show(board, changes)
     drawn = [*(drawing for group in drawings for drawing in group), *diagrams.values(), *overall]

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unbench.progress import Progress
 from unbench.reporting.cells import Cell, safe
 from unbench.reporting.contest import Contest
 from unbench.reporting.critical import CriticalDifference
@@ -58,7 +59,12 @@ class _Plot:
 
 
 def draw_plots(
-    cells: Sequence[Cell], frame: pd.DataFrame, results: Path, saving: Saving, datasets: Sequence[str] | None = None
+    cells: Sequence[Cell],
+    frame: pd.DataFrame,
+    results: Path,
+    saving: Saving,
+    datasets: Sequence[str] | None,
+    progress: Progress,
 ) -> list[list[Drawing]]:
     """Draw every plot of every cell as <plot>-<cell>.
 
@@ -68,6 +74,7 @@ def draw_plots(
         results: where their per-example outputs are, and the trials of tuning.
         saving: where to write, and as what.
         datasets: names of those whose plots are drawn; None draws all.
+        progress: shows how many cells are done.
 
     Returns:
         The plots of each cell, none of those that were not to be drawn.
@@ -83,15 +90,15 @@ def draw_plots(
 
     palette = Palette.of(cells)
     trials = load_trials(results)
-    drawings = []
+    drawings: list[list[Drawing]] = [[] for _ in cells]
     with style():
-        for cell, draw in zip(cells, wanted, strict=True):
-            drawn = []
-            for plot in _plots(cell, frame, results, trials) if draw else ():
+        for number in progress.track([number for number, draw in enumerate(wanted) if draw], "cells"):
+            cell = cells[number]
+            for plot in _plots(cell, frame, results, trials):
                 title, draw_it = f"{plot.title}\n{plot.heading}", partial(plot.draw, palette=palette)
                 files = saving.save(f"{plot.name}-{cell.slug}", plot.data, title, draw_it, " ".join(palette.methods))
-                drawn.append(Drawing(f"{plot.title}: {plot.heading}", files, plot.data.notes, plot.method))
-            drawings.append(drawn)
+                drawing = Drawing(f"{plot.title}: {plot.heading}", files, plot.data.notes, plot.method)
+                drawings[number].append(drawing)
     return drawings
 
 
