@@ -21,6 +21,7 @@ from unbench.reporting.ablations import Study, studies
 from unbench.reporting.cells import split_cells
 from unbench.reporting.leaderboard import leaderboard, leaderboard_csv
 from unbench.reporting.markdown import leaderboard_markdown
+from unbench.reporting.plots import Pictures
 from unbench.reporting.plots.ablation import ablation_data, draw_ablation
 from unbench.reporting.plots.accuracy_gap import accuracy_gap_data, draw_accuracy_gap, pareto
 from unbench.reporting.plots.style import Palette, PlotData
@@ -134,7 +135,7 @@ def test_labels_show_what_differs_from_the_default(sweep: Store) -> None:
 
 def test_comparison_has_the_default_alone_and_the_csv_has_all(sweep: Store) -> None:
     board = board_of(sweep)
-    text = leaderboard_markdown(split_cells(board), [[]])
+    text = leaderboard_markdown(split_cells(board), Pictures())
     main = text[text.index("| Method | TA") : text.index("| Method | Hyper")]
     names = [line.split("|")[1].strip() for line in main.splitlines() if line.startswith("| ")][1:]
     assert names[0] == "*oracle* of post-hoc methods" and names[1] == "*noise floor* of post-hoc methods"

@@ -14,6 +14,7 @@ from unbench.reporting.deployment import deployment_section
 from unbench.reporting.formatting import DASH
 from unbench.reporting.leaderboard import AUDIT, DEPLOYMENT, leaderboard
 from unbench.reporting.markdown import leaderboard_markdown
+from unbench.reporting.plots import Pictures
 from unbench.reporting.records import records
 from unbench.schema import COLUMNS
 from unbench.store import Store, load_results
@@ -43,7 +44,7 @@ def rows_of(store: Store) -> list[dict[str, Any]]:
 
 def document(store: Store) -> str:
     cells = split_cells(leaderboard(load_results(store.folder)))
-    return leaderboard_markdown(cells, [[] for _ in cells])
+    return leaderboard_markdown(cells, Pictures())
 
 
 def table_lines(text: str, start: str) -> list[list[str]]:

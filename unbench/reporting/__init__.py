@@ -88,7 +88,6 @@ def report(
     from unbench.reporting.leaderboard import leaderboard, leaderboard_csv
     from unbench.reporting.markdown import leaderboard_markdown
     from unbench.reporting.origin import Origin
-    from unbench.reporting.plots import Saving, draw_diagrams, draw_overall, draw_plots
     from unbench.reporting.ranks import board_ranks
     from unbench.reporting.selection import Selection, check_stored
     from unbench.store import load_results
@@ -112,14 +111,15 @@ def report(
     if "csv" in files:
         write_text(files["csv"], leaderboard_csv(board, board_ranks(cells), origin))
     documents = [name for name in files if name not in ("csv", "explorer")]
-    saving = Saving(Path(out), tuple(dict.fromkeys(plot_formats)), plot_data)
-    shown = progress or Progress()
-    drawings = draw_plots(cells, frame, Path(results), saving, plots, shown.named("plots")) if documents else []
-    held = contests(cells) if documents else []
-    diagrams = draw_diagrams(held, saving)
-    overall = draw_overall(cells, saving, plots) if documents else []
+    shown, drawn = progress or Progress(), list[str]()
     if documents:
-        text = leaderboard_markdown(cells, drawings, origin, held, metric, diagrams, overall, changes)
+        # Matplotlib takes a while to import.
+        from unbench.reporting.plots import Saving, draw
+
+        held, saving = contests(cells), Saving(Path(out), tuple(dict.fromkeys(plot_formats)), plot_data)
+        pictures = draw(cells, held, frame, Path(results), saving, plots, shown.named("plots"))
+        drawn = pictures.files
+        text = leaderboard_markdown(cells, pictures, origin, held, metric, changes)
         for name, content in _written_as(documents, text).items():
             write_text(files[name], content)
     if "explorer" in files:
@@ -129,8 +129,7 @@ def report(
         write_text(files["explorer"], html)
     if show is not None:
         show(board, changes)
-    drawn = [*(drawing for group in drawings for drawing in group), *diagrams.values(), *overall]
-    return [*files.values(), *(Path(out) / name for drawing in drawn for name in drawing.files)]
+    return [*files.values(), *(Path(out) / name for name in drawn)]
 
 
 def check_request(formats: Sequence[str], metric: str, plot_formats: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from unbench.metrics.gap import MEASURES
@@ -26,7 +26,7 @@ from unbench.reporting.standing_section import OUTDATED, intervals_section, stan
 
 if TYPE_CHECKING:
     from unbench.reporting.changes import Changes
-    from unbench.reporting.plots import Drawing
+    from unbench.reporting.plots import Drawing, Pictures
 
 HEADER = f"""\
 # Leaderboard
@@ -67,24 +67,20 @@ FTA_NOTE = (
 
 def leaderboard_markdown(
     cells: Sequence[Cell],
-    drawings: Sequence[Sequence[Drawing]],
+    pictures: Pictures,
     origin: Origin | None = None,
     contests: Sequence[Contest] = (),
     metric: str = "avg_gap",
-    diagrams: Mapping[str, Drawing] | None = None,
-    overall: Sequence[Drawing] = (),
     changes: Changes | None = None,
 ) -> str:
     """The whole document.
 
     Args:
         cells: of the leaderboard.
-        drawings: the plots of each cell.
+        pictures: its plots.
         origin: what the report was made from.
         contests: what goes over the cells of each preset; none leaves that out.
         metric: the number that cells are set side by side by.
-        diagrams: of critical differences, by preset.
-        overall: plots that go over all cells.
         changes: since other results, if there are any to compare with.
     """
     parts = [HEADER]
@@ -96,13 +92,12 @@ def leaderboard_markdown(
         parts.append("\n".join(f"{n}. {escape(cell.title)}" for n, cell in enumerate(cells, 1)) + "\n")
     if changes is not None:
         parts.append(changes_overview(changes))
-    parts.append(overview(contests, metric, diagrams or {}))
-    for cell, plots in zip(cells, drawings, strict=True):
-        parts.append(_section(cell, plots, changes))
+    parts.append(overview(contests, metric, pictures.of_ranks))
+    parts += [_section(cell, pictures.of_cells.get(cell.slug, ()), changes) for cell in cells]
     if changes is not None:
         parts += [_gone(cell) for cell in changes.gone_cells(cells)]
-    if overall:
-        parts += ["## Over all cells\n", *map(_picture, overall)]
+    if pictures.overall:
+        parts += ["## Over all cells\n", *map(_picture, pictures.overall)]
     if origin is not None:
         parts += ["## Provenance\n", _origin(origin)]
     return "\n".join(part for part in parts if part)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,16 +13,29 @@ from unbench.reporting.cells import Cell, safe
 from unbench.reporting.contest import Contest
 from unbench.reporting.critical import CriticalDifference
 from unbench.reporting.formatting import seed_span
+from unbench.reporting.plots.ablation import ablation_data, draw_ablation
+from unbench.reporting.plots.accuracy import accuracy_data, draw_accuracy
+from unbench.reporting.plots.accuracy_gap import accuracy_gap_data, draw_accuracy_gap
+from unbench.reporting.plots.audit import audit_data, draw_audit
+from unbench.reporting.plots.confidence import confidence_data, confidence_look, draw_confidence
+from unbench.reporting.plots.losses import draw_losses, losses_data, losses_look
+from unbench.reporting.plots.memory import draw_memory, memory_data
+from unbench.reporting.plots.outputs import look_at
+from unbench.reporting.plots.ranks_diagram import critical_data, draw_critical_difference
+from unbench.reporting.plots.roc import draw_roc, roc_look
+from unbench.reporting.plots.roc_low import draw_roc_low, roc_low_data
 from unbench.reporting.plots.saving import Saving
+from unbench.reporting.plots.style import Palette, PlotData, style
+from unbench.reporting.plots.tradeoff import draw_tradeoff, tradeoff_data
+from unbench.reporting.plots.tuning import draw_tuning, load_trials, tuning_data
 from unbench.reporting.records import records
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from unbench.reporting.plots.style import PlotData
 
-__all__ = ["Drawing", "Saving", "draw_diagrams", "draw_overall", "draw_plots"]
+__all__ = ["Drawing", "Pictures", "Saving", "draw"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +57,27 @@ class Drawing:
 
 
 @dataclass(frozen=True)
+class Pictures:
+    """All plots of a report.
+
+    Attributes:
+        of_cells: by the slug of the cell; none of a cell whose plots were not to be drawn.
+        of_ranks: critical differences, by preset; none of a preset without them.
+        overall: what goes over all cells.
+    """
+
+    of_cells: Mapping[str, Sequence[Drawing]] = field(default_factory=dict)
+    of_ranks: Mapping[str, Drawing] = field(default_factory=dict)
+    overall: Sequence[Drawing] = ()
+
+    @property
+    def files(self) -> list[str]:
+        """Names of everything that was written."""
+        each = [drawing for drawings in self.of_cells.values() for drawing in drawings]
+        return [name for one in (*each, *self.of_ranks.values(), *self.overall) for name in one.files]
+
+
+@dataclass(frozen=True)
 class _Plot:
     """A plot to be: the first part of its files' names, its title, what it shows and how that is drawn.
 
@@ -58,65 +92,57 @@ class _Plot:
     method: str = ""
 
 
-def draw_plots(
+def draw(
     cells: Sequence[Cell],
+    contests: Sequence[Contest],
     frame: pd.DataFrame,
     results: Path,
     saving: Saving,
     datasets: Sequence[str] | None,
     progress: Progress,
-) -> list[list[Drawing]]:
-    """Draw every plot of every cell as <plot>-<cell>.
+) -> Pictures:
+    """Draw every plot of the cells, of their ranks and over all of them.
 
     Args:
         cells: of the leaderboard.
-        frame: the runs behind it, as unbench.load_results gives them.
+        contests: of these cells.
+        frame: the runs behind them, as unbench.load_results gives them.
         results: where their per-example outputs are, and the trials of tuning.
         saving: where to write, and as what.
-        datasets: names of those whose plots are drawn; None draws all.
+        datasets: names of those whose plots are drawn; None draws all. Ranks are drawn in any case.
         progress: shows how many cells are done.
-
-    Returns:
-        The plots of each cell, none of those that were not to be drawn.
 
     Raises:
         StoreError: a plot cannot be written, or a stored trial is corrupt.
     """
-    wanted = [datasets is None or cell.rows.iloc[0]["dataset"] in datasets for cell in cells]
-    if not any(wanted):
-        return [[] for _ in cells]
-    from unbench.reporting.plots.style import Palette, style
-    from unbench.reporting.plots.tuning import load_trials
+    shown = [cell for cell in cells if datasets is None or cell.rows.iloc[0]["dataset"] in datasets]
+    ranks = _draw_ranks(contests, saving)
+    if not shown:
+        return Pictures(of_ranks=ranks)
+    # The palette is that of all cells, so that a method looks the same whatever else is drawn.
+    drawn = _draw_cells(shown, Palette.of(cells), frame, results, saving, progress)
+    return Pictures(drawn, ranks, _draw_overall(shown, saving))
 
-    palette = Palette.of(cells)
+
+def _draw_cells(
+    cells: Sequence[Cell], palette: Palette, frame: pd.DataFrame, results: Path, saving: Saving, progress: Progress
+) -> dict[str, list[Drawing]]:
+    """Every plot of every cell as <plot>-<cell>."""
     trials = load_trials(results)
-    drawings: list[list[Drawing]] = [[] for _ in cells]
+    drawings: dict[str, list[Drawing]] = {cell.slug: [] for cell in cells}
     with style():
-        for number in progress.track([number for number, draw in enumerate(wanted) if draw], "cells"):
-            cell = cells[number]
+        for cell in progress.track(cells, "cells"):
             for plot in _plots(cell, frame, results, trials):
                 title, draw_it = f"{plot.title}\n{plot.heading}", partial(plot.draw, palette=palette)
                 files = saving.save(f"{plot.name}-{cell.slug}", plot.data, title, draw_it, " ".join(palette.methods))
                 drawing = Drawing(f"{plot.title}: {plot.heading}", files, plot.data.notes, plot.method)
-                drawings[number].append(drawing)
+                drawings[cell.slug].append(drawing)
     return drawings
 
 
-def draw_overall(cells: Sequence[Cell], saving: Saving, datasets: Sequence[str] | None = None) -> list[Drawing]:
-    """Draw what goes over all cells, whatever their presets: how memories grow; nothing where there is no memory.
-
-    Args:
-        cells: of the leaderboard.
-        saving: where to write, and as what.
-        datasets: names of those whose plots are drawn; None draws all.
-    """
-    shown = [cell for cell in cells if datasets is None or cell.rows.iloc[0]["dataset"] in datasets]
-    if not shown:
-        return []
-    from unbench.reporting.plots.memory import draw_memory, memory_data
-    from unbench.reporting.plots.style import style
-
-    data = memory_data(shown)
+def _draw_overall(cells: Sequence[Cell], saving: Saving) -> list[Drawing]:
+    """How memories grow, whatever the presets of the cells; nothing where there is no memory."""
+    data = memory_data(cells)
     if data.table.empty:
         return []
     title = "Growth of the memory with the images in it"
@@ -125,15 +151,12 @@ def draw_overall(cells: Sequence[Cell], saving: Saving, datasets: Sequence[str] 
     return [Drawing(title, files, data.notes)]
 
 
-def draw_diagrams(contests: Sequence[Contest], saving: Saving) -> dict[str, Drawing]:
-    """Draw the critical differences of each preset that has them as ranks-<preset>; by preset."""
+def _draw_ranks(contests: Sequence[Contest], saving: Saving) -> dict[str, Drawing]:
+    """The critical differences of each preset that has them as ranks-<preset>."""
     found = {}
     for contest in contests:
         tested, preset = contest.critical, contest.arena.preset
         if isinstance(tested, CriticalDifference):
-            from unbench.reporting.plots.ranks_diagram import critical_data, draw_critical_difference
-            from unbench.reporting.plots.style import style
-
             title = f"Mean ranks over the cells of preset {preset}"
             data = critical_data(tested)
             with style():
@@ -144,12 +167,6 @@ def draw_diagrams(contests: Sequence[Contest], saving: Saving) -> dict[str, Draw
 
 def _plots(cell: Cell, frame: pd.DataFrame, results: Path, trials: pd.DataFrame) -> Iterator[_Plot]:
     """The plots of one cell, one at a time."""
-    from unbench.reporting.plots.ablation import ablation_data, draw_ablation
-    from unbench.reporting.plots.accuracy import accuracy_data, draw_accuracy
-    from unbench.reporting.plots.accuracy_gap import accuracy_gap_data, draw_accuracy_gap
-    from unbench.reporting.plots.audit import audit_data, draw_audit
-    from unbench.reporting.plots.tradeoff import draw_tradeoff, tradeoff_data
-    from unbench.reporting.plots.tuning import draw_tuning, tuning_data
 
     heading = f"{cell.title} · {cell.seeds}"
     yield _Plot("accuracy", "Accuracy after unlearning", heading, accuracy_data(cell.main), draw_accuracy)
@@ -174,11 +191,6 @@ def _plots(cell: Cell, frame: pd.DataFrame, results: Path, trials: pd.DataFrame)
 
 def _of_outputs(cell: Cell, frame: pd.DataFrame, results: Path) -> Iterator[_Plot]:
     """The plots of per-example outputs, which are read once for all of them."""
-    from unbench.reporting.plots.confidence import confidence_data, confidence_look, draw_confidence
-    from unbench.reporting.plots.losses import draw_losses, losses_data, losses_look
-    from unbench.reporting.plots.outputs import look_at
-    from unbench.reporting.plots.roc import draw_roc, roc_look
-    from unbench.reporting.plots.roc_low import draw_roc_low, roc_low_data
 
     heading = f"{cell.title} · {cell.seeds}"
     looks = {"roc": roc_look, "losses": losses_look, "confidence": confidence_look}
