@@ -140,6 +140,11 @@ def test_filters_keep_what_they_name_and_know_the_nearest(store: Store, tmp_path
     frame = load_results(store.folder)
     kept = Selection(datasets=("cub",), methods=("ft", "none"), families=("post-hoc",)).of(frame)
     assert list(zip(kept["dataset"], kept["method"], strict=True)) == [("cub", "ft")]
+    fake_run(store, "ft", outputs=False, dataset="pneumoniamnist", family="medical")
+    everything = load_results(store.folder)
+    assert set(Selection(data_families=("medical",)).of(everything)["dataset"]) == {"pneumoniamnist"}
+    with pytest.raises(UnknownNameError, match=r"family of data sets .* 'medicine'; did you mean 'medical'"):
+        Selection(data_families=("medicine",)).of(everything)
     with pytest.raises(UnknownNameError, match=r"data set .* 'digit'; did you mean 'digits'"):
         Selection(datasets=("digit",)).of(frame)
     with pytest.raises(UnknownNameError, match="did you mean 'digits'"):

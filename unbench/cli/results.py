@@ -45,6 +45,9 @@ def report(
     family: Annotated[
         list[str] | None, typer.Option(help="Only methods of this family: post-hoc, by-design, reference.")
     ] = None,
+    data_family: Annotated[
+        list[str] | None, typer.Option(help="Only data sets of this family: natural, fine-grained, medical.")
+    ] = None,
     scenario: Annotated[list[str] | None, typer.Option(help="Only this; may be repeated.")] = None,
     preset: Annotated[list[str] | None, typer.Option(help="Only this; may be repeated.")] = None,
     metric: Annotated[str, typer.Option(help="The number that data sets are set side by side by.")] = "avg_gap",
@@ -92,6 +95,7 @@ def report(
         datasets=dataset or (),
         methods=method or (),
         families=family or (),
+        data_families=data_family or (),
         scenarios=scenario or (),
         presets=preset or (),
         metric=metric,

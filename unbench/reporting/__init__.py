@@ -42,6 +42,7 @@ def report(
     datasets: Sequence[str] = (),
     methods: Sequence[str] = (),
     families: Sequence[str] = (),
+    data_families: Sequence[str] = (),
     scenarios: Sequence[str] = (),
     presets: Sequence[str] = (),
     metric: str = "avg_gap",
@@ -63,6 +64,7 @@ def report(
         datasets: to keep, by name; as all filters, empty keeps everything.
         methods: to keep, by name.
         families: of methods to keep: post-hoc, by-design, reference.
+        data_families: of data sets to keep: natural, fine-grained, medical and what other cards have.
         scenarios: to keep, by name.
         presets: to keep, by name.
         metric: what is set side by side where a preset has several cells: a column of runs that is averaged.
@@ -93,7 +95,7 @@ def report(
     from unbench.store import load_results
 
     check_request(formats, metric, plot_formats)
-    selection = Selection(tuple(datasets), tuple(methods), tuple(families), tuple(scenarios), tuple(presets))
+    selection = Selection(*map(tuple, (datasets, methods, families, data_families, scenarios, presets)))
     everything = load_results(results)
     frame = selection.of(everything)
     check_stored("datasets", plots or (), everything)

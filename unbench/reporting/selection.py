@@ -16,12 +16,20 @@ _COLUMNS = {
     "datasets": ("dataset", "data set"),
     "methods": ("method", "method"),
     "families": ("method_family", "family of methods"),
+    "data_families": ("family", "family of data sets"),
     "scenarios": ("scenario", "scenario"),
     "presets": ("preset", "preset"),
 }
 """Of each filter the column of a run, and what it is called."""
 
-_OPTIONS = {"datasets": "-d", "methods": "-m", "families": "--family", "scenarios": "--scenario", "presets": "--preset"}
+_OPTIONS = {
+    "datasets": "-d",
+    "methods": "-m",
+    "families": "--family",
+    "data_families": "--data-family",
+    "scenarios": "--scenario",
+    "presets": "--preset",
+}
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,7 @@ class Selection:
     datasets: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
     families: tuple[str, ...] = ()
+    data_families: tuple[str, ...] = ()
     scenarios: tuple[str, ...] = ()
     presets: tuple[str, ...] = ()
 
