@@ -1,11 +1,9 @@
-"""Parquet files of images as the hub lays them out, read through the datasets library without its cache."""
+"""Parquet files of images as the hub lays them out; what their columns mean is told by the datasets library."""
 
 from __future__ import annotations
 
-import glob
 import io
 import re
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,9 @@ from PIL import Image
 
 from unbench.data.sources.common import decode, reading
 from unbench.errors import DataError
+
+ROWS = 256
+"""Images of a file in memory at once, still encoded."""
 
 
 def shards(folder: Path, split: str) -> tuple[tuple[Path, ...], list[str]]:
@@ -62,24 +63,20 @@ def label_column(path: Path, image: str, label: str) -> NDArray[Any]:
 def images(paths: Sequence[Path], column: str) -> Iterator[Image.Image]:
     """Decode the images of some files row by row; raises DataError naming file and row of a damaged one."""
     from datasets.features import Image as Encoded
-    from datasets.io.parquet import ParquetDatasetReader
-    from datasets.utils import logging
+    from pyarrow import parquet
 
-    logging.set_verbosity(logging.CRITICAL)  # what it has to say of a damaged file is in the error
-    # The reader rather than load_dataset, which asks the hub even about files that are here. Its cache gets a
-    # lock file and nothing else, because the rows are streamed.
-    with tempfile.TemporaryDirectory() as cache:
-        for path in paths:
-            with reading(path):
-                reader = ParquetDatasetReader(
-                    glob.escape(str(path.absolute())), columns=[column], cache_dir=cache, streaming=True
-                )
-                rows = reader.read().cast_column(column, Encoded(decode=False))
-                for number, row in enumerate(rows):
+    # Neither load_dataset, which asks the hub even about files that are here, nor a stream of datasets, whose threads
+    # may end Python's last moments in an abort (huggingface/datasets issue 7467).
+    for path in paths:
+        with reading(path), parquet.ParquetFile(path) as file:
+            number = 0
+            for batch in file.iter_batches(ROWS, columns=[column], use_threads=False):
+                for row in Encoded(decode=False).cast_storage(batch.column(column)).to_pylist():
                     where = f"{path}, row {number}"
-                    if not (row[column] and row[column]["bytes"]):
+                    if not (row and row["bytes"]):
                         raise DataError(f"{where} has no image in '{column}'")
-                    yield decode(io.BytesIO(row[column]["bytes"]), where)
+                    yield decode(io.BytesIO(row["bytes"]), where)
+                    number += 1
 
 
 def _files(folder: Path) -> list[Path]:
