@@ -95,7 +95,14 @@ def report(
     from unbench.store import load_results
 
     check_request(formats, metric, plot_formats)
-    selection = Selection(*map(tuple, (datasets, methods, families, data_families, scenarios, presets)))
+    selection = Selection(
+        datasets=tuple(datasets),
+        methods=tuple(methods),
+        families=tuple(families),
+        data_families=tuple(data_families),
+        scenarios=tuple(scenarios),
+        presets=tuple(presets),
+    )
     everything = load_results(results)
     frame = selection.of(everything)
     check_stored("datasets", plots or (), everything)

@@ -48,6 +48,19 @@ def _clean(line: str) -> str:
     return " ".join(line.split())
 
 
+def as_text(value: Any) -> str:
+    """Missing as nothing, and an integer that a gap in its column has made a float as an integer again.
+
+    >>> as_text(None), as_text(float("nan")), as_text(3.0), as_text(0.5), as_text("a\\nb")
+    ('', '', '3', '0.5', 'a b')
+    """
+    if value is None or value != value:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return clean(value)
+
+
 def shorten(text: str, width: int) -> str:
     """At most `width` characters, the end cut off with an ellipsis."""
     return text if len(text) <= width else text[: width - 1] + "…"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from unbench import schema
 from unbench.metrics.gap import MEASURES
-from unbench.reporting.formatting import canonical, clean, json_list, json_object, seed_words
+from unbench.reporting.formatting import as_text, canonical, clean, json_list, json_object, seed_words
 from unbench.reporting.labels import CELL, ROW, row_labels
 from unbench.reporting.records import records
 from unbench.reporting.standing import chosen, outdated, touches, unverified
@@ -162,7 +162,7 @@ def _one_run_per_seed(frame: pd.DataFrame) -> pd.DataFrame:
     runs = frame.copy()
     for name in ("model_options", "training", "hparams"):
         runs[name] = [canonical(text) for text in runs[name]]
-    runs["stem"] = [_text(name) for name in runs["stem"]]
+    runs["stem"] = [as_text(name) for name in runs["stem"]]
     runs["numerics_version"] = runs["numerics_version"].fillna(1).astype("int64")
     numbers = runs[list(VALUES)].to_numpy("float64", na_value=np.nan)
     finite = np.isfinite(numbers)
@@ -207,7 +207,7 @@ def _describe(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
         **{f"n_{status}": sum(run["status"] == status for run in bad) for status in FAILURES},
         "n_superseded": first["n_superseded"],
         "failures": json.dumps(
-            [{"seed": run["seed"], "status": run["status"], "error": _text(run["error"])} for run in bad]
+            [{"seed": run["seed"], "status": run["status"], "error": as_text(run["error"])} for run in bad]
         ),
         "missing": json.dumps(_reasons(ok), sort_keys=True),
         "outdated": outdated(first),
@@ -220,7 +220,7 @@ def _describe(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "devices": _distinct([_device(run) for run in shown]),
         "git_commit": _distinct([_commit(run) for run in shown]),
         "run_keys": " ".join(str(run["run_key"]) for run in ok),
-        "commands": "\n".join(dict.fromkeys(_text(run["command"]) for run in runs if _text(run["command"]))),
+        "commands": "\n".join(dict.fromkeys(as_text(run["command"]) for run in runs if as_text(run["command"]))),
     }
 
 
@@ -255,23 +255,14 @@ def _with_seeds(pairs: Sequence[tuple[str, int]]) -> list[str]:
 
 
 def _distinct(values: Sequence[Any]) -> str:
-    return "; ".join(sorted({_text(value) for value in set(values)} - {""}))
+    return "; ".join(sorted({as_text(value) for value in set(values)} - {""}))
 
 
 def _device(run: dict[str, Any]) -> str:
-    device, threads = _text(run["device"]), _text(run["threads"])
+    device, threads = as_text(run["device"]), as_text(run["threads"])
     return f"{device}, {threads} threads" if device and threads else device
 
 
 def _commit(run: dict[str, Any]) -> str:
-    commit = _text(run["git_commit"])[:12]
+    commit = as_text(run["git_commit"])[:12]
     return f"{commit} with uncommitted changes" if commit and run["git_dirty"] is True else commit
-
-
-def _text(value: Any) -> str:
-    """Missing as nothing, and an integer that a gap in its column has made a float as an integer again."""
-    if value is None or value != value:
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return clean(value)

@@ -12,8 +12,8 @@ from unbench.metrics.outputs import Model
 from unbench.reporting.leaderboard import ORACLE
 from unbench.reporting.oracles import POST_HOC, oracle_groups
 from unbench.reporting.plots.outputs import Columns, Stored, best
-from unbench.reporting.plots.panels import name_panels, panel_grid
-from unbench.reporting.plots.style import FAINT, Palette, PlotData
+from unbench.reporting.plots.panels import by_label, name_panels, panel_grid
+from unbench.reporting.plots.style import DOTTED, Palette, PlotData
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,23 +85,23 @@ def draw_confidence(data: PlotData, title: str, palette: Palette) -> Figure | No
     table = data.table
     if table.empty:
         return None
-    by_label = {str(label): part for label, part in table.groupby("label", sort=False)}
+    parts = by_label(table)
     said = (
         "A point is a forgotten image, p the probability of its true label; on the dotted line it is as before. Axes "
         "are in log-odds, and what is beyond them is at their end. Below a name: mean p before and after, all seeds."
     )
-    if max(map(len, by_label.values())) > IMAGES:
+    if max(map(len, parts.values())) > IMAGES:
         said += f" Drawn are {IMAGES} images of each panel, evenly spaced."
     notes = (said, *data.notes)
-    figure, panels = panel_grid(list(by_label), title, notes, x="p before", y="p after", tall=2.4, low=1.9)
+    figure, panels = panel_grid(list(parts), title, notes, x="p before", y="p after", tall=2.4, low=1.9)
     ticks, texts = _log_odds(np.array(list(_TICKS))), list(_TICKS.values())
     panels[0].set_yticks(ticks, texts)
     # The outer numbers would run into their neighbours.
     panels[0].set_xticks(ticks, ["", *texts[1:-1], ""])
     low, high = _log_odds(np.array([_END, 1 - _END]))
     panels[0].set(xlim=(low - 0.6, high + 0.6), ylim=(low - 0.6, high + 0.6))
-    name_panels(panels, list(by_label))
-    for panel, part in zip(panels, by_label.values(), strict=True):
+    name_panels(panels, list(parts))
+    for panel, part in zip(panels, parts.values(), strict=True):
         _panel(panel, part, palette)
         means = f"{part['before'].mean():.2f} → {part['after'].mean():.2f}"
         panel.text(0.03, 0.97, means, transform=panel.transAxes, va="top", fontsize=7)
@@ -112,7 +112,7 @@ def _panel(panel: Axes, table: pd.DataFrame, palette: Palette) -> None:
     method = str(table["method"].iloc[0])
     shown = table.iloc[np.unique(np.linspace(0, len(table) - 1, min(len(table), IMAGES)).astype(np.int64))]
     ends = _log_odds(np.array([_END, 1 - _END]))
-    panel.plot(ends, ends, color=FAINT, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
+    panel.plot(ends, ends, **DOTTED, zorder=1)
     panel.plot(
         _log_odds(shown["before"].to_numpy(np.float64)),
         _log_odds(shown["after"].to_numpy(np.float64)),

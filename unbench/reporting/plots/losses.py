@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 from unbench.metrics.attacks import cross_entropy
 from unbench.metrics.outputs import Model, Split
 from unbench.reporting.plots.outputs import Columns, Stored, best
-from unbench.reporting.plots.panels import model_legend, name_panels, panel_grid
+from unbench.reporting.plots.panels import by_label, model_legend, name_panels, panel_grid
 from unbench.reporting.plots.style import FAINT, Palette, PlotData, model_look
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ def draw_losses(data: PlotData, title: str, palette: Palette) -> Figure | None:
     table = data.table
     if table.empty:
         return None
-    labels = [str(label) for label in dict.fromkeys(table["label"])]
+    parts = by_label(table)
+    labels = list(parts)
     said = (
         "Each band: the share of the images of one set, from none to all, whose loss is at most that on the axis; "
         "all seeds together. Where the curve of the unlearned model leaves the oracle's, the losses tell them apart."
@@ -76,9 +77,8 @@ def draw_losses(data: PlotData, title: str, palette: Palette) -> Figure | None:
     figure, panels = panel_grid(
         labels, f"{title}\n", (said, *data.notes), x="loss, nats (log)", y="", tall=2.3, low=2.0
     )
-    by_label = dict(iter(table.groupby("label", sort=False)))
-    for panel, label in zip(panels, labels, strict=True):
-        _panel(panel, by_label[label], palette)
+    for panel, part in zip(panels, parts.values(), strict=True):
+        _panel(panel, part, palette)
     first = panels[0]
     first.set_xscale("log")
     first.set_xlim(EDGES[0], EDGES[-1])

@@ -12,14 +12,19 @@ from unbench.reporting.formatting import shorten
 from unbench.reporting.plots.style import Palette, model_look, new_figure
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
 
 _FEW = 9
 """Panels up to which there are three in a row, and four beyond."""
 _TITLE = 0.36
 """Inches of the two lines of a title, below which the legend goes."""
+
+
+def by_label(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The rows of each panel: those of one label, in the order in which labels come."""
+    return {str(label): rows for label, rows in table.groupby("label", sort=False)}
 
 
 def panel_grid(

@@ -17,6 +17,7 @@ import matplotlib
 
 from unbench.errors import StoreError
 from unbench.files import keep_from_git, write_text
+from unbench.seeds import digest
 
 if TYPE_CHECKING:
     from unbench.reporting.plots.style import PlotData
@@ -58,7 +59,7 @@ def drawn_from(data: PlotData, title: str, look: str = "") -> str:
         look: what else decides how it looks, such as the order of the colours.
     """
     said = [title, data.notes, look, data.table.to_csv(index=False), matplotlib.__version__, _code()]
-    return _sha256(json.dumps(said).encode())
+    return digest(said, 64)
 
 
 @cache

@@ -10,8 +10,8 @@ from unbench.metrics.attacks import SCORES, attack
 from unbench.metrics.outputs import Model
 from unbench.reporting.formatting import points, shorten
 from unbench.reporting.plots.outputs import MODELS, Columns, Stored
-from unbench.reporting.plots.panels import name_width, panel_grid
-from unbench.reporting.plots.style import FAINT, Palette, PlotData, model_look
+from unbench.reporting.plots.panels import by_label, name_width, panel_grid
+from unbench.reporting.plots.style import DOTTED, Palette, PlotData, model_look
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,15 +39,15 @@ def draw_roc(data: PlotData, title: str, palette: Palette) -> Figure | None:
     table = data.table
     if table.empty:
         return None
-    labels = list(dict.fromkeys(table["label"]))
+    parts = by_label(table)
     said = "Numbers: AUROC in percent; 50 is chance (dotted)."
     if table["seed"].nunique() > 1:
         said += " Curves: mean true positive rate over seeds; ± sample standard deviation over seeds."
     x, y = "false positive rate", "true positive rate"
-    figure, panels = panel_grid(labels, title, (said, *data.notes), x=x, y=y, tall=2.75, low=2.2)
+    figure, panels = panel_grid(list(parts), title, (said, *data.notes), x=x, y=y, tall=2.75, low=2.2)
     panels[0].set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
-    for panel, label in zip(panels, labels, strict=True):
-        _panel(panel, table[table["label"] == label], shorten(str(label), name_width(len(labels))), palette)
+    for panel, (label, part) in zip(panels, parts.items(), strict=True):
+        _panel(panel, part, shorten(label, name_width(len(parts))), palette)
     return figure
 
 
@@ -58,7 +58,7 @@ def mean_curve(table: pd.DataFrame, grid: NDArray[np.float64] = _GRID) -> NDArra
 
 
 def _panel(panel: Axes, table: pd.DataFrame, name: str, palette: Palette) -> None:
-    panel.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8, linestyle=(0, (1, 2)))
+    panel.plot([0, 1], [0, 1], **DOTTED)
     method = str(table["method"].iloc[0])
     for model in MODELS:
         part = table[table["model"] == model]

@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from unbench.reporting.plots.outputs import MODELS
-from unbench.reporting.plots.panels import model_legend, name_panels, panel_grid
+from unbench.reporting.plots.panels import by_label, model_legend, name_panels, panel_grid
 from unbench.reporting.plots.roc import mean_curve
-from unbench.reporting.plots.style import FAINT, Palette, PlotData, model_look
+from unbench.reporting.plots.style import DOTTED, Palette, PlotData, model_look
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,27 +40,27 @@ def draw_roc_low(data: PlotData, title: str, palette: Palette) -> Figure | None:
     table = data.table
     if table.empty:
         return None
-    by_label = {str(label): rows for label, rows in table.groupby("label", sort=False)}
+    parts = by_label(table)
     said = (
         "Log axes show the low end. Dotted: chance. Mean over seeds; below one false positive among the test images "
         "a curve is interpolated, and where it ends below the axis nobody is found."
     )
     x, y = "false positive rate (log)", "true positive rate (log)"
-    figure, panels = panel_grid(list(by_label), f"{title}\n", (said, *data.notes), x=x, y=y, tall=2.4, low=1.9)
+    figure, panels = panel_grid(list(parts), f"{title}\n", (said, *data.notes), x=x, y=y, tall=2.4, low=1.9)
     first = panels[0]
     first.set(xscale="log", yscale="log", xlim=(LOWEST, 1), ylim=(LOWEST, 1.15))
     for axis in (first.xaxis, first.yaxis):
         axis.set_ticks([1e-3, 1e-2, 1e-1, 1])
         axis.set_minor_locator(NullLocator())
         axis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:g}"))
-    for panel, rows in zip(panels, by_label.values(), strict=True):
-        panel.plot([LOWEST, 1], [LOWEST, 1], color=FAINT, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
+    for panel, rows in zip(panels, parts.values(), strict=True):
+        panel.plot([LOWEST, 1], [LOWEST, 1], **DOTTED, zorder=1)
         for model in MODELS:
             part = rows[rows["model"] == model]
             look = model_look(model, str(rows["method"].iloc[0]), palette)
             panel.plot(part["fpr"].to_numpy(), part["tpr"].to_numpy(), **look)
         panel.tick_params(labelsize=7)
         panel.grid(True)
-    name_panels(panels, list(by_label))
+    name_panels(panels, list(parts))
     model_legend(figure)
     return figure

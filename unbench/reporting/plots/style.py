@@ -25,6 +25,8 @@ WIDTH = 7.0
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
 ORACLE_COLOUR, NOTHING_COLOUR, FAINT = "#000000", "#7F7F7F", "#B8B8B8"
+DOTTED: dict[str, Any] = {"color": FAINT, "linewidth": 0.8, "linestyle": (0, (1, 2))}
+"""A line that is no method's, such as that of chance."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from unbench.reporting.formatting import amount, or_zero, points, present, short
 from unbench.reporting.oracles import oracle_groups
 from unbench.reporting.plots.gap_axis import gap_axis
 from unbench.reporting.plots.place import Anchor, place_labels
-from unbench.reporting.plots.style import FAINT, Palette, PlotData, new_figure
+from unbench.reporting.plots.style import DOTTED, Palette, PlotData, new_figure
 from unbench.reporting.records import records
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _time_axis(axes: Axes, rows: list[dict[str, Any]]) -> list[float]:
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("unlearning time, seconds (log scale)")
     if instant:
-        axes.axvline(10.0 ** (bottom - 0.12 * span), color=FAINT, linewidth=0.8, linestyle=(0, (1, 2)))
+        axes.axvline(10.0 ** (bottom - 0.12 * span), **DOTTED)
     return [row["seconds"] if row["seconds"] > 0 else zero for row in rows]
 
 

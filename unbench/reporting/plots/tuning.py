@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from unbench.reporting.formatting import clean, points, shorten
+from unbench.reporting.formatting import as_text, points, shorten
 from unbench.reporting.labels import CELL
 from unbench.reporting.leaderboard import NOTHING
 from unbench.reporting.plots.style import NOTHING_COLOUR, Palette, PlotData, new_figure
@@ -65,7 +65,7 @@ def tuning_data(trials: pd.DataFrame, cell: Cell) -> PlotData:
     columns = ["method", "trial", "status", "gap", "best"]
     own = trials
     for name in CELL:
-        own = own[own[name].map(_text) == _text(cell.rows.iloc[0][name])]
+        own = own[own[name].map(as_text) == as_text(cell.rows.iloc[0][name])]
     parts = []
     for method, rows in own.groupby("method", sort=True):
         for name in _SAME:
@@ -129,10 +129,3 @@ def draw_tuning(data: PlotData, title: str, palette: Palette) -> Figure | None:
     axes.grid(True)
     figure.legend(loc="outside right upper", fontsize=7, handlelength=2.2, labelspacing=0.35)
     return figure
-
-
-def _text(value: object) -> str:
-    """A setting as the leaderboard has it: missing is empty, and an integer is one even where a gap made it a float."""
-    if value is None or value != value:
-        return ""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else clean(value)
