@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from unbench.reporting.plots.style import settle
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -37,12 +39,11 @@ class Anchor:
 
 def place_labels(figure: Figure, axes: Axes, anchors: Sequence[Anchor]) -> None:
     """Annotate each point where its label covers least, nearest first; a thin line leads to far labels."""
-    figure.draw_without_rendering()
-    # The layout is settled now; solving it again with the labels in would move the points under them.
-    figure.set_layout_engine("none")
+    # Laid out without the labels: with them in, the points would move under them.
+    settle(figure)
     window = np.asarray(axes.get_window_extent().extents)
     obstacles = _obstacles(axes, anchors)
-    labels = [_Label(axes, anchor, figure.dpi / 72) for anchor in anchors]
+    labels = [_Label(axes, anchor, figure.dpi / 72, window) for anchor in anchors]
     for again in range(3):
         # The first label chooses without knowing the last one, so all choose again.
         for number, label in enumerate(labels):
@@ -50,7 +51,7 @@ def place_labels(figure: Figure, axes: Axes, anchors: Sequence[Anchor]) -> None:
             texts = np.array([other.box for other in others]).reshape(-1, 4)
             points = np.array([other.point for other in labels if other is not label]).reshape(-1, 4)
             taken = np.vstack([obstacles, texts, label.point, points, *(other.line for other in others)])
-            label.choose(np.vstack([texts, points]), taken, window)
+            label.choose(np.vstack([texts, points]), taken)
     for label in labels:
         label.draw(axes)
 
@@ -58,7 +59,7 @@ def place_labels(figure: Figure, axes: Axes, anchors: Sequence[Anchor]) -> None:
 class _Label:
     """One text, its size, and where it goes."""
 
-    def __init__(self, axes: Axes, anchor: Anchor, pixels: float) -> None:
+    def __init__(self, axes: Axes, anchor: Anchor, pixels: float, window: Floats) -> None:
         self.anchor = anchor
         probe = axes.text(anchor.x, anchor.y, anchor.text, fontsize=_SIZE)
         extent = probe.get_window_extent()
@@ -78,8 +79,9 @@ class _Label:
         ends = np.clip(centre, self.boxes[:, :2], self.boxes[:, 2:])
         steps = np.linspace(0.3, 0.95, _STEPS)[:, None]
         self.lines: Floats = centre + steps * (ends - centre)[:, None, :]
+        outside = np.prod(size) - _overlaps(self.boxes, window[None])[:, 0]
         # Beyond what it covers, a place costs a little: nearer ones and earlier angles are easier to read.
-        self.effort = 2 * reaches + np.tile(np.arange(len(_ANGLES)), len(_REACHES))
+        self.effort = 2 * reaches + np.tile(np.arange(len(_ANGLES)), len(_REACHES)) + 20 * outside
         self.chosen = 0
 
     @property
@@ -94,14 +96,12 @@ class _Label:
             return np.empty((0, 4))
         return np.hstack([self.lines[self.chosen] - 3, self.lines[self.chosen] + 3])
 
-    def choose(self, marks: Floats, taken: Floats, window: Floats) -> None:
+    def choose(self, marks: Floats, taken: Floats) -> None:
         """Move to the place of least cost: little covered, and no line through another label or point."""
-        area = np.prod(self.boxes[:, 2:] - self.boxes[:, :2], axis=1)
-        outside = area - _overlaps(self.boxes, window[None])[:, 0]
         spots = self.lines.reshape(-1, 2)
         crossed = _overlaps(np.hstack([spots - 1, spots + 1]), marks).sum(axis=1).reshape(-1, _STEPS).sum(axis=1)
         covered = _overlaps(self.boxes, taken).sum(axis=1)
-        cost = self.effort + 4 * covered + 20 * outside + 10 * crossed
+        cost = self.effort + 4 * covered + 10 * crossed
         self.chosen = int(cost.argmin())
 
     def draw(self, axes: Axes) -> None:

@@ -8,8 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from matplotlib import rcParams
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
 from unbench.files import atomic_path, write_text
 from unbench.reporting.plots.picture_cache import PictureCache, drawn_from
+from unbench.reporting.plots.style import settle
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -71,15 +75,22 @@ class Saving:
         return PictureCache(self.folder)
 
     def _write(self, figure: Figure, names: Sequence[str]) -> None:
-        # Laid out once and for all formats: else each finds places of its own, and does so by drawing twice.
-        layout = figure.get_layout_engine()
-        if layout is not None:
-            layout.execute(figure)
-        figure.set_layout_engine("none")
+        # Laid out once and for all formats: else each finds places of its own.
+        settle(figure)
         for name in names:
-            kind = name.rpartition(".")[2]
             with atomic_path(self.folder / name) as temporary:
-                figure.savefig(temporary, format=kind, metadata=_METADATA[kind])
+                _print(figure, temporary, name.rpartition(".")[2])
+
+
+def _print(figure: Figure, path: Path, kind: str) -> None:
+    """As figure.savefig does it, but that draws a figure twice whose layout was settled."""
+    if kind == "svg":
+        from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+        FigureCanvasSVG(figure).print_svg(path, metadata=_METADATA[kind])
+    else:
+        figure.set_dpi(rcParams["savefig.dpi"])
+        FigureCanvasAgg(figure).print_png(path, metadata=_METADATA[kind])
 
 
 def plot_csv(data: PlotData) -> str:

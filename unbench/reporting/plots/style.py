@@ -110,6 +110,14 @@ def new_figure(height: float, title: str, notes: Sequence[str]) -> Figure:
     return figure
 
 
+def settle(figure: Figure) -> None:
+    """Lay it out once and for all, as for what goes where the rest leaves room; nothing if that was done before."""
+    layout = figure.get_layout_engine()
+    if layout is not None:
+        layout.execute(figure)
+    figure.set_layout_engine("none")
+
+
 def model_look(model: str, method: str, palette: Palette) -> dict[str, Any]:
     """How lines of the original, the oracle and the unlearned model look: told apart by colour, dash and width."""
     if model == "unlearned":
