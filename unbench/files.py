@@ -40,8 +40,17 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         StoreError: the file cannot be written; what was there stays.
     """
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Put `content` in the place of what was there.
+
+    Raises:
+        StoreError: the file cannot be written; what was there stays.
+    """
     with atomic_path(path) as temporary:
-        temporary.write_bytes(text.encode())
+        temporary.write_bytes(content)
 
 
 def keep_from_git(folder: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -66,6 +67,8 @@ def main() -> None:
     # Threads that wait by spinning make two runs on one machine tenfold slower than one after the other; asleep they
     # cost a lone run about a tenth. Read when torch loads its OpenMP, which is later; a user's own choice stands.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    # What Ctrl-C has cancelled is told in one line of our own.
+    warnings.filterwarnings("ignore", r"\d+ tasks ", UserWarning, r"joblib\.")
     try:
         code = app(standalone_mode=False)
         if code == INTERRUPTED:  # what typer makes of Ctrl-C, without a word

@@ -121,21 +121,26 @@ def report(
         write_text(files["csv"], leaderboard_csv(board, board_ranks(cells), origin))
     documents = [name for name in files if name not in ("csv", "explorer")]
     shown, drawn = progress or Progress(), list[str]()
+    texts: dict[str, str] = {}
+    studio = None
     if documents:
         # Matplotlib takes a while to import.
-        from unbench.reporting.plots import Saving, draw
+        from unbench.reporting.plots import Studio, sketch
 
-        held, saving = contests(cells), Saving(Path(out), tuple(dict.fromkeys(plot_formats)), plot_data)
-        pictures = draw(cells, held, frame, Path(results), saving, plots, shown.named("plots"))
+        held, studio = contests(cells), Studio(Path(out), plot_formats, plot_data)
+        pictures = sketch(cells, held, frame, Path(results), studio, plots, shown.named("plots"))
+        studio.start()
         drawn = pictures.files
-        text = leaderboard_markdown(cells, pictures, origin, held, metric, changes)
-        for name, content in _written_as(documents, text).items():
-            write_text(files[name], content)
+        texts |= _written_as(documents, leaderboard_markdown(cells, pictures, origin, held, metric, changes))
     if "explorer" in files:
         from unbench.explorer.page import explorer_html
 
-        html = explorer_html(cells, frame, Path(results), images, origin, shown.named("explorer"))
-        write_text(files["explorer"], html)
+        texts["explorer"] = explorer_html(cells, frame, Path(results), images, origin, shown.named("explorer"))
+    if studio is not None:
+        studio.finish(shown.named("plots"))
+    # Last, so that no document shows a picture that is not there yet.
+    for name, content in texts.items():
+        write_text(files[name], content)
     if show is not None:
         show(board, changes)
     return [*files.values(), *(Path(out) / name for name in drawn)]

@@ -1,4 +1,4 @@
-"""Plots of the leaderboard, each one plain data first and drawn second."""
+"""Plots of the leaderboard: each one plain data first, sketched here, and drawn second, by the studio."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ from unbench.reporting.plots.outputs import look_at
 from unbench.reporting.plots.ranks_diagram import critical_data, draw_critical_difference
 from unbench.reporting.plots.roc import draw_roc, roc_look
 from unbench.reporting.plots.roc_low import draw_roc_low, roc_low_data
-from unbench.reporting.plots.saving import Saving
-from unbench.reporting.plots.style import Palette, PlotData, style
+from unbench.reporting.plots.sketch import Sketch
+from unbench.reporting.plots.studio import Studio
+from unbench.reporting.plots.style import Palette, PlotData
 from unbench.reporting.plots.tradeoff import draw_tradeoff, tradeoff_data
 from unbench.reporting.plots.tuning import draw_tuning, load_trials, tuning_data
 from unbench.reporting.records import records
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-__all__ = ["Drawing", "Pictures", "Saving", "draw"]
+__all__ = ["Drawing", "Pictures", "Studio", "sketch"]
 
 
 @dataclass(frozen=True)
@@ -88,79 +89,68 @@ class _Plot:
     title: str
     heading: str
     data: PlotData
-    draw: Callable[..., Figure | None]
+    draw: Callable[..., Figure]
     method: str = ""
 
 
-def draw(
+def sketch(
     cells: Sequence[Cell],
     contests: Sequence[Contest],
     frame: pd.DataFrame,
     results: Path,
-    saving: Saving,
+    studio: Studio,
     datasets: Sequence[str] | None,
     progress: Progress,
 ) -> Pictures:
-    """Draw every plot of the cells, of their ranks and over all of them.
+    """Hand the studio a sketch of every plot of the cells, of their ranks and over all of them.
 
     Args:
         cells: of the leaderboard.
         contests: of these cells.
         frame: the runs behind them, as unbench.load_results gives them.
         results: where their per-example outputs are, and the trials of tuning.
-        saving: where to write, and as what.
+        studio: draws them.
         datasets: names of those whose plots are drawn; None draws all. Ranks are drawn in any case.
         progress: shows how many cells are done.
 
     Raises:
-        StoreError: a plot cannot be written, or a stored trial is corrupt.
+        StoreError: the numbers behind a plot cannot be written, or a stored trial is corrupt.
     """
     shown = [cell for cell in cells if datasets is None or cell.rows.iloc[0]["dataset"] in datasets]
-    ranks = _draw_ranks(contests, saving)
+    ranks = _of_ranks(contests, studio)
     if not shown:
         return Pictures(of_ranks=ranks)
     # The palette is that of all cells, so that a method looks the same whatever else is drawn.
-    drawn = _draw_cells(shown, Palette.of(cells), frame, results, saving, progress)
-    return Pictures(drawn, ranks, _draw_overall(shown, saving))
+    palette, trials = Palette.of(cells), load_trials(results)
+    of_cells = {
+        cell.slug: [_drawing(plot, cell, palette, studio) for plot in _plots(cell, frame, results, trials)]
+        for cell in progress.track(shown, "cells")
+    }
+    return Pictures(of_cells, ranks, _over_all(shown, studio))
 
 
-def _draw_cells(
-    cells: Sequence[Cell], palette: Palette, frame: pd.DataFrame, results: Path, saving: Saving, progress: Progress
-) -> dict[str, list[Drawing]]:
-    """Every plot of every cell as <plot>-<cell>."""
-    trials = load_trials(results)
-    drawings: dict[str, list[Drawing]] = {cell.slug: [] for cell in cells}
-    with style():
-        for cell in progress.track(cells, "cells"):
-            for plot in _plots(cell, frame, results, trials):
-                title, draw_it = f"{plot.title}\n{plot.heading}", partial(plot.draw, palette=palette)
-                files = saving.save(f"{plot.name}-{cell.slug}", plot.data, title, draw_it, " ".join(palette.methods))
-                drawing = Drawing(f"{plot.title}: {plot.heading}", files, plot.data.notes, plot.method)
-                drawings[cell.slug].append(drawing)
-    return drawings
+def _drawing(plot: _Plot, cell: Cell, palette: Palette, studio: Studio) -> Drawing:
+    """One plot of a cell as <plot>-<cell>."""
+    title, draw = f"{plot.title}\n{plot.heading}", partial(plot.draw, palette=palette)
+    files = studio.add(Sketch(f"{plot.name}-{cell.slug}", title, plot.data, draw, " ".join(palette.methods)))
+    return Drawing(f"{plot.title}: {plot.heading}", files, plot.data.notes, plot.method)
 
 
-def _draw_overall(cells: Sequence[Cell], saving: Saving) -> list[Drawing]:
+def _over_all(cells: Sequence[Cell], studio: Studio) -> list[Drawing]:
     """How memories grow, whatever the presets of the cells; nothing where there is no memory."""
-    data = memory_data(cells)
-    if data.table.empty:
-        return []
-    title = "Growth of the memory with the images in it"
-    with style():
-        files = saving.save("memory", data, title, draw_memory)
-    return [Drawing(title, files, data.notes)]
+    data, title = memory_data(cells), "Growth of the memory with the images in it"
+    files = studio.add(Sketch("memory", title, data, draw_memory))
+    return [Drawing(title, files, data.notes)] if files else []
 
 
-def _draw_ranks(contests: Sequence[Contest], saving: Saving) -> dict[str, Drawing]:
+def _of_ranks(contests: Sequence[Contest], studio: Studio) -> dict[str, Drawing]:
     """The critical differences of each preset that has them as ranks-<preset>."""
     found = {}
     for contest in contests:
         tested, preset = contest.critical, contest.arena.preset
         if isinstance(tested, CriticalDifference):
-            title = f"Mean ranks over the cells of preset {preset}"
-            data = critical_data(tested)
-            with style():
-                files = saving.save(f"ranks-{safe(preset)}", data, title, draw_critical_difference)
+            title, data = f"Mean ranks over the cells of preset {preset}", critical_data(tested)
+            files = studio.add(Sketch(f"ranks-{safe(preset)}", title, data, draw_critical_difference))
             found[preset] = Drawing(title, files, data.notes)
     return found
 
@@ -178,7 +168,7 @@ def _plots(cell: Cell, frame: pd.DataFrame, results: Path, trials: pd.DataFrame)
         title = "Leakage audit: accuracy of each pathway alone, before and after deletion"
         yield _Plot("audit", title, heading, audit, draw_audit)
     tuning = tuning_data(trials, cell)
-    if len(tuning.table):
+    if len(tuning.table) or tuning.notes:
         yield _Plot("tuning", "Tuning: the smallest validation gap so far", cell.title, tuning, draw_tuning)
     for study in cell.studies:
         method = study.method

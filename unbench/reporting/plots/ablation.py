@@ -69,11 +69,9 @@ def ablation_data(study: Study) -> PlotData:
     return PlotData(pd.DataFrame(known, columns=columns), notes)
 
 
-def draw_ablation(data: PlotData, title: str, palette: Palette) -> Figure | None:
-    """Two panels for each hyper-parameter, all on the same scales; None if there is nothing to draw."""
+def draw_ablation(data: PlotData, title: str, palette: Palette) -> Figure:
+    """Two panels for each hyper-parameter, all on the same scales."""
     table = data.table
-    if not (table["gap"].notna() | table["acc"].notna()).any():
-        return None
     names = list(dict.fromkeys(table["hparam"]))
     across = min(ACROSS, len(names))
     down = math.ceil(len(names) / across)

@@ -59,13 +59,13 @@ def accuracy_data(rows: pd.DataFrame) -> PlotData:
     return PlotData(pd.DataFrame(known, columns=columns), tuple(notes))
 
 
-def draw_accuracy(data: PlotData, title: str, palette: Palette) -> Figure | None:
-    """Horizontal bars in three panels; None if there is nothing to draw."""
+def draw_accuracy(data: PlotData, title: str, palette: Palette) -> Figure:
+    """Horizontal bars in three panels."""
     return draw_levels(data, title, palette, "each method's own oracle")
 
 
-def draw_levels(data: PlotData, title: str, palette: Palette, whose: str) -> Figure | None:
-    """A bar for each label and set beside the level that it should have; None if there is nothing to draw.
+def draw_levels(data: PlotData, title: str, palette: Palette, whose: str) -> Figure:
+    """A bar for each label and set beside the level that it should have.
 
     Args:
         data: with the columns label, method, set, mean, std, oracle, in the order of the bars.
@@ -74,8 +74,6 @@ def draw_levels(data: PlotData, title: str, palette: Palette, whose: str) -> Fig
         whose: level the column `oracle` is, in words.
     """
     table = data.table
-    if table.empty:
-        return None
     labels = list(dict.fromkeys(table["label"]))
     said = f"Black line: the level of {whose}; in parentheses the difference to it, in points."
     if table["std"].notna().any():

@@ -65,10 +65,8 @@ def pareto(pairs: Sequence[tuple[float, float]]) -> list[bool]:
     return [not any(g <= gap and a >= acc and (g, a) != (gap, acc) for g, a in pairs) for gap, acc in pairs]
 
 
-def draw_accuracy_gap(data: PlotData, title: str, palette: Palette) -> Figure | None:
-    """A point per variant, best at the upper left; None if there is nothing to draw."""
-    if data.table.empty:
-        return None
+def draw_accuracy_gap(data: PlotData, title: str, palette: Palette) -> Figure:
+    """A point per variant, best at the upper left."""
     rows = records(data.table)
     notes = data.notes
     if data.table["gap_std"].notna().any():

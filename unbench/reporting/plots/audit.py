@@ -55,6 +55,6 @@ def audit_data(rows: Sequence[dict[str, Any]]) -> PlotData:
     return PlotData(table if any(map(present, table["mean"])) else table[:0], notes)
 
 
-def draw_audit(data: PlotData, title: str, palette: Palette) -> Figure | None:
-    """Horizontal bars in three panels; None if no method has pathways."""
+def draw_audit(data: PlotData, title: str, palette: Palette) -> Figure:
+    """Horizontal bars in three panels."""
     return draw_levels(data, title, palette, "the same pathway of its own oracle")

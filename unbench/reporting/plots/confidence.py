@@ -80,11 +80,9 @@ def _oracle(who: str) -> str:
     return "oracle (post-hoc)" if who == POST_HOC else f"oracle of {who}"
 
 
-def draw_confidence(data: PlotData, title: str, palette: Palette) -> Figure | None:
-    """A panel per row and oracle, in it a point per forgotten image; None if there is nothing to draw."""
+def draw_confidence(data: PlotData, title: str, palette: Palette) -> Figure:
+    """A panel per row and oracle, in it a point per forgotten image."""
     table = data.table
-    if table.empty:
-        return None
     parts = by_label(table)
     said = (
         "A point is a forgotten image, p the probability of its true label; on the dotted line it is as before. Axes "

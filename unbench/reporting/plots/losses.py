@@ -63,11 +63,9 @@ def losses_data(seen: PlotData) -> PlotData:
     return PlotData(table.assign(share=100 * table["count"] / table["images"])[columns], cut.notes)
 
 
-def draw_losses(data: PlotData, title: str, palette: Palette) -> Figure | None:
-    """A panel per row, in it a band per set with three step curves; None if there is nothing to draw."""
+def draw_losses(data: PlotData, title: str, palette: Palette) -> Figure:
+    """A panel per row, in it a band per set with three step curves."""
     table = data.table
-    if table.empty:
-        return None
     parts = by_label(table)
     labels = list(parts)
     said = (

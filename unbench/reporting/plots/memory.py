@@ -32,7 +32,8 @@ def memory_data(cells: Sequence[Cell]) -> PlotData:
     """One row per cell, method and size of an entry: label, method, cell, index, entries, bytes_per_entry, bytes,
     delete_seconds.
 
-    Of rows that differ in neither entries nor bytes, the one with the method's default is shown, else the first.
+    Rows whose memory holds nothing are left out. Of rows that differ in neither entries nor bytes, the one with the
+    method's default is shown, else the first.
 
     Args:
         cells: of the leaderboard.
@@ -42,7 +43,7 @@ def memory_data(cells: Sequence[Cell]) -> PlotData:
     known: list[dict[str, Any]] = []
     for cell, title in zip(cells, short_titles(cells), strict=True):
         means = [f"{name}_mean" for name in _VALUES]
-        having = cell.rows[cell.rows[means[:2]].notna().all(axis=1)]
+        having = cell.rows[(cell.rows[means[:2]] > 0).all(axis=1)]
         found: dict[tuple[Any, ...], dict[str, Any]] = {}
         for row in records(having[[*NEEDED, "hparams", "label", "memory_index", *means]]):
             entries, size, seconds = (float(row[name]) for name in means)
@@ -64,11 +65,9 @@ def memory_data(cells: Sequence[Cell]) -> PlotData:
     return PlotData(pd.DataFrame(known[:MOST], columns=columns), notes)
 
 
-def draw_memory(data: PlotData, title: str) -> Figure | None:
-    """A point per row on log axes, bytes on the left and seconds on the right; None if no row has a memory."""
-    rows = [row for row in records(data.table) if row["entries"] > 0 and row["bytes"] > 0]
-    if not rows:
-        return None
+def draw_memory(data: PlotData, title: str) -> Figure:
+    """A point per row on log axes, bytes on the left and seconds on the right."""
+    rows = records(data.table)
     said = "Entries: images in the memory after unlearning."
     figure = new_figure(max(3.2, 0.9 + 0.17 * (len(rows) + len(_LEVELS))), title, [said, *data.notes])
     left, right = figure.subplots(1, 2)

@@ -28,8 +28,8 @@ def roc_look(stored: Stored, model: Model) -> Columns:
     return {"auroc": np.full(len(curve.fpr), 100 * curve.area()), "fpr": curve.fpr, "tpr": curve.tpr}
 
 
-def draw_roc(data: PlotData, title: str, palette: Palette) -> Figure | None:
-    """A panel per row with its original and its own oracle; None if there is nothing to draw.
+def draw_roc(data: PlotData, title: str, palette: Palette) -> Figure:
+    """A panel per row with its original and its own oracle.
 
     Args:
         data: what look_at found by roc_look.
@@ -37,8 +37,6 @@ def draw_roc(data: PlotData, title: str, palette: Palette) -> Figure | None:
         palette: of the report.
     """
     table = data.table
-    if table.empty:
-        return None
     parts = by_label(table)
     said = "Numbers: AUROC in percent; 50 is chance (dotted)."
     if table["seed"].nunique() > 1:

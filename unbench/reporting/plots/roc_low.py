@@ -35,11 +35,9 @@ def roc_low_data(seen: PlotData) -> PlotData:
     return PlotData(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns), seen.notes)
 
 
-def draw_roc_low(data: PlotData, title: str, palette: Palette) -> Figure | None:
-    """A panel per row with its original and its own oracle, both axes log; None if there is nothing to draw."""
+def draw_roc_low(data: PlotData, title: str, palette: Palette) -> Figure:
+    """A panel per row with its original and its own oracle, both axes log."""
     table = data.table
-    if table.empty:
-        return None
     parts = by_label(table)
     said = (
         "Log axes show the low end. Dotted: chance. Mean over seeds; below one false positive among the test images "

@@ -61,10 +61,8 @@ def tradeoff_data(rows: pd.DataFrame) -> PlotData:
     return PlotData(pd.DataFrame(known, columns=columns), notes)
 
 
-def draw_tradeoff(data: PlotData, title: str, palette: Palette) -> Figure | None:
-    """A point per row, best at the lower left; None if there is nothing to draw."""
-    if data.table.empty:
-        return None
+def draw_tradeoff(data: PlotData, title: str, palette: Palette) -> Figure:
+    """A point per row, best at the lower left."""
     rows = records(data.table)
     notes = data.notes
     if data.table["gap_std"].notna().any():

@@ -55,6 +55,7 @@ def tuning_data(trials: pd.DataFrame, cell: Cell) -> PlotData:
 
     `best` is the smallest gap so far, missing before the first. Trials are in the order in which they began, told in
     whole seconds: those of one second are in the order of their keys. The final, on other forget sets, is no trial.
+    Empty, with a note, where no trial has a gap.
 
     Args:
         trials: as load_trials gives them.
@@ -83,14 +84,15 @@ def tuning_data(trials: pd.DataFrame, cell: Cell) -> PlotData:
         }
         parts.append(pd.DataFrame(made))
     table = pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
-    return PlotData(table)
+    tried = table[table["method"] != NOTHING]
+    if tried["best"].notna().any():
+        return PlotData(table)
+    return PlotData(table[:0], ("No trial has a validation gap.",) if len(tried) else ())
 
 
-def draw_tuning(data: PlotData, title: str, palette: Palette) -> Figure | None:
-    """A step curve per method, marked where it improves, best at the bottom; None if nothing was tuned."""
+def draw_tuning(data: PlotData, title: str, palette: Palette) -> Figure:
+    """A step curve per method, marked where it improves, best at the bottom."""
     tried = data.table[data.table["method"] != NOTHING]
-    if not tried["best"].notna().any():
-        return None
     curves = {str(method): rows for method, rows in tried.groupby("method") if rows["best"].notna().any()}
     ranked = sorted(curves.items(), key=lambda pair: (pair[1]["best"].min(), pair[0]))
     said = "Trial 1 has the method's defaults. Markers: trials that improve. On the right: the smallest gap of each."

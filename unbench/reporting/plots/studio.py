@@ -1,0 +1,79 @@
+"""Where sketches become pictures, in processes of their own while the rest of the report is being written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from joblib import Parallel, cpu_count, delayed, parallel_config
+
+from unbench.files import write_bytes, write_text
+from unbench.progress import Progress
+from unbench.reporting.plots.picture_cache import PictureCache, drawn_from
+from unbench.reporting.plots.saving import pictures_of, plot_csv
+from unbench.reporting.plots.sketch import Sketch
+
+EACH = 4
+"""Pictures that a process of its own must have to draw: it takes as long to start as some of them to draw."""
+
+
+class Studio:
+    """Draws into one folder. First sketches are added, then drawing starts, and it ends when it is waited for.
+
+    Args:
+        folder: to write in.
+        formats: of unbench.reporting.PLOT_FORMATS.
+        data: whether the numbers behind each picture are written too.
+    """
+
+    def __init__(self, folder: Path, formats: Sequence[str] = ("png",), data: bool = False) -> None:
+        self._folder, self._formats, self._data = folder, tuple(dict.fromkeys(formats)), data
+        self._cache = PictureCache(folder)
+        self._lacking: list[tuple[Sketch, list[str], str]] = []
+        self._drawn: Iterator[tuple[int, dict[str, bytes]]] = iter(())
+
+    def add(self, sketch: Sketch) -> tuple[str, ...]:
+        """Take on a sketch; a picture that is there already, drawn from the same, will not be drawn again.
+
+        Returns:
+            The names that its files have or will have, <name>.png, .svg and .csv as far as they are wanted; none where
+            there is nothing to draw.
+
+        Raises:
+            StoreError: the data cannot be written.
+        """
+        if sketch.data.table.empty:
+            return ()
+        names = {kind: f"{sketch.name}.{kind}" for kind in self._formats}
+        source = drawn_from(sketch.data, sketch.title, sketch.look)
+        lacking = [kind for kind, name in names.items() if not self._cache.holds(name, source)]
+        if lacking:
+            self._lacking.append((sketch, lacking, source))
+        if self._data:
+            names["csv"] = f"{sketch.name}.csv"
+            write_text(self._folder / names["csv"], plot_csv(sketch.data))
+        return tuple(names.values())
+
+    def start(self) -> None:
+        """Begin to draw what was added, if there is enough of it for more than one process; else `finish` does."""
+        workers = max(1, min(cpu_count(), len(self._lacking) // EACH))
+        with parallel_config(backend="loky", inner_max_num_threads=1):
+            calls = (delayed(_drawn)(number, *todo[:2]) for number, todo in enumerate(self._lacking))
+            self._drawn = Parallel(n_jobs=workers, return_as="generator_unordered")(calls)
+
+    def finish(self, progress: Progress) -> None:
+        """Wait until everything is drawn and write it, showing how far that is.
+
+        Raises:
+            StoreError: a picture cannot be written.
+        """
+        for number, pictures in progress.track(self._drawn, "pictures", len(self._lacking)):
+            sketch, _, source = self._lacking[number]
+            for kind, content in pictures.items():
+                name = f"{sketch.name}.{kind}"
+                write_bytes(self._folder / name, content)
+                self._cache.add(name, source)
+
+
+def _drawn(number: int, sketch: Sketch, kinds: Sequence[str]) -> tuple[int, dict[str, bytes]]:
+    return number, pictures_of(sketch, kinds)
