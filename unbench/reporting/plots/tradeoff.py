@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 OWNERS_WIDTH = 22
 """Letters of the names of those who share an oracle: a wider legend would squeeze the plot."""
 
-_LINES = ((0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (9, 2)))
+_DASHES = ((0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (9, 2)))
+_INKS = ("#333333", "#A0A0A0")
+"""Of lines: paler where the dashes come round again."""
 
 
 def tradeoff_data(rows: pd.DataFrame) -> PlotData:
@@ -119,11 +121,11 @@ def _references(axes: Axes, rows: list[dict[str, Any]]) -> None:
         axes.axhspan(0, min(floor for floor, _ in floors), color="#EFEFEF", zorder=0)
     handles: list[Line2D] = []
     for number, (floor, who) in enumerate(floors):
-        line = axes.axhline(floor, color="#555555", linewidth=0.9, linestyle=_LINES[number % len(_LINES)])
+        line = axes.axhline(floor, linewidth=0.9, **_line(number))
         line.set_label(f"noise floor{who}: {points(floor)} points")
         handles.append(line)
     for number, (time, who) in enumerate(times):
-        line = axes.axvline(time, color="black", linewidth=1.1, linestyle=_LINES[number % len(_LINES)])
+        line = axes.axvline(time, linewidth=1.1, **_line(number))
         line.set_label(f"training the oracle{who}: {amount(time)} s")
         handles.append(line)
     if handles:
@@ -136,6 +138,11 @@ def _references(axes: Axes, rows: list[dict[str, Any]]) -> None:
             handlelength=2.8,
             borderpad=0,
         )
+
+
+def _line(number: int) -> dict[str, Any]:
+    rounds, dashes = divmod(number, len(_DASHES))
+    return {"linestyle": _DASHES[dashes], "color": _INKS[rounds % len(_INKS)]}
 
 
 def _by_value(pairs: list[tuple[Any, str]], show: Callable[[Any], str]) -> list[tuple[float, str]]:
