@@ -59,7 +59,8 @@ class Studio:
         workers = max(1, min(cpu_count(), len(self._lacking) // EACH))
         with parallel_config(backend="loky", inner_max_num_threads=1):
             calls = (delayed(_drawn)(number, *todo[:2]) for number, todo in enumerate(self._lacking))
-            self._drawn = Parallel(n_jobs=workers, return_as="generator_unordered")(calls)
+            # Tables are sent whole: joblib would map large ones from files, which nobody may write to.
+            self._drawn = Parallel(n_jobs=workers, return_as="generator_unordered", max_nbytes=None)(calls)
 
     def finish(self, progress: Progress) -> None:
         """Wait until everything is drawn and write it, showing how far that is.
