@@ -121,6 +121,10 @@ class Tuned(BaseModel):
     )
     none_score: float | None = Field(default=None, description="Of doing nothing.")
     hparams: dict[str, Value]
+    remark: str = Field(
+        default="",
+        description="Why runs with these values are no better than doing nothing, with the numbers. Tuning anew drops it.",
+    )
 
 
 class MethodCard(Card):

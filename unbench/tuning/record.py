@@ -31,7 +31,7 @@ def write_to_card(tuning: Tuning) -> Path:
             if name not in scenarios:
                 scenarios.add(name, tomlkit.table(is_super_table=True))  # no header of its own
             scenarios = scenarios[name]
-        values = tuning.chosen.model_dump(mode="json", exclude_none=True)
+        values = tuning.chosen.model_dump(mode="json", exclude_defaults=True)
         inline = tomlkit.inline_table()
         inline.update(values.pop("hparams"))
         table = tomlkit.table()
