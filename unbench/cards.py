@@ -123,7 +123,7 @@ class Tuned(BaseModel):
     hparams: dict[str, Value]
     remark: str = Field(
         default="",
-        description="Why runs with these values are no better than doing nothing, with the numbers. Tuning anew drops it.",
+        description="Why runs with these values are no better than doing nothing, with numbers. Tuning anew drops it.",
     )
 
 
