@@ -125,10 +125,10 @@ def report(
     studio = None
     if documents:
         # Matplotlib takes a while to import.
-        from unbench.reporting.plots import Studio, sketch
+        from unbench.reporting.plots import Studio, sketch_all
 
         held, studio = contests(cells), Studio(Path(out), plot_formats, plot_data)
-        pictures = sketch(cells, held, frame, Path(results), studio, plots, shown.named("plots"))
+        pictures = sketch_all(cells, held, frame, Path(results), studio, plots, shown.named("plots"))
         studio.start()
         drawn = pictures.files
         texts |= _written_as(documents, leaderboard_markdown(cells, pictures, origin, held, metric, changes))

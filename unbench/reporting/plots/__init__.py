@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-__all__ = ["Drawing", "Pictures", "Studio", "sketch"]
+__all__ = ["Drawing", "Pictures", "Studio", "sketch_all"]
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class _Plot:
     method: str = ""
 
 
-def sketch(
+def sketch_all(
     cells: Sequence[Cell],
     contests: Sequence[Contest],
     frame: pd.DataFrame,
