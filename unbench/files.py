@@ -70,8 +70,7 @@ def write_sealed(path: Path, content: bytes) -> None:
     Raises:
         StoreError: the file cannot be written; what was there stays.
     """
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(seal(content))
+    write_bytes(path, seal(content))
 
 
 def read_stored(path: Path, again: str = RUN) -> bytes:

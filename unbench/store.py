@@ -31,7 +31,7 @@ from filelock import FileLock
 
 from unbench.arrays import Arrays, load_arrays, save_arrays
 from unbench.errors import RUN, DamagedError, StoreError
-from unbench.files import atomic_path, read_stored, write_sealed
+from unbench.files import read_stored, write_bytes, write_sealed
 from unbench.rows_cache import RowsCache, Stamp, stamps
 from unbench.schema import COLUMNS, METRIC_COLUMNS, OUTPUT_COLUMNS
 from unbench.seal import BLANK, SEAL_KEY, is_intact, is_marked
@@ -354,9 +354,8 @@ def write_json(path: Path, value: Mapping[str, Any], sealed: bool = True) -> Non
     text = (json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
     if sealed:
         write_sealed(path, text)
-        return
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(text)
+    else:
+        write_bytes(path, text)
 
 
 def read_json(path: Path, again: str = RUN, unsealed: bool = False) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from unbench.cards import Preset, Value
 from unbench.errors import StoreError
-from unbench.files import atomic_path
+from unbench.files import atomic_path, write_text
 from unbench.tensors import storable
 
 FORMAT = 1
@@ -88,8 +88,7 @@ class SavedModel:
         if encoder:
             with atomic_path(self.folder / "encoder.safetensors") as path:
                 save_file(storable(encoder), path)
-        with atomic_path(self.folder / "model.json") as path:
-            path.write_text(record.model_dump_json(indent=1) + "\n", "utf-8")
+        write_text(self.folder / "model.json", record.model_dump_json(indent=1) + "\n")
 
     def write_state(self, state: Mapping[str, Tensor], receipts: list[dict[str, Any]]) -> None:
         """Replace weights, memory and receipts in one step: whoever reads sees all of the old or all of the new."""
