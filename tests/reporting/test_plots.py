@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -14,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from fakes import fake_run
+from svg import texts_of
 from typer.testing import CliRunner
 
 from unbench.cli import app
@@ -41,7 +41,6 @@ from unbench.store import Store, load_results
 from unbench.tables import arrow_schema, write_arrow, write_table
 
 NASTY = "a<b>&_$x^2$\"'{}"
-SVG = "{http://www.w3.org/2000/svg}"
 MEMORY: dict[str, Any] = {
     "memory_entries": 100,
     "memory_bytes_per_entry": 520.0,
@@ -79,10 +78,6 @@ def write_outputs(store: Store, row: dict[str, Any], splits: list[str], **models
     absent = pa.nulls(len(splits), schema.field("original").type)
     arrays = [pa.array(columns[f.name], f.type) if f.name in columns else absent for f in schema]
     write_arrow(store.outputs_path(row), pa.Table.from_arrays(arrays, schema=schema))
-
-
-def texts_of(path: Path) -> set[str]:
-    return {"".join(text.itertext()) for text in ET.parse(path).getroot().iter(f"{SVG}text")}
 
 
 def rows_of_csv(path: Path) -> list[dict[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from svg import texts_of
 
 from unbench.errors import StoreError
 from unbench.progress import Progress
@@ -20,7 +20,6 @@ from unbench.reporting.plots.studio import EACH, Studio
 from unbench.reporting.plots.style import Palette, PlotData, new_figure
 
 NASTY = "a<b>&_$x^2$\"'{}"
-SVG = "{http://www.w3.org/2000/svg}"
 
 
 def made(studio: Studio, *sketches: Sketch) -> list[tuple[str, ...]]:
@@ -39,10 +38,11 @@ def empty_figure(data: PlotData, title: str) -> Figure:
 def accuracies(count: int) -> list[Sketch]:
     columns = ("label", "method", "set", "mean", "std", "oracle", "n_seeds")
     draw = partial(draw_accuracy, palette=Palette(("ft",)))
-    values = [
-        (number + 0.5, [(f"ft {number}", "ft", "forget", 10.0 * number, 1.0, 50.0, 3)]) for number in range(count)
+    rows = [(f"ft {number}", "ft", "forget", 10.0 * number, 1.0, 50.0, 3) for number in range(count)]
+    return [
+        Sketch(f"p{number}", f"title {number}", PlotData(pd.DataFrame([row], columns=columns)), draw)
+        for number, row in enumerate(rows)
     ]
-    return [Sketch(f"p{x:g}", f"title {x}", PlotData(pd.DataFrame(rows, columns=columns)), draw) for x, rows in values]
 
 
 def test_ten_digits_and_one_header() -> None:
@@ -58,7 +58,7 @@ def test_nothing_to_draw_is_nothing_written(tmp_path: Path) -> None:
 def test_a_figure_is_written_as_all_that_is_wanted(tmp_path: Path) -> None:
     sketch = Sketch("name", NASTY, PlotData(pd.DataFrame({"x": [1]})), empty_figure)
     assert made(Studio(tmp_path, ("svg", "png", "svg"), True), sketch) == [("name.svg", "name.png", "name.csv")]
-    assert NASTY in {"".join(text.itertext()) for text in ET.parse(tmp_path / "name.svg").iter(f"{SVG}text")}
+    assert NASTY in texts_of(tmp_path / "name.svg")
     assert (tmp_path / "name.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "name.csv").read_text("utf-8") == "x\n1\n"
 

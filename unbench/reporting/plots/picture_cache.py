@@ -42,9 +42,9 @@ class PictureCache:
         except OSError:
             return False
 
-    def add(self, name: str, drawn_from: str) -> None:
-        """Remember a picture that has been written."""
-        self._known[name] = [drawn_from, _sha256((self._folder / name).read_bytes())]
+    def add(self, name: str, drawn_from: str, content: bytes) -> None:
+        """Remember a picture that has been written, with this content."""
+        self._known[name] = [drawn_from, _sha256(content)]
         with suppress(StoreError):
             keep_from_git(self._file.parent)
             write_text(self._file, json.dumps(self._known, indent=1, sort_keys=True) + "\n")

@@ -30,7 +30,7 @@ class Studio:
         self._folder, self._formats, self._data = folder, tuple(dict.fromkeys(formats)), data
         self._cache = PictureCache(folder)
         self._lacking: list[tuple[Sketch, list[str], str]] = []
-        self._drawn: Iterator[tuple[int, dict[str, bytes]]] = iter(())
+        self._drawn: Iterator[dict[str, bytes]] = iter(())
 
     def add(self, sketch: Sketch) -> tuple[str, ...]:
         """Take on a sketch; a picture that is there already, drawn from the same, will not be drawn again.
@@ -58,9 +58,9 @@ class Studio:
         """Begin to draw what was added, if there is enough of it for more than one process; else `finish` does."""
         workers = max(1, min(cpu_count(), len(self._lacking) // EACH))
         with parallel_config(backend="loky", inner_max_num_threads=1):
-            calls = (delayed(_drawn)(number, *todo[:2]) for number, todo in enumerate(self._lacking))
+            calls = (delayed(pictures_of)(sketch, kinds) for sketch, kinds, _ in self._lacking)
             # Tables are sent whole: joblib would map large ones from files, which nobody may write to.
-            self._drawn = Parallel(n_jobs=workers, return_as="generator_unordered", max_nbytes=None)(calls)
+            self._drawn = Parallel(n_jobs=workers, return_as="generator", max_nbytes=None)(calls)
 
     def finish(self, progress: Progress) -> None:
         """Wait until everything is drawn and write it, showing how far that is.
@@ -68,13 +68,9 @@ class Studio:
         Raises:
             StoreError: a picture cannot be written.
         """
-        for number, pictures in progress.track(self._drawn, "pictures", len(self._lacking)):
-            sketch, _, source = self._lacking[number]
+        drawn = progress.track(self._drawn, "pictures", len(self._lacking))
+        for (sketch, _, source), pictures in zip(self._lacking, drawn, strict=True):
             for kind, content in pictures.items():
                 name = f"{sketch.name}.{kind}"
                 write_bytes(self._folder / name, content)
-                self._cache.add(name, source)
-
-
-def _drawn(number: int, sketch: Sketch, kinds: Sequence[str]) -> tuple[int, dict[str, bytes]]:
-    return number, pictures_of(sketch, kinds)
+                self._cache.add(name, source, content)
