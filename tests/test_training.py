@@ -13,6 +13,8 @@ from unbench.cards import Training
 from unbench.data.images import Images
 from unbench.errors import DivergedError, NotApplicableError, SpecError
 from unbench.models import build, build_transformer
+from unbench.models.norm import BatchNorm
+from unbench.models.resnet import resnet18
 from unbench.progress import Progress
 from unbench.training import predict, seeded, train_classifier, warmup_cosine
 
@@ -118,6 +120,28 @@ def test_models_take_their_images_and_give_a_logit_per_class(model: str, size: i
         )
     )
     assert build(preset, (channels, size), 7)(torch.zeros(2, channels, size, size)).shape == (2, 7)
+
+
+def test_batch_norm_takes_a_single_image_whose_maps_have_shrunk_to_a_point() -> None:
+    torch.manual_seed(0)
+    model = resnet18(image_size=8, channels=1, classes=2)
+    model(torch.randn(6, 1, 8, 8))  # statistics that are not those of a new model
+    image, norm = torch.randn(1, 512, 1, 1), model.layer4[1].bn2
+    counted = norm.num_batches_tracked.item()
+    shift, scale = (statistic[:, None, None] for statistic in (norm.running_mean, (norm.running_var + norm.eps).sqrt()))
+    torch.testing.assert_close(norm(image), (image - shift) / scale)
+    assert norm.num_batches_tracked.item() == counted == 1
+    model(torch.randn(1, 1, 8, 8)).sum().backward()
+    assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in model.parameters())
+
+
+def test_batch_norm_is_otherwise_that_of_pytorch() -> None:
+    maps = torch.randn(4, 3, 2, 2)
+    ours, theirs = BatchNorm(3), torch.nn.BatchNorm2d(3)
+    for case in (maps, maps[:1], maps[:2, :, :1, :1]):
+        assert torch.equal(ours(case), theirs(case))
+    assert torch.equal(ours.running_var, theirs.running_var)
+    assert torch.equal(ours.eval()(maps[:1, :, :1, :1]), theirs.eval()(maps[:1, :, :1, :1]))
 
 
 def test_a_model_that_does_not_fit_is_refused() -> None:

@@ -6,6 +6,8 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from unbench.models.norm import BatchNorm
+
 
 class ConvNet(nn.Module):
     """Three blocks of two 3x3 convolutions with batch normalisation, halving the side between them, then a mean.
@@ -39,5 +41,5 @@ class ConvNet(nn.Module):
 def _block(before: int, after: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for inputs in (before, after):
-        layers += [nn.Conv2d(inputs, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
+        layers += [nn.Conv2d(inputs, after, 3, padding=1, bias=False), BatchNorm(after), nn.ReLU()]
     return nn.Sequential(*layers)
