@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
+from statistics import mean
+from typing import Any
 
 import numpy as np
 import pytest
@@ -431,3 +433,25 @@ class TestAmun:
         assert len(real) == 2 * known
         forgotten = tensor(handed.forget)
         assert int((real[:, None] == forgotten).flatten(2).all(2).sum()) == 2 * 40 * keep_forget
+
+    def test_few_adversarial_images_weigh_no_more_than_their_share(
+        self, data: Dataset, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        method = make("amun", data)
+        known = data.train.take(np.arange(62))  # two batches of 31, and the one adversarial image beside each
+        handed = access(method, replace(data, train=known), forget=1)
+        flipped = Images(np.full((1, *handed.forget.pixels.shape[1:]), 0.123, np.float32), np.array([3]), np.array([0]))
+        method.adversarial = lambda model, forget: flipped  # type: ignore[attr-defined]
+        model = model_of(method)
+        steps: list[float] = []
+
+        def add_up(epochs: Any, loss: Any, optimizer: Any) -> None:
+            steps.extend(loss(pair).item() for pair in next(iter(epochs)))
+
+        monkeypatch.setattr("unbench.methods.amun.descend", add_up)
+        method.unlearn(model, handed)
+        logits = predict(model, {"known": known, "flipped": flipped}, CPU)
+        labels = torch.tensor([*known.labels, 3])
+        union = torch.nn.functional.cross_entropy(torch.cat([logits["known"], logits["flipped"]]), labels)
+        assert len(steps) == 2
+        assert mean(steps) == pytest.approx(union.item(), rel=1e-5)

@@ -28,8 +28,9 @@ class AdversarialUnlearning(Method):
     Radii are lengths over all pixels of an image with values in [0, 1]; with a stem, in the units of its feature maps,
     which have no range to be clipped to. Unlike the official code: doubling ends after `rounds`, and what could not be
     flipped by then is left out; the search starts from the original's prediction, not from the label, so that an image
-    that was wrong from the start is moved too. Each batch holds adversarial images in their share of the whole. They
-    are not augmented, as in the official code: shifted, they need not be adversarial.
+    that was wrong from the start is moved too. Every batch holds adversarial images, at least one, and weighs them by
+    their share of the union: the few of a small forget set are seen more often, and count for less each time. They are
+    not augmented, as in the official code: shifted, they need not be adversarial.
     """
 
     def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
@@ -38,7 +39,8 @@ class AdversarialUnlearning(Method):
         flipped = self.adversarial(model, access.forget)
         known = Images.join(access.retain, access.forget) if context.hparams["keep_forget"] else access.retain
         size = context.preset.training.batch_size
-        beside = max(1, round(size * len(flipped) / (len(flipped) + len(known))))
+        share = len(flipped) / (len(flipped) + len(known))
+        beside = max(1, round(size * share))
         seed = context.seed_for("adversarial order")
         pairs = PairedBatches(
             self.batches(known, "order", max(1, size - beside)), Batches(flipped, beside, context.device, seed)
@@ -46,7 +48,10 @@ class AdversarialUnlearning(Method):
 
         def loss(pair: tuple[Batch, Batch]) -> Tensor:
             labels = torch.cat([batch.labels for batch in pair])
-            return nn.functional.cross_entropy(model(torch.cat([batch.images for batch in pair])), labels)
+            logits = model(torch.cat([batch.images for batch in pair]))
+            losses = nn.functional.cross_entropy(logits, labels, reduction="none")
+            plain, adversarial = losses.split([len(batch.labels) for batch in pair])
+            return (1 - share) * plain.mean() + share * adversarial.mean()
 
         model.train()
         descend(context.progress.track([pairs] * context.count("epochs")), loss, self.sgd(model))
