@@ -15,7 +15,7 @@ from unbench.unlearning.losses import divergence
 class Fcs(Method):
     """Stage one, one pass over the forget set: minimise KL(uniform || p(x)). Stage two, each epoch: minimise
     -mean_ij log softmax_j(<z(x_i), z(x_j)> / temperature) over pairs of a forget batch (i) and a retain batch (j, no
-    gradient), as many as the forget set has batches; then CE over the retain set.
+    gradient), as many as the smaller of the two sets has batches; then CE over the retain set.
 
     Team Fanchuan, first place (Triantafillou et al., arXiv 2406.09073), as in Deep Unlearn (arXiv 2410.01276). z are
     logits, and the contrast has no positives: it draws each forget image towards all retain images alike. Three SGDs,

@@ -24,12 +24,12 @@ class FisherForgetting(Method):
     """theta <- theta + sqrt(alpha / F) * eps, eps ~ N(0, 1), with F = E_retain sum_y p(y|x) (d log p(y|x) / d theta)^2.
 
     Golatkar et al., arXiv 1911.04933, whose theory has noise of variance F^(-1/2); this follows the official code,
-    which has 1 / F, bounded, with one variance for all that a unit reads, and ten times as much in the last layer and
-    in norms and biases. The expectation is over the model's own p(y|x), not over the labels, so none are read. Where
-    the request names a class, the last layer's weights of that class are reset to noise about zero. Descendants of
-    the code decide this by the number of images, and then reset the last class when 10 % of CIFAR-10 is to be
-    forgotten at random; they also square gradients of mini-batches, where the original's, like ours, are of single
-    examples.
+    which has 1 / F, bounded, averaged over the inputs of a unit (of a kernel, at each place of it), and ten times as
+    much in the last layer and in norms and biases. The expectation is over the model's own p(y|x), not over the labels,
+    so none are read. Where the request names a class, the last layer's weights of that class are reset to noise about
+    zero. Descendants of the code decide this by the number of images, and then reset the last class when 10 % of
+    CIFAR-10 is to be forgotten at random; they also square gradients of mini-batches, where the original's, like ours,
+    are of single examples.
     """
 
     def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
@@ -55,7 +55,7 @@ def noise_variance(fisher: Tensor, alpha: float, is_last: bool) -> Tensor:
     """Variance of the noise on one parameter tensor, shaped like its Fisher information.
 
     Args:
-        fisher: not negative; a unit's incoming weights lie along dimension 1.
+        fisher: not negative; the inputs of a unit, over which variances are averaged, lie along dimension 1.
         alpha: scale, from 0.
         is_last: whether it belongs to the layer that gives the logits.
     """

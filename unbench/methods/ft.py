@@ -10,7 +10,7 @@ class FineTune(Method):
     """Minimise E_retain[CE].
 
     As in the Unlearn-Sparse baseline (Jia et al., arXiv 2304.04934): SGD at a constant rate. At a low rate the
-    forget accuracy stays where it was; the rate decides everything and is searched in 1e-3..1e-1.
+    forget accuracy stays where it was; the rate decides everything.
     """
 
     def unlearn(self, model: nn.Module, access: Access) -> nn.Module:

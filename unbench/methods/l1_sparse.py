@@ -17,7 +17,8 @@ class L1Sparse(Method):
     """Minimise E_retain[CE] + alpha_t * |theta|_1, with alpha_t = alpha * (1 - t / T) in epoch t = 0 .. T - 1.
 
     Jia et al., arXiv 2304.04934, with the linearly falling penalty that the paper found best; it sums over all
-    parameters, norms and biases included, as in the official code. With alpha = 0 this is fine-tuning, to the bit.
+    parameters, norms and biases included, as in the official code. With alpha = 0 this is fine-tuning, to the bit
+    if its images come in the same order.
 
     With `prune`, that share of the weights of linear and convolutional layers, those of smallest magnitude in all
     layers together, is set to zero first and stays zero: "prune first, then unlearn", with alpha = 0 in its plain form.

@@ -27,8 +27,9 @@ class LabelAgnosticForgetting(Method):
 
     The first takes the forget set out of the features that h_f knows, the second holds those of the retain set. The
     last layer never moves. As in the official code, h learns from all training images, the model stays in eval mode,
-    and an epoch ends with the forget set. Unlike there, the decoders end without a sigmoid, since features are not
-    confined to [0, 1], neither ours nor theirs; and the width of the features is the model's own, not 256.
+    and an epoch ends with the smaller set, as a rule the forget set. Unlike there, the decoders end without a sigmoid,
+    since features are not confined to [0, 1], neither ours nor theirs; and the width of the features is the model's
+    own, not 256.
     """
 
     def unlearn(self, model: nn.Module, access: Access) -> nn.Module:

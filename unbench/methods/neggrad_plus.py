@@ -12,7 +12,7 @@ class NegGradPlus(Method):
 
     One epoch is one pass over the retain set, with the forget set repeated beside it in a new order each time;
     official code that caches the repeated batches never shuffles or augments them again. With alpha = 1 this is
-    fine-tuning, to the bit.
+    fine-tuning, to the bit if its images come in the same order.
     """
 
     def unlearn(self, model: nn.Module, access: Access) -> nn.Module:

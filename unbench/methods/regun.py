@@ -19,9 +19,9 @@ class ReferenceGuided(Method):
     q is one distribution for a whole forget batch: the mean of the original's softmax over as many held-out images,
     drawn anew with replacement. `selector = "class_informed"`, the paper's, draws them with the classes of the batch;
     `"uniform"`, the official default, from all. A third selector of the official code, the nearest image in feature
-    space, is left out. One epoch is one pass over the forget set, each batch beside the next retain batch of a new
-    order, as in the official code: the retain images that are left over are not seen in it. With lambda_forget = 0
-    and lambda_retain = 1 this is fine-tuning on those retain batches, to the bit.
+    space, is left out. An epoch pairs the batches of both sets, each in a new order, and ends with the smaller set, as
+    in the official code: as a rule it is one pass over the forget set, and most retain images are not seen in it. With
+    lambda_forget = 0 and lambda_retain = 1 this is fine-tuning on those that are.
     """
 
     def unlearn(self, model: nn.Module, access: Access) -> nn.Module:

@@ -23,7 +23,8 @@ class Scrub(Method):
     d = T^2 * KL(original || student) at temperature T, mean over the batch (Kurmanji et al., arXiv 2302.09880). The
     first `max_epochs` epochs are a max pass and then a min pass, the others a min pass alone, all by one optimiser: it
     always ends with min steps. Re-implementations take one max pass too many (RUM), or ignore the size of the forget
-    batches (Deep Unlearn), which sets how many max steps there are.
+    batches (Deep Unlearn), which sets how many max steps there are. The rate falls to a tenth once, after `decay_after`
+    epochs; that of the official code again after epochs 5 and 9, which its own runs hardly reach.
 
     With `rewind`, the result is the epoch whose forget error is closest to the last model's error on held-out images.
     These count by class as the forget set does; for a class to forget that is the official code's plain error on its

@@ -25,7 +25,7 @@ class Unsir(Method):
     notebook labels every noise image 0, whichever class is forgotten; here it is the forgotten one. Noise is made
     against the original in eval mode (the notebook's training mode shifts its batch-norm statistics to the noise), and
     the retain images are drawn at random from each class, where the notebook takes the first. Noise is neither cropped
-    nor flipped, because it was fitted value by value.
+    nor flipped, because it was fitted value by value, and in the impair phase nor are the retain images beside it.
     """
 
     def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
