@@ -135,6 +135,31 @@ def test_seeds_are_summed_up_and_methods_compared_in_pairs(tmp_path: Path) -> No
     assert (compared["p_holm"] >= compared["p_value"]).all()
 
 
+@pytest.mark.parametrize("keys", ["ab", "ba"])
+def test_the_summary_counts_one_run_for_each_seed_the_newest(keys: str, tmp_path: Path) -> None:
+    import pandas as pd
+
+    store, other = Store(tmp_path / "results"), Store(tmp_path / "other")
+    for seed in range(3):
+        fake_run(store, "none", seed)
+        fake_run(store, "ft", seed, started_at="2026-01-01", method_version=1, run_key=f"{keys[0]}{seed}")
+        second = fake_run(store, "ft", seed, started_at="2026-02-01", method_version=2, run_key=f"{keys[1]}{seed}")
+        # The numbers of another method, which are far off.
+        store.outputs_path(second).write_bytes(other.outputs_path(fake_run(other, "munkey", seed)).read_bytes())
+    told: list[str] = []
+    frame = evaluate(store.folder, ["forget_acc"], tell=told.append)
+    assert told[0].startswith("3 older run(s)")
+    assert sorted(frame[frame["of"] == "unlearned"]["method_version"]) == [1] * 3 + [1] * 3 + [2] * 3, (
+        "all are evaluated"
+    )
+    newest = frame[(frame["of"] == "unlearned") & (frame["method_version"] == 2)]["value"]
+    seeds = pd.read_parquet(store.summary / "seeds.parquet").query("method == 'ft' and of == 'unlearned'")
+    assert (seeds["seeds"].tolist(), seeds["mean"].tolist()) == ([3], [pytest.approx(newest.mean())])
+    compared = pd.read_parquet(store.summary / "comparisons.parquet")
+    idle = frame[(frame["of"] == "unlearned") & (frame["method"] == "none")]["value"]
+    assert compared["difference"].tolist() == [pytest.approx(newest.mean() - idle.mean())]
+
+
 def test_one_seed_has_no_interval_and_says_why(store: Store) -> None:
     import pandas as pd
 

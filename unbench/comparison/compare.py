@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, get_args
 from unbench.comparison.context import circumstances
 from unbench.comparison.measures import Pair, metric_pairs, row_pairs
 from unbench.comparison.noise import Judged, Verdict, judge, settle
-from unbench.comparison.sides import CELL, Cell, Row, Side, read_side
+from unbench.comparison.sides import Cell, Row, Side, read_side
 from unbench.errors import SpecError
 from unbench.reporting.formatting import clean, seed_words
 from unbench.reporting.labels import row_labels
+from unbench.reruns import CELL
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ from typing import Any
 from unbench.comparison.rule import ROUNDING
 from unbench.comparison.sides import Row
 from unbench.metrics import MEASURES
-from unbench.reporting.formatting import canonical
+from unbench.reruns import sorted_json
 
 CIRCUMSTANCES: dict[str, tuple[str, ...]] = {
     "data": ("data_fingerprint", "dataset_version"),
@@ -48,4 +48,4 @@ def _alike(one: Any, other: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    return canonical(value) if isinstance(value, str) else value
+    return sorted_json(value) if isinstance(value, str) else value

@@ -8,15 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unbench.errors import SpecError, StoreError, UnknownNameError
-from unbench.reporting.formatting import canonical
 from unbench.reporting.records import records
+from unbench.reruns import CELL, newest_reruns
 from unbench.store import Store, load_results, newest_attempts
 
 if TYPE_CHECKING:
     import pandas as pd
-
-CELL = ("dataset", "scenario", "preset", "model", "method", "hparams")
-"""What was asked for, but for the seed. No versions: a comparison is there to see what they change."""
 
 Cell = tuple[str, ...]
 Row = dict[str, Any]
@@ -87,20 +84,17 @@ def make_side(name: Path | str, folder: Path, frame: pd.DataFrame, tell: Callabl
         frame: one row for each run.
         tell: is given a line about runs that are left out.
     """
+    newest = newest_reruns(frame)
     # NaN is what pandas has in the place of nothing, of text as well; unlike None it is not equal to itself.
-    plain = frame.astype(object)
-    rows = records(plain.where(plain.notna(), None))
-    runs: dict[tuple[Cell, int], Row] = {}
-    for row in sorted(rows, key=lambda row: (row["status"] == "ok", row["started_at"] or "", row["run_key"])):
-        row["hparams"] = canonical(row["hparams"])
-        runs[cell_of(row), int(row["seed"])] = row
-    if older := len(rows) - len(runs):
+    plain = newest.astype(object)
+    runs = {(cell_of(row), int(row["seed"])): row for row in records(plain.where(plain.notna(), None))}
+    if older := len(frame) - len(newest):
         tell(f"{name}: {older} older run(s) of what was run again with other versions, data or training are left out")
     return Side(str(name), Store(folder), frame, runs)
 
 
 def cell_of(row: Row) -> Cell:
-    """What was asked for in a run, but for its seed; its hyper-parameters are canonical JSON."""
+    """What was asked for in a run, but for its seed; its hyper-parameters are as `sorted_json` writes them."""
     return tuple(str(row[name]) for name in CELL)
 
 

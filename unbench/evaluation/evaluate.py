@@ -18,6 +18,7 @@ from unbench.metrics import METRICS, Metric, MissingValue, Model, RunOutputs
 from unbench.metrics.probed import ProbeOutputs
 from unbench.metrics.shadows import References
 from unbench.progress import Progress
+from unbench.reruns import newest_reruns
 from unbench.shadows.pool import Pool
 from unbench.shadows.reading import pool_of, references
 from unbench.store import Store, load_metrics, load_outputs, load_results
@@ -40,13 +41,14 @@ def evaluate(
 
     Stored values stay unless their metric's definition has a newer version, or more shadow models exist now. Each run
     is written when it is done, so that an interrupted call goes on where it was. Means over seeds and comparisons of
-    methods are written in RESULTS/summary.
+    methods are written in RESULTS/summary; of what was run again with other versions they count the newest run alone.
 
     Args:
         results: a results folder.
         metrics: names; default all but the slow ones.
         progress: tells how far the work is.
-        tell: is given a line about each run that cannot be evaluated.
+        tell: is given a line about each run that cannot be evaluated, about runs that are not in the summary, and about
+            attacks that would notice nothing.
 
     Raises:
         UnknownNameError: no such metric.
@@ -67,10 +69,12 @@ def evaluate(
             continue
         _fill(store, row, [metric for metric in chosen if metric.needs != "shadows"])
     fill_cells(store, [metric for metric in chosen if metric.needs == "shadows"])
-    frame = load_metrics(results)
-    for line in summarise(store, frame):
+    evaluated, newest = load_metrics(results), newest_reruns(frame)
+    if older := len(frame) - len(newest):
+        tell(f"{older} older run(s) of what was run again with other versions, data or training are not in the summary")
+    for line in summarise(store, evaluated[evaluated["seed"].isna() | evaluated["run_key"].isin(newest["run_key"])]):
         tell(line)
-    return frame
+    return evaluated
 
 
 def evaluate_run(store: Store, row: Mapping[str, Any]) -> None:

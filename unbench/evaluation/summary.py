@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def summarise(store: Store, frame: pd.DataFrame) -> list[str]:
-    """Write summary/{seeds,comparisons,power}.parquet of what `unbench.load_metrics` gives; returns what to tell."""
+    """Write summary/{seeds,comparisons,power}.parquet of metrics, of one run for each seed; returns what to tell."""
     known = frame[frame["value"].notna()]
     runs = known[known["seed"].notna()]
     _write(store, "seeds", over_seeds(runs), SEEDS_COLUMNS)

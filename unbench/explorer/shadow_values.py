@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from unbench.explorer.values import Value, rounded
-from unbench.reporting.formatting import canonical, clean, present
+from unbench.reporting.formatting import clean, present
 from unbench.reporting.leaderboard import ORACLE
 from unbench.reporting.records import records
+from unbench.reruns import sorted_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +63,7 @@ def shadow_values(metrics: pd.DataFrame, rows: Sequence[Row]) -> dict[tuple[int,
 
 def _identity(row: Row, model: str) -> Identity:
     names = ("dataset", "scenario", "preset", model, "method", "method_version")
-    return (*(str(row[name]) for name in names), canonical(row["hparams"]))
+    return (*(str(row[name]) for name in names), sorted_json(row["hparams"]))
 
 
 def _pool(entry: Row) -> tuple[str, str]:

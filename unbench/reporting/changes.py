@@ -16,10 +16,11 @@ from unbench.comparison.measures import LEAST
 from unbench.comparison.noise import Verdict
 from unbench.comparison.sides import Side, cell_of, make_side, read_side
 from unbench.reporting.cells import Cell, split_cells
-from unbench.reporting.formatting import DOWN, GONE, NAMES, NEW, UP, amount, canonical, clean, points, present
+from unbench.reporting.formatting import DOWN, GONE, NAMES, NEW, UP, amount, clean, points, present
 from unbench.reporting.labels import ROW, numerics
 from unbench.reporting.leaderboard import leaderboard
 from unbench.reporting.records import records
+from unbench.reruns import CELL, sorted_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +35,7 @@ WORDS = {"changed": "beyond noise", "only in A": GONE, "only in B": NEW}
 QUIET: frozenset[str] = frozenset(("same", "within noise"))
 """Verdicts that say of nothing that it changed."""
 
-_PLACE = sides.CELL[:-2]
+_PLACE = CELL[:-2]
 """All of what was asked for but method and hyper-parameters."""
 
 
@@ -189,7 +190,7 @@ def _identity(row: Mapping[str, Any]) -> tuple[str, ...]:
     """What makes two runs, or a run and a row of the leaderboard, the same but for their seed."""
     plain = {
         **{name: row[name] for name in ROW},
-        **{name: canonical(row[name]) for name in ("model_options", "training", "hparams")},
+        **{name: sorted_json(row[name]) for name in ("model_options", "training", "hparams")},
         "stem": clean(row["stem"] or ""),
         "numerics_version": int(numerics(row)),
     }

@@ -165,14 +165,3 @@ def json_list(text: Any) -> list[str]:
     except ValueError:
         return [text]
     return [str(item) for item in value] if isinstance(value, list) else [str(value)]
-
-
-@lru_cache(maxsize=1 << 16)
-def canonical(text: Any) -> str:
-    """JSON with sorted keys, so that equal settings are equal strings; unreadable text stays as it is."""
-    if not isinstance(text, str):
-        return ""
-    try:
-        return json.dumps(json.loads(text), sort_keys=True)
-    except ValueError:
-        return text

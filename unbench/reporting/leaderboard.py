@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from unbench import schema
 from unbench.metrics.gap import MEASURES
-from unbench.reporting.formatting import as_text, canonical, clean, json_list, json_object, seed_words
+from unbench.reporting.formatting import as_text, clean, json_list, json_object, seed_words
 from unbench.reporting.labels import CELL, ROW, row_labels
 from unbench.reporting.records import records
 from unbench.reporting.standing import chosen, outdated, touches, unverified
+from unbench.reruns import sorted_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -161,7 +162,7 @@ def _one_run_per_seed(frame: pd.DataFrame) -> pd.DataFrame:
 
     runs = frame.copy()
     for name in ("model_options", "training", "hparams"):
-        runs[name] = [canonical(text) for text in runs[name]]
+        runs[name] = [sorted_json(text) for text in runs[name]]
     runs["stem"] = [as_text(name) for name in runs["stem"]]
     runs["numerics_version"] = runs["numerics_version"].fillna(1).astype("int64")
     numbers = runs[list(VALUES)].to_numpy("float64", na_value=np.nan)
