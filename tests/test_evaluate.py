@@ -10,8 +10,9 @@ from fakes import fake_run
 
 from unbench import evaluate, load_metrics, run, shadow
 from unbench.errors import StoreError, UnknownNameError
-from unbench.evaluation.compute import estimate
+from unbench.evaluation.compute import Estimate, estimate
 from unbench.evaluation.power import power, powerless
+from unbench.evaluation.rows import MetricTable
 from unbench.metrics import METRICS, MissingValue
 from unbench.store import Store, load_results
 
@@ -53,6 +54,17 @@ def test_what_is_there_is_not_computed_again(store: Store, monkeypatch: pytest.M
     monkeypatch.setitem(METRICS, "test_acc", newer)
     again = evaluate(store.folder, FAST)
     assert set(again[again["metric"] == "test_acc"]["value"]) == {12.5}, "a newer definition replaces the older values"
+
+
+def test_two_processes_that_evaluate_one_run_lose_nothing_of_each_other(store: Store) -> None:
+    path, identity = store.metrics / "a-1.parquet", {"run_key": "a", "attempt": 1}
+    one, other = MetricTable(store, path, identity), MetricTable(store, path, identity)
+    for table, metric in ((one, METRICS["test_acc"]), (other, METRICS["avg_gap"])):
+        assert table.lacks(metric, "unlearned", None)
+        table.add(metric, "unlearned", Estimate(1.0), None)
+        assert not table.lacks(metric, "unlearned", None)
+        table.save()
+    assert {row["metric"] for row in store.read_metrics(path)} == {"test_acc", "avg_gap"}
 
 
 def test_an_interrupted_evaluation_goes_on(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,18 +25,17 @@ class MetricTable:
 
     def __init__(self, store: Store, path: Path, identity: Mapping[str, Any]) -> None:
         self._store, self._path, self._identity = store, path, identity
-        self._rows = {(row["metric"], row["of"]): row for row in store.recover(path, store.read_metrics) or []}
-        self._grown = False
+        self._rows = self._stored()
+        self._added: dict[tuple[str, str], dict[str, Any]] = {}
 
     def lacks(self, metric: Metric, model: Model, shadows: int | None) -> bool:
         """Whether there is no value or reason by this definition, from this many shadow models."""
-        row = self._rows.get((metric.name, model))
+        row = self._added.get((metric.name, model)) or self._rows.get((metric.name, model))
         return row is None or (row["metric_version"], row["shadows"]) != (metric.version, shadows)
 
     def add(self, metric: Metric, model: Model, found: Estimate, shadows: int | None) -> None:
         """Put a value, or the reason why there is none, in the place of an older one."""
-        self._grown = True
-        self._rows[metric.name, model] = {
+        self._added[metric.name, model] = {
             **self._identity,
             "metric": metric.name,
             "metric_version": metric.version,
@@ -50,9 +49,14 @@ class MetricTable:
         }
 
     def save(self) -> None:
-        """Write the file if anything was added."""
-        if self._grown:
-            self._store.write_metrics(self._path, list(self._rows.values()))
+        """Write the file if anything was added, with what another process has written there meanwhile."""
+        if self._added:
+            with self._store.lock("metrics"):
+                self._store.write_metrics(self._path, list({**self._stored(), **self._added}.values()))
+
+    def _stored(self) -> dict[tuple[str, str], dict[str, Any]]:
+        rows = self._store.recover(self._path, self._store.read_metrics) or []
+        return {(row["metric"], row["of"]): row for row in rows}
 
 
 def run_identity(row: Mapping[str, Any]) -> dict[str, Any]:
