@@ -260,10 +260,39 @@ def test_what_was_set_aside_before_stays(results: Path) -> None:
     for content in (b"one", b"two", b"three"):
         path.write_bytes(content)
         targets.append(store.set_aside(path))
-    assert [target.read_bytes() for target in targets] == [b"one", b"two", b"three"]
+    assert [target.read_bytes() for target in targets if target] == [b"one", b"two", b"three"]
     assert not path.exists()
+
+
+def test_damage_that_cannot_be_set_aside_is_said(results: Path) -> None:
+    store, path = Store(results), files(results, "splits")[0]
+    store.damaged.write_text("a file where the folder should be")
     with pytest.raises(StoreError, match="cannot move"):
         store.set_aside(path)
+    assert path.exists()
+
+
+def test_of_two_processes_that_find_one_file_damaged_neither_fails(results: Path) -> None:
+    store, path = Store(results), files(results, "splits")[0]
+
+    def read(found: Path) -> str:
+        """The other process sets the file aside while this one reads it, and the next to come makes it anew."""
+        content = found.read_text()
+        if content == "whole":
+            return content
+        if content == "damaged, and made anew":
+            store.set_aside(found)
+            found.write_text("whole")
+        else:
+            store.set_aside(found)
+        raise DamagedError(found, "it is damaged")
+
+    path.write_text("damaged")
+    assert store.recover(path, read) is None
+    path.write_text("damaged, and made anew")
+    assert store.recover(path, read) == path.read_text() == "whole", "what was made anew is not moved away"
+    assert len(files(results, "damaged")) == 2
+    assert store.set_aside(store.splits / "nothing.json") is None
 
 
 @dataclass

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 T = TypeVar("T")
+Identity = tuple[int, int]
+"""Inode and time of change: another file or folder under the same path has others."""
 
 
 class Answers(Protocol):
@@ -114,8 +116,7 @@ class Store:
             except DamagedError as error:
                 # Together: a later attempt may get its number, and must find nothing of it.
                 for part in self._attempt_files(path.stem):
-                    if part.exists():
-                        self.set_aside(part, error.what)
+                    self.set_aside(part, error.what)
         return None
 
     def newest_attempt(self, run_key: str) -> dict[str, Any] | None:
@@ -178,11 +179,16 @@ class Store:
             table = write_table(self.run_path(complete), [complete], COLUMNS)
         return dict(table.to_pylist()[0])
 
-    def set_aside(self, path: Path, why: str = "it is damaged") -> Path:
+    def set_aside(self, path: Path, why: str = "it is damaged", seen: Identity | None = None) -> Path | None:
         """Move a file or folder of this results folder to RESULTS/damaged, under a free name, and warn in one line.
 
+        Args:
+            path: of the file or folder.
+            why: what is wrong with it.
+            seen: which one was found to be so; None for whichever is there.
+
         Returns:
-            Where it is now.
+            Where it is now; None if that one is not there any more, because another process was faster.
 
         Raises:
             StoreError: it cannot be moved.
@@ -191,6 +197,9 @@ class Store:
         names = (wanted.with_name(f"{wanted.name}.{n}" if n else wanted.name) for n in count())
         try:
             with self.lock("damaged"):
+                now = _identity(path)
+                if now is None or seen not in (None, now):
+                    return None
                 target = next(name for name in names if not name.exists())
                 target.parent.mkdir(parents=True, exist_ok=True)
                 path.rename(target)
@@ -205,13 +214,12 @@ class Store:
         Raises:
             StoreError: `read` does, for another reason than damage; or it cannot be moved.
         """
-        if not path.exists():
-            return None
-        try:
-            return read(path)
-        except DamagedError as error:
-            self.set_aside(path, error.what)
-            return None
+        while (seen := _identity(path)) is not None:
+            try:
+                return read(path)
+            except DamagedError as error:
+                self.set_aside(path, error.what, seen)
+        return None
 
     def run_path(self, row: Mapping[str, Any]) -> Path:
         """The shard of a row."""
@@ -380,6 +388,14 @@ def read_json(path: Path, again: str = RUN, unsealed: bool = False) -> dict[str,
         raise DamagedError(path, "it does not match its seal", again)
     value.pop(SEAL_KEY, None)
     return value
+
+
+def _identity(path: Path) -> Identity | None:
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def _attempt_number(path: Path) -> int:
