@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from unbench.errors import StoreError
-from unbench.files import atomic_path
+from unbench.files import atomic_folder, atomic_path, write_text
 from unbench.schema import COLUMNS, OUTPUT_COLUMNS, SCHEMA_VERSION
 from unbench.store import Store, load_outputs, load_results
 from unbench.tables import VERSION_KEY, arrow_schema
@@ -115,6 +115,31 @@ def test_a_failed_write_leaves_the_old_content_and_no_debris(tmp_path: Path) -> 
     with atomic_path(target) as temporary:
         temporary.write_text("new")
     assert target.read_text() == "new"
+
+
+def test_a_folder_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    for error in (KeyboardInterrupt, ValueError):
+        with pytest.raises(error), atomic_folder(tmp_path / "folder") as temporary:
+            (temporary / "half").touch()
+            raise error
+        assert not list(tmp_path.iterdir())
+    with atomic_folder(tmp_path / "folder") as temporary:
+        (temporary / "whole").touch()
+        assert not (tmp_path / "folder").exists()
+    assert [path.name for path in tmp_path.rglob("*")] == ["folder", "whole"]
+    with pytest.raises(StoreError, match="cannot write"), atomic_folder(tmp_path / "folder"):
+        pass
+    assert (tmp_path / "folder" / "whole").exists()
+
+
+def test_files_and_folders_are_open_to_whom_the_user_says(tmp_path: Path) -> None:
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "plain.txt").touch()
+    with atomic_folder(tmp_path / "ours"):
+        pass
+    write_text(tmp_path / "ours.txt", "")
+    for ours, plain in (("ours", "plain"), ("ours.txt", "plain.txt")):
+        assert (tmp_path / ours).stat().st_mode == (tmp_path / plain).stat().st_mode
 
 
 def test_the_schema_is_documented_in_the_files_themselves(store: Store) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from unbench.errors import RUN, DamagedError, SpecError, StoreError
@@ -24,7 +26,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        # Libraries that make their own file lose the umask that mkstemp narrowed; give it back.
+        # mkstemp keeps files from everyone else, but results folders are shared.
         temporary.chmod(0o666 & ~_umask())
         _sync(temporary)
         temporary.replace(target)
@@ -32,6 +34,29 @@ def atomic_path(target: Path) -> Iterator[Path]:
         raise StoreError(f"cannot write {target}: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(target: Path) -> Iterator[Path]:
+    """A temporary folder beside `target` that becomes it if the block ends well, and vanishes if not.
+
+    Raises:
+        StoreError: it cannot be made, or cannot become `target`, which must not be there.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    except OSError as error:
+        raise StoreError(f"cannot write in {target.parent}: {error.strerror or error}") from error
+    try:
+        yield temporary
+        try:
+            temporary.chmod(0o777 & ~_umask())
+            temporary.replace(target)
+        except OSError as error:
+            raise StoreError(f"cannot write {target}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -101,7 +126,9 @@ def read_sealed(path: Path, again: str = RUN) -> bytes:
     return content
 
 
+@cache
 def _umask() -> int:
+    # Asked for once: there is no way to ask without setting it, and other threads may write files.
     mask = os.umask(0)
     os.umask(mask)
     return mask

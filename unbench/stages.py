@@ -8,8 +8,6 @@ what decides the weights, so a method that trains models of its own gets stages 
 from __future__ import annotations
 
 import logging
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +20,8 @@ from torch import Tensor, nn
 from unbench.batches import first_batch
 from unbench.claims import claim
 from unbench.data.images import Dataset, Images, Ints
-from unbench.errors import DamagedError, StoreError
-from unbench.files import read_sealed, write_sealed
+from unbench.errors import DamagedError
+from unbench.files import atomic_folder, read_sealed, write_sealed
 from unbench.methods.base import Method
 from unbench.seal import BLANK, SEAL_KEY
 from unbench.seeds import derive_seed, digest
@@ -162,21 +160,11 @@ def is_stored(store: Store, name: str) -> bool:
 
 
 def _write(folder: Path, model: nn.Module, outputs: dict[str, dict[str, Tensor]], about: Mapping[str, object]) -> None:
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    except OSError as error:
-        raise StoreError(f"cannot write in {folder.parent}: {error.strerror or error}") from error
-    try:
-        logits = {f"{part}/{split}": tensor for part, splits in outputs.items() for split, tensor in splits.items()}
+    logits = {f"{part}/{split}": tensor for part, splits in outputs.items() for split, tensor in splits.items()}
+    with atomic_folder(folder) as temporary:
         for name, tensors in (("model", model.state_dict()), ("logits", logits)):
             write_sealed(temporary / f"{name}.safetensors", save(storable(tensors), metadata={SEAL_KEY: BLANK}))
         write_json(temporary / "stage.json", about)
-        temporary.replace(folder)
-    except OSError as error:
-        raise StoreError(f"cannot write {folder}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _load(path: Path) -> dict[str, Tensor]:

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from unbench.cards import DatasetCard
 from unbench.data.images import Bytes, Ints
 from unbench.data.sources.base import Files, RawData, RawSplit, Source
 from unbench.errors import DataError
+from unbench.files import atomic_folder
 from unbench.progress import Progress
 from unbench.seeds import digest
 
@@ -82,8 +82,7 @@ def _signature(card: DatasetCard, files: Files, image_size: int) -> str:
 
 def _write(folder: Path, card: DatasetCard, raw: RawData, files: Files, image_size: int, progress: Progress) -> None:
     _check(card, raw)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    try:
+    with atomic_folder(folder) as temporary:
         hashes = {}
         for split, content in raw.splits.items():
             shape = (len(content.labels), card.channels, image_size, image_size)
@@ -101,9 +100,6 @@ def _write(folder: Path, card: DatasetCard, raw: RawData, files: Files, image_si
             "published": files.published,
         }
         (temporary / "manifest.json").write_text(json.dumps(manifest, indent=1), "utf-8")
-        temporary.replace(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _decode_split(
