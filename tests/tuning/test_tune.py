@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -59,6 +61,18 @@ def test_trials_run_on_a_forget_set_that_is_never_reported(tmp_path: Path) -> No
     said.clear()
     tune("ft", trials=4, results=tmp_path, tell=said.append, **SMALL)  # type: ignore[arg-type]
     assert sum(line.startswith("trial") for line in said) == 1
+
+
+def test_two_processes_on_one_search_make_its_trials_between_them(tmp_path: Path) -> None:
+    code = f"from unbench.tuning import tune; tune('ft', trials=4, results={str(tmp_path)!r}, **{SMALL})"
+    both = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
+    assert [process.wait() for process in both] == [0, 0]
+    rows = load_results(tmp_path / "tuning")
+    alone = tune("ft", trials=4, results=tmp_path / "alone", **SMALL)  # type: ignore[arg-type]
+    keys = set(load_results(tmp_path / "alone" / "tuning")["run_key"])
+    assert set(rows["run_key"]) == keys
+    (study,) = (tmp_path / "tuning" / "studies").glob("*.log")
+    assert study.read_text().count("run_key") == alone.study.read_text().count("run_key") > 0
 
 
 def test_what_wins_on_one_forget_set_alone_is_not_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

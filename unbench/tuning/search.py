@@ -9,11 +9,13 @@ from statistics import mean
 from typing import Any
 
 from unbench.cards import Hyperparameter, Tuned, Value
+from unbench.claims import claim
 from unbench.errors import SpecError, UnknownNameError
 from unbench.progress import Progress
 from unbench.spec import NUMERICS_VERSION, RunSpec
+from unbench.store import Store
 from unbench.text import parse_call, write_call
-from unbench.tuning.study import Trial, open_study
+from unbench.tuning.study import Study, Trial, open_study, study_name
 
 TUNING_SEED = 1000
 """Of the forget set, original and oracle that trials are judged on; results are reported for seeds 0, 1, 2, ..."""
@@ -112,32 +114,18 @@ def tune(
     }
     nothing = run("none", seed=TUNING_SEED, **common)
     limit = time_limit if time_limit is not None else max(LEAST_SECONDS, TIME_FACTOR * nothing["oracle_seconds"])
-
-    def attempt(values: Mapping[str, Value], seed: int) -> dict[str, Any]:
-        row = run(write_call(spec.method.name, {**fixed, **values}), seed=seed, time_limit=limit, **common)
-        if row["status"] in ("failed", "skipped"):
-            raise SpecError(f"a trial of '{spec.method.name}' {row['status']}: {row['error']}")
-        return row
-
-    study = open_study(folder / "studies", _meaning(spec, fixed, space, rule, nothing))
-    while (number := len(study)) < trials:
-        values = study.suggest(space, spec.hparams)
-        row = attempt(values, TUNING_SEED)
-        study.record(space, values, _score(row, rule), row["run_key"])
-        tried = write_call(spec.method.name, values)
-        best = study.ranked()[0].score
-        tell(f"trial {number + 1} of {trials}: {rule} {_score(row, rule):.2f}, best {best:.2f}; {tried}")
-
+    trial_runs = _Trials(spec.method.name, fixed, rule, {**common, "time_limit": limit}, tell)
+    meaning = _meaning(spec, fixed, space, rule, nothing)
+    # Alone: each suggestion counts the trials before it, and two processes would make the same.
+    with claim(Store(folder).locks, study_name(meaning)):
+        study = open_study(folder / "studies", meaning)
+        while len(study) < trials:
+            trial_runs.next(study, trials, space, spec.hparams)
     if study.ranked()[0].score >= WORST:
         raise SpecError(f"no trial of '{spec.method.name}' on {dataset} gave finite outputs in time")
 
-    def final(trial: Trial) -> float:
-        scores = [trial.score, *(_score(attempt(trial.values, seed), rule) for seed in FINAL_SEEDS)]
-        tell(f"final: {rule} {mean(scores):.2f} over {len(scores)} forget sets; {write_call(method, trial.values)}")
-        return round(mean(scores), 4)
-
     finalists = {trial.number: trial for trial in (study.first, *study.ranked()[:FINALISTS])}
-    finals = {number: final(trial) for number, trial in finalists.items()}
+    finals = {number: trial_runs.final(trial) for number, trial in finalists.items()}
     winner = min(finals, key=lambda number: (finals[number], number))
     idle = [nothing, *(run("none", seed=seed, **common) for seed in FINAL_SEEDS)]
     chosen = Tuned(
@@ -151,6 +139,51 @@ def tune(
         hparams={**fixed, **finalists[winner].values},
     )
     return Tuning(spec, chosen, study.file)
+
+
+@dataclass(frozen=True)
+class _Trials:
+    """How values are tried: by runs of the method, told in a line.
+
+    Attributes:
+        method: its name.
+        fixed: hyper-parameters that are not searched.
+        rule: one of RULES.
+        order: what else `unbench.run` is told.
+        tell: is given a line for each trial.
+    """
+
+    method: str
+    fixed: Mapping[str, Value]
+    rule: str
+    order: Mapping[str, Any]
+    tell: Callable[[str], None]
+
+    def next(
+        self, study: Study, trials: int, space: Mapping[str, Hyperparameter], defaults: Mapping[str, Value]
+    ) -> None:
+        """Make the next trial of a study."""
+        number, values = len(study) + 1, study.suggest(space, defaults)
+        row = self._run(values, TUNING_SEED)
+        score = _score(row, self.rule)
+        study.record(space, values, score, row["run_key"])
+        best, tried = study.ranked()[0].score, write_call(self.method, values)
+        self.tell(f"trial {number} of {trials}: {self.rule} {score:.2f}, best {best:.2f}; {tried}")
+
+    def final(self, trial: Trial) -> float:
+        """The mean score over all tuning seeds."""
+        scores = [trial.score, *(_score(self._run(trial.values, seed), self.rule) for seed in FINAL_SEEDS)]
+        tried = write_call(self.method, trial.values)
+        self.tell(f"final: {self.rule} {mean(scores):.2f} over {len(scores)} forget sets; {tried}")
+        return round(mean(scores), 4)
+
+    def _run(self, values: Mapping[str, Value], seed: int) -> dict[str, Any]:
+        from unbench.runner import run
+
+        row = run(write_call(self.method, {**self.fixed, **values}), seed=seed, **self.order)
+        if row["status"] in ("failed", "skipped"):
+            raise SpecError(f"a trial of '{self.method}' {row['status']}: {row['error']}")
+        return row
 
 
 def _score(row: dict[str, Any], rule: str) -> float:

@@ -97,8 +97,13 @@ def open_study(folder: Path, meaning: Mapping[str, Any]) -> Study:
         SpecError: Optuna is not installed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    name = f"{meaning['method'][0]}-{meaning['dataset'][0]}-{meaning['scenario']}-{digest(meaning, 8)}"
+    name = study_name(meaning)
     return Study(folder / f"{name}.log", name)
+
+
+def study_name(meaning: Mapping[str, Any]) -> str:
+    """Of the study and its file."""
+    return f"{meaning['method'][0]}-{meaning['dataset'][0]}-{meaning['scenario']}-{digest(meaning, 8)}"
 
 
 def _distribution(knob: Hyperparameter) -> optuna.distributions.BaseDistribution:
