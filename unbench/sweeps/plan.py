@@ -18,7 +18,7 @@ from unbench import registry
 from unbench.data import Dataset, load_dataset
 from unbench.data.loading import Checksums
 from unbench.data.splits import Split, freeze_split
-from unbench.errors import DataMissingError, NotApplicableError, SpecError
+from unbench.errors import DataMissingError, NotApplicableError, SpecError, UnknownNameError
 from unbench.progress import Progress
 from unbench.scenarios import Scenario
 from unbench.spec import RunSpec
@@ -241,6 +241,10 @@ class Planner:
             UnbenchError: a name, a value or the data are wrong.
         """
         plan, again = Plan(), set(retry)
+        for status in again - set(FAILED):
+            raise UnknownNameError("status to retry", status, FAILED)
+        if limit is not None and limit < 1:
+            raise SpecError(f"--limit must be at least 1, not {limit}")
         todo: dict[str, tuple[RunRequest, State]] = {}
         for request in requests:
             try:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unbench.errors import SpecError, UnbenchError, UnknownNameError
+from unbench.errors import UnbenchError
 from unbench.progress import Progress
 from unbench.store import Store
 from unbench.sweeps.card import RunRequest, SweepCard
@@ -77,17 +77,12 @@ def sweep(
         verify: also read the outputs and the probes of every run that is done, and do those again that are damaged.
         progress: shows downloading and decoding.
         display: is told of every task.
-        tell: is given a line about each metric that lacks something.
+        tell: is given what `unbench evaluate` says of the runs.
 
     Raises:
         UnbenchError: the request or the files are wrong, or the disk is full; what was stored stays.
         KeyboardInterrupt: the user, or the system by SIGTERM, stopped it.
     """
-    for status in retry:
-        if status not in FAILED:
-            raise UnknownNameError("status to retry", status, FAILED)
-    if limit is not None and limit < 1:
-        raise SpecError(f"--limit must be at least 1, not {limit}")
     requests, shown, at_once = card.requests(), display or Display(), jobs(card, device)
     site = make_site(card, results, data_root, device, checksums)
     Store(results).check_writable()
@@ -200,7 +195,7 @@ class _Loop:
 
     def _done(self, task: Task, outcome: Outcome) -> None:
         if outcome.row is not None:
-            self._keep(task, outcome.row)
+            self._keep(outcome.row)
         self.display.ended(task, outcome)
         for one in self._needed_by.get(task.id, []):
             if one not in self._missing:
@@ -213,7 +208,7 @@ class _Loop:
         """A run gets a row that says so; so do the runs that cannot begin without what was to be made."""
         if task.kind == "run":
             row = self._record(task, outcome)
-            self._keep(task, row)
+            self._keep(row)
             outcome = replace(outcome, row=row)
         else:
             self.swept.failed[str(task)] = outcome.reason
@@ -231,7 +226,7 @@ class _Loop:
         data, asked = self.planner.data(spec), order(task, self.planner.site)
         return record(spec, data, self.planner.store, asked, outcome.status, outcome.reason)
 
-    def _keep(self, task: Task, row: dict[str, Any]) -> None:
+    def _keep(self, row: dict[str, Any]) -> None:
         self.swept.ran.append(row)
         state = State(row["run_key"], row["status"], row["attempt"], row["error"], row["attempt"])
         # Several requests may mean the same run.
