@@ -14,6 +14,7 @@ from unbench.methods.base import Access, Method
 from unbench.stages import Stage, predict_parts
 from unbench.stopwatch import Cost, measured, warm_up
 from unbench.training import require_finite, seeded
+from unbench.yardsticks import NOTHING
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def forget(method: Method, original: Stage, split: Split, data: Dataset) -> Forg
     for logits in parts.values():
         require_finite(logits, "the unlearned model gives")
     warnings = list(method.warnings)
-    if not _differs(model, before) and card.name != "none":
+    if not _differs(model, before) and card.name != NOTHING:
         warnings.append("unlearning changed nothing in the model")
     return Forgotten(model, parts, cost, method.deployment_costs(model, batch, len(gone)), warnings)
 

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 from unbench.metrics import METRICS
 from unbench.metrics.uncertainty import paired_differences
 from unbench.schema import PLACE
+from unbench.yardsticks import NOTHING, ORACLE
 
 if TYPE_CHECKING:
     import pandas as pd
-
-IDLE, ORACLE = "none", "retrain"
-"""Methods: doing nothing, and the oracle."""
 
 
 def power(known: pd.DataFrame) -> list[dict[str, Any]]:
@@ -29,10 +27,10 @@ def power(known: pd.DataFrame) -> list[dict[str, Any]]:
     attacks = known[known["metric"].isin([metric.name for metric in METRICS.values() if metric.attack])]
     rows = []
     for group, part in attacks.groupby([*PLACE, "metric"], sort=True):
-        runs = part[(part["method"] == IDLE) & part["seed"].notna()]
+        runs = part[(part["method"] == NOTHING) & part["seed"].notna()]
         pools = part[part["seed"].isna()]
         if METRICS[str(group[-1])].needs == "shadows":
-            idle, oracle = pools[pools["method"] == IDLE], pools[pools["method"] == ORACLE]
+            idle, oracle = pools[pools["method"] == NOTHING], pools[pools["method"] == ORACLE]
         else:
             idle, oracle = runs[runs["of"] == "original"], runs[runs["of"] == "oracle"]
         if idle.empty or oracle.empty:
@@ -66,9 +64,7 @@ def powerless(rows: Iterable[dict[str, Any]]) -> list[str]:
 def _interval(idle: pd.DataFrame, oracle: pd.DataFrame) -> tuple[float | None, float | None]:
     """Of idle minus oracle."""
     if len(idle) > 1:
-        values = {
-            name: dict(zip(part["seed"], part["value"], strict=True)) for name, part in ((IDLE, idle), (ORACLE, oracle))
-        }
+        values = {NOTHING: _by_seed(idle), ORACLE: _by_seed(oracle)}
         found = paired_differences(values)
         return (found[0].low, found[0].high) if found else (None, None)
     one, other = idle.iloc[0], oracle.iloc[0]
@@ -77,3 +73,7 @@ def _interval(idle: pd.DataFrame, oracle: pd.DataFrame) -> tuple[float | None, f
     up = math.hypot(one["high"] - one["value"], other["value"] - other["low"])
     bounds = difference - down, difference + up
     return bounds if all(map(math.isfinite, bounds)) else (None, None)
+
+
+def _by_seed(values: pd.DataFrame) -> dict[int, float]:
+    return dict(zip(values["seed"], values["value"], strict=True))

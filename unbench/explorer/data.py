@@ -20,10 +20,10 @@ from unbench.metrics import MEASURES
 from unbench.progress import Progress
 from unbench.reporting.cells import Cell
 from unbench.reporting.formatting import clean, json_list, json_object
-from unbench.reporting.leaderboard import NOTHING, ORACLE
 from unbench.reporting.oracles import OracleGroup
 from unbench.reporting.records import records
 from unbench.store import Store, load_metrics, load_outputs
+from unbench.yardsticks import NOTHING, ORACLE
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from unbench.explorer.values import Value, rounded
 from unbench.reporting.formatting import clean, present
-from unbench.reporting.leaderboard import ORACLE
 from unbench.reporting.records import records
 from unbench.reruns import sorted_json
+from unbench.yardsticks import ORACLE
 
 if TYPE_CHECKING:
     import pandas as pd

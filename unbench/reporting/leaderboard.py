@@ -14,6 +14,7 @@ from unbench.reporting.labels import CELL, ROW, row_labels
 from unbench.reporting.records import records
 from unbench.reporting.standing import chosen, outdated, touches, unverified
 from unbench.reruns import sorted_json
+from unbench.yardsticks import ORACLE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,8 +37,6 @@ VALUES = (*SCORES, *CHOICE, *COSTS, *LEVELS, *AUDIT, *DEPLOYMENT)
 _LACKS = "lacks"
 """Column of a run: names of VALUES that it lacks."""
 
-ORACLE, NOTHING = "retrain", "none"
-"""The two reference methods: the oracle itself as a row, and the original left as it is."""
 
 _OPTIONAL = frozenset((*CHOICE, *AUDIT, *DEPLOYMENT))
 FAILURES = ("failed", "diverged", "timed_out", "skipped")

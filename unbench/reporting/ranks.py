@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from unbench.reporting.cells import Cell
 from unbench.reporting.entries import Arena
 from unbench.reporting.formatting import present
-from unbench.reporting.leaderboard import ORACLE
+from unbench.yardsticks import ORACLE
 
 Floats = NDArray[np.float64]
 Row = Mapping[str, Any]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from unbench.metrics.gap import MEASURES
-from unbench.reporting.leaderboard import ORACLE
 from unbench.reporting.oracles import POST_HOC, oracle_groups
+from unbench.yardsticks import ORACLE
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -26,10 +26,11 @@ from unbench.reporting.formatting import (
     shorten,
 )
 from unbench.reporting.labels import row_labels
-from unbench.reporting.leaderboard import FAILURES, NOTHING, ORACLE
+from unbench.reporting.leaderboard import FAILURES
 from unbench.reporting.ranks import Ranking, ranking
 from unbench.reporting.records import records
 from unbench.reporting.references import count_oracles
+from unbench.yardsticks import NOTHING, ORACLE
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -22,9 +22,6 @@ from unbench.arrays import Arrays, load_arrays, save_arrays
 from unbench.seeds import digest
 from unbench.store import Store, read_json, write_json
 
-ORACLE = "retrain"
-"""Method name of the cell of models that were retrained without their forget sets, in every pool."""
-
 
 class Models:
     """Outputs of numbered models in a folder, and what they have in common."""

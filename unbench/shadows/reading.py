@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from unbench.arrays import Arrays
 from unbench.metrics.outputs import MissingValue, Split
 from unbench.metrics.shadows import ReferenceExamples, References, ShadowOutputs
-from unbench.shadows.pool import ORACLE, Cell, Pool, pools
+from unbench.shadows.pool import Cell, Pool, pools
+from unbench.yardsticks import ORACLE
 
 if TYPE_CHECKING:
     import pyarrow as pa

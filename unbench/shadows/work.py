@@ -24,10 +24,11 @@ from unbench.inputs import Inputs, make_method, prepare
 from unbench.methods.base import Method
 from unbench.progress import Progress
 from unbench.shadows.halves import half, shadow_split
-from unbench.shadows.pool import ORACLE, Cell, Pool
+from unbench.shadows.pool import Cell, Pool
 from unbench.spec import NUMERICS_VERSION, RunSpec, Start
 from unbench.stages import train_or_load
 from unbench.store import Store
+from unbench.yardsticks import ORACLE
 
 THREADS = 1
 """Of each process: small models gain little from more, and sums on a CPU depend on it."""

@@ -24,6 +24,7 @@ from unbench.scenarios import Scenario
 from unbench.spec import RunSpec
 from unbench.store import Store, newest_attempts
 from unbench.sweeps.card import RunRequest
+from unbench.yardsticks import ORACLE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -307,7 +308,7 @@ class Planner:
             spec.check_applicable()
         except NotApplicableError as error:
             raise SpecError(str(error)) from error
-        shared = request if self._code(spec).own_training else replace(request, method="retrain")
+        shared = request if self._code(spec).own_training else replace(request, method=ORACLE)
         base = open_cell(shadow_request(shared, self.site))
         pool = base.folder.parent.name
         cell = base if shared == request else open_cell(shadow_request(request, self.site))

@@ -16,6 +16,7 @@ from unbench.spec import NUMERICS_VERSION, RunSpec
 from unbench.store import Store
 from unbench.text import parse_call, write_call
 from unbench.tuning.study import Study, Trial, open_study, study_name
+from unbench.yardsticks import NOTHING
 
 TUNING_SEED = 1000
 """Of the forget set, original and oracle that trials are judged on; results are reported for seeds 0, 1, 2, ..."""
@@ -112,7 +113,7 @@ def tune(
         "progress": progress,
         "start": "default",
     }
-    nothing = run("none", seed=TUNING_SEED, **common)
+    nothing = run(NOTHING, seed=TUNING_SEED, **common)
     limit = time_limit if time_limit is not None else max(LEAST_SECONDS, TIME_FACTOR * nothing["oracle_seconds"])
     trial_runs = _Trials(spec.method.name, fixed, rule, {**common, "time_limit": limit}, tell)
     meaning = _meaning(spec, fixed, space, rule, nothing)
@@ -127,7 +128,7 @@ def tune(
     finalists = {trial.number: trial for trial in (study.first, *study.ranked()[:FINALISTS])}
     finals = {number: trial_runs.final(trial) for number, trial in finalists.items()}
     winner = min(finals, key=lambda number: (finals[number], number))
-    idle = [nothing, *(run("none", seed=seed, **common) for seed in FINAL_SEEDS)]
+    idle = [nothing, *(run(NOTHING, seed=seed, **common) for seed in FINAL_SEEDS)]
     chosen = Tuned(
         version=spec.method.version,
         model=spec.preset.model,

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from unbench.reporting.formatting import present, shorten
-from unbench.reporting.leaderboard import ORACLE
 from unbench.reporting.plots.style import ORACLE_COLOUR, Palette, PlotData, new_figure
 from unbench.reporting.records import records
+from unbench.yardsticks import ORACLE
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from unbench.metrics.attacks import cross_entropy
 from unbench.metrics.outputs import Model
-from unbench.reporting.leaderboard import ORACLE
 from unbench.reporting.oracles import POST_HOC, oracle_groups
 from unbench.reporting.plots.outputs import Columns, Stored, best
 from unbench.reporting.plots.panels import by_label, name_panels, panel_grid
 from unbench.reporting.plots.style import DOTTED, Palette, PlotData
+from unbench.yardsticks import ORACLE
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from unbench.errors import StoreError
 from unbench.metrics.outputs import MissingValue, Model, RunOutputs
 from unbench.reporting.formatting import seed_words
-from unbench.reporting.leaderboard import NOTHING, ORACLE
 from unbench.reporting.plots.style import PlotData
 from unbench.reporting.records import records
+from unbench.yardsticks import NOTHING, ORACLE
 
 if TYPE_CHECKING:
     import pandas as pd

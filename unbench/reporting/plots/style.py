@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from unbench.reporting.cells import Cell
-from unbench.reporting.leaderboard import NOTHING, ORACLE
+from unbench.yardsticks import NOTHING, ORACLE
 
 if TYPE_CHECKING:
     import pandas as pd

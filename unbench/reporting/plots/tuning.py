@@ -9,10 +9,10 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from unbench.reporting.formatting import as_text, points, shorten
 from unbench.reporting.labels import CELL
-from unbench.reporting.leaderboard import NOTHING
 from unbench.reporting.plots.style import NOTHING_COLOUR, Palette, PlotData, new_figure
 from unbench.schema import COLUMNS
 from unbench.tuning.search import TUNING_SEED
+from unbench.yardsticks import NOTHING
 
 if TYPE_CHECKING:
     import pandas as pd
