@@ -415,7 +415,8 @@ def test_tradeoff_data_and_every_kind_of_time(store: Store) -> None:
     for number, method in enumerate(("none", "ft", "ga", "munkey")):
         fake_run(store, method, outputs=False, unlearn_seconds=0.0, avg_gap=0.0 if number == 1 else 99.0)
     fake_run(store, "scrub", outputs=False, avg_gap=None)
-    data = tradeoff_data(board_of(store))
+    (cell,) = split_cells(board_of(store))
+    data = tradeoff_data(cell.main, cell.oracle_of)
     assert data.notes == ("Without a gap or a time: scrub.",)
     assert set(data.table["seconds"]) == {0.0}
     assert dict(zip(data.table["label"], data.table["oracle"], strict=True))["munkey"] == "munkey"

@@ -21,9 +21,9 @@ from unbench.reporting.ablations import Study, studies
 from unbench.reporting.cells import split_cells
 from unbench.reporting.leaderboard import leaderboard, leaderboard_csv
 from unbench.reporting.markdown import leaderboard_markdown
-from unbench.reporting.plots import Pictures
 from unbench.reporting.plots.ablation import ablation_data, draw_ablation
 from unbench.reporting.plots.accuracy_gap import accuracy_gap_data, draw_accuracy_gap, pareto
+from unbench.reporting.plots.drawing import Pictures
 from unbench.reporting.plots.style import Palette, PlotData
 from unbench.reporting.ranks import board_ranks
 from unbench.reporting.terminal import leaderboard_table

@@ -24,9 +24,9 @@ from unbench.reporting.audit import audited
 from unbench.reporting.cells import Cell, split_cells
 from unbench.reporting.critical import CriticalDifference
 from unbench.reporting.leaderboard import AUDIT, leaderboard
-from unbench.reporting.plots import Drawing
 from unbench.reporting.plots.audit import audit_data, draw_audit
 from unbench.reporting.plots.confidence import confidence_data, confidence_look, draw_confidence
+from unbench.reporting.plots.drawing import Drawing
 from unbench.reporting.plots.losses import EDGES, draw_losses, losses_data, losses_look
 from unbench.reporting.plots.memory import draw_memory, memory_data
 from unbench.reporting.plots.outputs import Stored, best, look_at
@@ -128,7 +128,7 @@ def test_confidence_is_the_probability_of_the_label_before_and_after(store: Stor
     write_outputs(store, row, splits, original=original, unlearned=unlearned, oracle=oracle)
     (cell,) = cells_of(store)
     seen = look_at(cell.main, load_results(store.folder), store.folder, {"confidence": confidence_look})["confidence"]
-    data = confidence_data(seen, cell.main)
+    data = confidence_data(seen, cell.oracle_of)
     assert list(data.table["label"]) == ["oracle", "oracle", "ft", "ft"]
     assert list(data.table["example_id"]) == [8, 9, 8, 9]
     assert data.table["before"].tolist() == pytest.approx([0.9, 0.8, 0.9, 0.8])
@@ -141,7 +141,7 @@ def test_each_oracle_has_one_panel_of_confidence(store: Store) -> None:
         fake_run(store, method)
     (cell,) = cells_of(store)
     seen = look_at(cell.main, load_results(store.folder), store.folder, {"confidence": confidence_look})["confidence"]
-    labels = list(dict.fromkeys(confidence_data(seen, cell.main).table["label"]))
+    labels = list(dict.fromkeys(confidence_data(seen, cell.oracle_of).table["label"]))
     assert sorted(labels) == ["ft", "ga", "munkey", "oracle (post-hoc)", "oracle of munkey"]
     assert labels[labels.index("munkey") - 1] == "oracle of munkey"
 
@@ -394,7 +394,7 @@ def test_saved_data_are_those_that_were_drawn(filled: Path, drawn: Path) -> None
     seen = look_at(cell.main, load_results(filled), filled, looks)
     tables = {
         "losses": losses_data(seen["losses"]).table,
-        "confidence": confidence_data(seen["confidence"], cell.main).table,
+        "confidence": confidence_data(seen["confidence"], cell.oracle_of).table,
         "tuning": tuning_data(load_trials(filled), cell).table,
         "audit": audit_data(records(cell.rows)).table,
     }

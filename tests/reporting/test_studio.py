@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -36,12 +37,11 @@ def empty_figure(data: PlotData, title: str) -> Figure:
 
 
 def accuracies(count: int) -> list[Sketch]:
-    columns = ("label", "method", "set", "mean", "std", "oracle", "n_seeds")
-    draw = partial(draw_accuracy, palette=Palette(("ft",)))
+    columns, palette = ("label", "method", "set", "mean", "std", "oracle", "n_seeds"), Palette(("ft",))
     rows = [(f"ft {number}", "ft", "forget", 10.0 * number, 1.0, 50.0, 3) for number in range(count)]
     return [
-        Sketch(f"p{number}", f"title {number}", PlotData(pd.DataFrame([row], columns=columns)), draw)
-        for number, row in enumerate(rows)
+        Sketch(f"p{n}", f"title {n}", PlotData(pd.DataFrame([row], columns=columns)), draw_accuracy, palette=palette)
+        for n, row in enumerate(rows)
     ]
 
 
@@ -68,19 +68,22 @@ def test_a_picture_is_drawn_again_if_what_it_shows_has_changed_or_it_is_not_whol
     drawn: list[str] = []
     path = tmp_path / f"name.{kind}"
 
-    def draw(data: PlotData, title: str) -> Figure:
+    def draw(data: PlotData, title: str, palette: Palette | None = None) -> Figure:
         drawn.append(title)
         return empty_figure(data, title)
 
-    def draws(x: float = 1.0, note: str = "a", title: str = "t", look: str = "") -> bool:
+    def draws(
+        x: float = 1.0, note: str = "a", title: str = "t", heading: str = "", palette: Palette | None = None
+    ) -> bool:
         before = len(drawn)
-        sketch = Sketch("name", title, PlotData(pd.DataFrame({"x": [x]}), (note,)), draw, look)
+        sketch = Sketch("name", title, PlotData(pd.DataFrame({"x": [x]}), (note,)), draw, heading, palette)
         assert made(Studio(tmp_path, (kind,)), sketch) == [(path.name,)]
         return len(drawn) > before
 
     assert draws() and not draws()
     whole = path.read_bytes()
-    for changed in ({"x": 1 + 1e-15}, {"note": "b"}, {"title": "u"}, {"look": "another"}):
+    changes: list[dict[str, Any]] = [{"x": 1 + 1e-15}, {"note": "b"}, {"title": "u"}, {"heading": "h"}]
+    for changed in (*changes, {"palette": Palette(("ft",))}):
         assert draws(**changed) and not draws(**changed) and draws()
         assert path.read_bytes() == whole
     for damaged in (b"", whole[:-1], whole[:-9] + b"!" + whole[-8:]):
@@ -110,9 +113,12 @@ def test_several_processes_draw_the_same(tmp_path: Path, processes: Callable[[in
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_a_picture_that_cannot_be_written_is_told(tmp_path: Path, processes: Callable[[int], None], count: int) -> None:
+def test_a_picture_that_cannot_be_written_is_told_and_those_before_it_are_kept(
+    tmp_path: Path, processes: Callable[[int], None], count: int
+) -> None:
     processes(count)
     sketches = accuracies(2 * EACH)
     (tmp_path / f"{sketches[3].name}.png").mkdir()
     with pytest.raises(StoreError, match=f"cannot write .*{sketches[3].name}.png"):
         made(Studio(tmp_path), *sketches)
+    assert sorted(json.loads((tmp_path / ".cache" / "pictures.json").read_text())) == ["p0.png", "p1.png", "p2.png"]

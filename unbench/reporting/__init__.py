@@ -125,7 +125,8 @@ def report(
     studio = None
     if documents:
         # Matplotlib takes a while to import.
-        from unbench.reporting.plots import Studio, sketch_all
+        from unbench.reporting.plots.gallery import sketch_all
+        from unbench.reporting.plots.studio import Studio
 
         held, studio = contests(cells), Studio(Path(out), plot_formats, plot_data)
         pictures = sketch_all(cells, held, frame, Path(results), studio, plots, shown.named("plots"))

@@ -63,6 +63,11 @@ class Cell:
         """The pairs of original and oracle that the rows of `main` are measured by."""
         return oracle_groups(self.main)
 
+    @cached_property
+    def oracle_of(self) -> dict[str, OracleGroup]:
+        """The one of `oracles` that each row of `main` is measured by, by label; rows without an ok run have none."""
+        return {label: group for group in self.oracles for label in group.labels}
+
     @property
     def left_out(self) -> list[str]:
         """In words, which of its rows the comparison leaves out."""

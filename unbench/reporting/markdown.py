@@ -27,7 +27,7 @@ from unbench.yardsticks import NOTHING, ORACLE
 
 if TYPE_CHECKING:
     from unbench.reporting.changes import Changes
-    from unbench.reporting.plots import Drawing, Pictures
+    from unbench.reporting.plots.drawing import Drawing, Pictures
 
 HEADER = f"""\
 # Leaderboard

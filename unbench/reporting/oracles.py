@@ -12,9 +12,6 @@ from unbench.reporting.records import records
 if TYPE_CHECKING:
     import pandas as pd
 
-POST_HOC = "post-hoc methods"
-"""Who shares an oracle with all that have none of their own."""
-
 _SHARED = (*LEVELS, "avg_gap_floor", "train_seconds", "oracle_seconds")
 
 
@@ -24,11 +21,13 @@ class OracleGroup:
 
     Attributes:
         who: empty if it is the only group of its cell, else whose oracle it is.
+        shared: whether it is the oracle of all methods that have none of their own, or the only one.
         labels: of its rows.
         row: one of them, for the columns that they share.
     """
 
     who: str
+    shared: bool
     labels: tuple[str, ...]
     row: dict[str, Any]
 
@@ -46,6 +45,7 @@ def oracle_groups(rows: pd.DataFrame) -> list[OracleGroup]:
     groups = []
     for members in found.values():
         labels = tuple(str(row["label"]) for row in members)
-        who = POST_HOC if set(labels) == ordinary else ", ".join(labels)
-        groups.append(OracleGroup(who if len(found) > 1 else "", labels, members[0]))
+        alone, shared = len(found) == 1, set(labels) == ordinary
+        who = "" if alone else "post-hoc methods" if shared else ", ".join(labels)
+        groups.append(OracleGroup(who, alone or shared, labels, members[0]))
     return groups

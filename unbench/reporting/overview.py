@@ -15,7 +15,7 @@ from unbench.reporting.ranks import OVER_CELLS, RULE
 from unbench.reporting.side_by_side import Line, Number, SideBySide, side_by_side
 
 if TYPE_CHECKING:
-    from unbench.reporting.plots import Drawing
+    from unbench.reporting.plots.drawing import Drawing
 
 
 def overview(contests: Sequence[Contest], metric: str, diagrams: Mapping[str, Drawing]) -> str:

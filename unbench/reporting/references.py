@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from unbench.metrics.gap import MEASURES
-from unbench.reporting.oracles import POST_HOC, oracle_groups
+from unbench.reporting.oracles import oracle_groups
 from unbench.yardsticks import ORACLE
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def references(rows: pd.DataFrame) -> list[Reference]:
         rows: of one cell of the leaderboard, none of them outdated.
     """
     groups = oracle_groups(rows)
-    shared = [group for group in groups if group.who in ("", POST_HOC)] or groups
+    shared = [group for group in groups if group.shared] or groups
     known = ORACLE in set(rows.loc[rows["n_seeds"] > 0, "method"])
     found = []
     for group in shared:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from unbench.metrics.attacks import cross_entropy
 from unbench.metrics.outputs import Model
-from unbench.reporting.oracles import POST_HOC, oracle_groups
+from unbench.reporting.oracles import OracleGroup
 from unbench.reporting.plots.outputs import Columns, Stored, best
 from unbench.reporting.plots.panels import by_label, name_panels, panel_grid
 from unbench.reporting.plots.style import DOTTED, Palette, PlotData
@@ -37,7 +38,7 @@ def confidence_look(stored: Stored, model: Model) -> Columns:
     return {"example_id": ids, "probability": np.exp(-cross_entropy(forgotten))}
 
 
-def confidence_data(seen: PlotData, rows: pd.DataFrame) -> PlotData:
+def confidence_data(seen: PlotData, oracle_of: Mapping[str, OracleGroup]) -> PlotData:
     """One row per forgotten image, seed and panel: label, method, seed, example_id, before, after (0 to 1).
 
     `before` is by the original, `after` by the unlearned model. Each oracle has a panel of its own, in which `after`
@@ -45,7 +46,7 @@ def confidence_data(seen: PlotData, rows: pd.DataFrame) -> PlotData:
 
     Args:
         seen: what look_at found by confidence_look.
-        rows: of one cell of the leaderboard.
+        oracle_of: whose oracle each label of the cell has.
     """
     import pandas as pd
 
@@ -53,7 +54,6 @@ def confidence_data(seen: PlotData, rows: pd.DataFrame) -> PlotData:
     if seen.table.empty:
         return PlotData(pd.DataFrame(columns=columns), seen.notes)
     cut = best(seen, MOST)
-    groups = {label: group for group in oracle_groups(rows) for label in group.labels}
     parts, drawn = [], set()
     for name, own in cut.table.groupby("label", sort=False):
         label = str(name)
@@ -62,10 +62,11 @@ def confidence_data(seen: PlotData, rows: pd.DataFrame) -> PlotData:
         if before is None:
             continue
         before = before.rename(columns={"after": "before"})[["seed", "example_id", "before"]]
-        who = groups[label].who if label in groups else label
+        group = oracle_of.get(label)
+        who = _oracle(group) if group else f"oracle of {label}"
         if "oracle" in models and who not in drawn and own["method"].iloc[0] != ORACLE:
             drawn.add(who)
-            named = {"label": _oracle(who), "method": ORACLE}
+            named = {"label": who, "method": ORACLE}
             parts.append(models["oracle"].assign(**named).merge(before))
         if "unlearned" in models:
             parts.append(models["unlearned"].merge(before))
@@ -73,11 +74,11 @@ def confidence_data(seen: PlotData, rows: pd.DataFrame) -> PlotData:
     return PlotData(table, cut.notes)
 
 
-def _oracle(who: str) -> str:
+def _oracle(group: OracleGroup) -> str:
     """What the panel of an oracle is called."""
-    if not who:
+    if not group.who:
         return "oracle"
-    return "oracle (post-hoc)" if who == POST_HOC else f"oracle of {who}"
+    return "oracle (post-hoc)" if group.shared else f"oracle of {group.who}"
 
 
 def draw_confidence(data: PlotData, title: str, palette: Palette) -> Figure:

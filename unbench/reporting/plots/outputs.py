@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unbench.errors import StoreError
+from unbench.errors import DamagedError, StoreError
 from unbench.metrics.outputs import MissingValue, Model, RunOutputs
 from unbench.reporting.formatting import seed_words
 from unbench.reporting.plots.style import PlotData
@@ -82,7 +82,7 @@ def look_at(rows: pd.DataFrame, frame: pd.DataFrame, results: Path, looks: Mappi
         for run in own:
             try:
                 one = folder.read(run)
-            except StoreError as error:
+            except MissingValue as error:
                 for reasons in lacking.values():
                     reasons.add(str(error), row["label"], run["seed"])
                 continue
@@ -139,12 +139,15 @@ class _Folder:
         from unbench.store import load_outputs
 
         if not self.has(run):
-            raise StoreError("no per-example outputs are stored")
-        forgotten = forget_class(run)
+            raise MissingValue("no per-example outputs are stored")
+        try:
+            forgotten = forget_class(run)
+        except StoreError as error:
+            raise MissingValue(str(error)) from error
         try:
             table = load_outputs(self._results, run)
-        except StoreError as error:
-            raise StoreError(f"its per-example outputs are corrupt: {_file(run)}") from error
+        except DamagedError as error:
+            raise MissingValue(f"its per-example outputs are corrupt: {_file(run)}") from error
         return Stored(RunOutputs.from_table(table, forgotten), np.asarray(table["example_id"], dtype=np.int64))
 
 

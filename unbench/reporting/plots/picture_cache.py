@@ -20,7 +20,7 @@ from unbench.files import keep_from_git, write_text
 from unbench.seeds import digest
 
 if TYPE_CHECKING:
-    from unbench.reporting.plots.style import PlotData
+    from unbench.reporting.plots.sketch import Sketch
 
 
 class PictureCache:
@@ -43,26 +43,25 @@ class PictureCache:
             return False
 
     def add(self, name: str, drawn_from: str, content: bytes) -> None:
-        """Remember a picture that has been written, with this content."""
+        """Remember, until `save` does for good, a picture that has been written with this content."""
         self._known[name] = [drawn_from, _sha256(content)]
+
+    def save(self) -> None:
+        """Write down what is remembered of pictures that are there."""
+        self._known = {name: about for name, about in self._known.items() if (self._folder / name).is_file()}
         with suppress(StoreError):
             keep_from_git(self._file.parent)
             write_text(self._file, json.dumps(self._known, indent=1, sort_keys=True) + "\n")
 
 
-def drawn_from(data: PlotData, title: str, look: str = "") -> str:
-    """64 hexadecimal digits: the same for the same table, words, look and code that draws.
-
-    Args:
-        data: what the picture shows.
-        title: over it.
-        look: what else decides how it looks, such as the order of the colours.
-    """
+def drawn_from(sketch: Sketch) -> str:
+    """64 hexadecimal digits: the same for the same table, words, colours and code that draws."""
     from pandas.util import hash_pandas_object
 
     # A number for each row: the text of a large table would take longer to make than the picture.
-    rows = _sha256(hash_pandas_object(data.table, index=False).to_numpy().tobytes())
-    said = [title, data.notes, look, list(data.table.columns), rows, matplotlib.__version__, _code()]
+    table, methods = sketch.data.table, sketch.palette.methods if sketch.palette else ()
+    rows = _sha256(hash_pandas_object(table, index=False).to_numpy().tobytes())
+    said = [sketch.words, sketch.data.notes, methods, list(table.columns), rows, matplotlib.__version__, _code()]
     return digest(said, 64)
 
 

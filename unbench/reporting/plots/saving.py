@@ -24,7 +24,7 @@ _METADATA: dict[str, dict[str, Any]] = {"png": {"Software": None}, "svg": {"Date
 def pictures_of(sketch: Sketch, kinds: Sequence[str]) -> dict[str, bytes]:
     """Draw a sketch once, and give the content of a file of each kind: png or svg."""
     with style():
-        figure = sketch.draw(sketch.data, sketch.title)
+        figure = sketch.figure()
         # Laid out once and for all kinds: else each finds places of its own.
         settle(figure)
         return {kind: _printed(figure, kind) for kind in kinds}

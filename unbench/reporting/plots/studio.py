@@ -45,7 +45,7 @@ class Studio:
         if sketch.data.table.empty:
             return ()
         names = {kind: f"{sketch.name}.{kind}" for kind in self._formats}
-        source = drawn_from(sketch.data, sketch.title, sketch.look)
+        source = drawn_from(sketch)
         lacking = [kind for kind, name in names.items() if not self._cache.holds(name, source)]
         if lacking:
             self._lacking.append((sketch, lacking, source))
@@ -69,8 +69,12 @@ class Studio:
             StoreError: a picture cannot be written.
         """
         drawn = progress.track(self._drawn, "pictures", len(self._lacking))
-        for (sketch, _, source), pictures in zip(self._lacking, drawn, strict=True):
-            for kind, content in pictures.items():
-                name = f"{sketch.name}.{kind}"
-                write_bytes(self._folder / name, content)
-                self._cache.add(name, source, content)
+        try:
+            for (sketch, _, source), pictures in zip(self._lacking, drawn, strict=True):
+                for kind, content in pictures.items():
+                    name = f"{sketch.name}.{kind}"
+                    write_bytes(self._folder / name, content)
+                    self._cache.add(name, source, content)
+        finally:
+            if self._lacking:
+                self._cache.save()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
 from unbench.reporting.formatting import amount, or_zero, points, present, shorten
-from unbench.reporting.oracles import oracle_groups
+from unbench.reporting.oracles import OracleGroup
 from unbench.reporting.plots.gap_axis import gap_axis
 from unbench.reporting.plots.place import Anchor, place_labels
 from unbench.reporting.plots.style import DOTTED, Palette, PlotData, new_figure
@@ -29,17 +29,17 @@ _INKS = ("#333333", "#A0A0A0")
 """Of lines: paler where the dashes come round again."""
 
 
-def tradeoff_data(rows: pd.DataFrame) -> PlotData:
+def tradeoff_data(rows: pd.DataFrame, oracle_of: Mapping[str, OracleGroup]) -> PlotData:
     """One row per leaderboard row: label, method, seconds, gap, gap_std, floor, oracle_seconds, oracle.
 
     `oracle` says whose oracle it is where a cell has several, and is empty where all rows share one.
 
     Args:
         rows: of one cell of the leaderboard.
+        oracle_of: whose oracle each label of the cell has.
     """
     import pandas as pd
 
-    whose = {label: group.who for group in oracle_groups(rows) for label in group.labels}
     known: list[dict[str, Any]] = []
     left_out = []
     for row in records(rows):
@@ -55,7 +55,7 @@ def tradeoff_data(rows: pd.DataFrame) -> PlotData:
                 "gap_std": row["avg_gap_std"],
                 "floor": row["avg_gap_floor_mean"],
                 "oracle_seconds": row["oracle_seconds_mean"],
-                "oracle": whose.get(row["label"], ""),
+                "oracle": oracle_of[row["label"]].who if row["label"] in oracle_of else "",
             }
         )
     columns = ["label", "method", "seconds", "gap", "gap_std", "floor", "oracle_seconds", "oracle"]
