@@ -12,7 +12,7 @@ import pyarrow as pa
 from unbench import registry
 from unbench.evaluation.columns import columns_of as evaluate
 from unbench.metrics import METRICS, RunOutputs
-from unbench.reporting.labels import ROW
+from unbench.rows.labels import ROW
 from unbench.schema import COLUMNS, OUTPUT_COLUMNS
 from unbench.seeds import digest
 from unbench.store import Store

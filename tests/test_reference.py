@@ -8,7 +8,7 @@ import unbench
 from unbench import registry
 from unbench.reporting.cells import split_cells
 from unbench.reporting.leaderboard import leaderboard
-from unbench.reporting.records import records
+from unbench.rows.records import records
 from unbench.yardsticks import NOTHING
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "reference"

@@ -26,8 +26,7 @@ from unbench.errors import StoreError
 from unbench.progress import LogProgress
 from unbench.reporting import FILES, report
 from unbench.reporting.cells import split_cells
-from unbench.reporting.formatting import DASH, WITHIN_NOISE, clean
-from unbench.reporting.labels import ROW, row_labels
+from unbench.reporting.formatting import DASH, WITHIN_NOISE
 from unbench.reporting.leaderboard import COLUMNS as BOARD_COLUMNS
 from unbench.reporting.leaderboard import leaderboard
 from unbench.reporting.markup import escape
@@ -38,6 +37,8 @@ from unbench.reporting.plots.roc import draw_roc, mean_curve, roc_look
 from unbench.reporting.plots.style import Palette, PlotData, new_figure
 from unbench.reporting.plots.tradeoff import draw_tradeoff, tradeoff_data
 from unbench.reporting.terminal import leaderboard_table, run_table
+from unbench.rows.labels import ROW, row_labels
+from unbench.rows.values import clean
 from unbench.store import Store, load_results
 
 

@@ -157,7 +157,7 @@ OUTPUT_COLUMNS: tuple[Column, ...] = (
 PLACE = ("dataset", "scenario", "preset", "backbone")
 """Columns that say where methods are compared."""
 
-CELL = (*PLACE, "method", "method_version", "hparams")
+BUT_SEED = (*PLACE, "method", "method_version", "hparams")
 """Columns that say what runs of several seeds have in common."""
 
 METRIC_COLUMNS: tuple[Column, ...] = (
@@ -184,7 +184,7 @@ METRIC_COLUMNS: tuple[Column, ...] = (
 """One row for each metric of each model of a run: what `unbench evaluate` writes."""
 
 SEEDS_COLUMNS: tuple[Column, ...] = (
-    *(column for column in METRIC_COLUMNS if column.name in CELL),
+    *(column for column in METRIC_COLUMNS if column.name in BUT_SEED),
     Column("metric", "string", "name; see unbench show metric"),
     Column("of", "string", "which model of the runs"),
     Column("seeds", "int64", "runs with a value"),

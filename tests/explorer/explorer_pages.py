@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from unbench.explorer.data import explorer_data
-from unbench.explorer.page import explorer_html
 from unbench.progress import Progress
 from unbench.reporting.cells import split_cells
+from unbench.reporting.explorer.data import explorer_data
+from unbench.reporting.explorer.page import explorer_html
 from unbench.reporting.leaderboard import leaderboard
 from unbench.store import load_results
 

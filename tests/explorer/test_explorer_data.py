@@ -18,9 +18,9 @@ from scipy.stats import t
 
 from unbench import registry
 from unbench.data import Dataset, load_dataset
-from unbench.explorer.examples import EDGES, SHOWN, digest_outputs
-from unbench.explorer.thumbnails import Thumbnails
-from unbench.explorer.values import stored_values
+from unbench.reporting.explorer.examples import EDGES, SHOWN, digest_outputs
+from unbench.reporting.explorer.thumbnails import Thumbnails
+from unbench.reporting.explorer.values import stored_values
 from unbench.schema import COMPARISON_COLUMNS, METRIC_COLUMNS, OUTPUT_COLUMNS
 from unbench.store import Store, load_metrics
 from unbench.tables import arrow_schema, write_table

@@ -15,7 +15,7 @@ from unbench.reporting.formatting import DASH
 from unbench.reporting.leaderboard import AUDIT, DEPLOYMENT, leaderboard
 from unbench.reporting.markdown import leaderboard_markdown
 from unbench.reporting.plots.drawing import Pictures
-from unbench.reporting.records import records
+from unbench.rows.records import records
 from unbench.schema import COLUMNS
 from unbench.store import Store, load_results
 

@@ -35,7 +35,7 @@ from unbench.reporting.plots.roc import roc_look
 from unbench.reporting.plots.roc_low import draw_roc_low, roc_low_data
 from unbench.reporting.plots.style import Palette, PlotData, style
 from unbench.reporting.plots.tuning import draw_tuning, load_trials, tuning_data
-from unbench.reporting.records import records
+from unbench.rows.records import records
 from unbench.schema import COLUMNS, OUTPUT_COLUMNS
 from unbench.store import Store, load_results
 from unbench.tables import arrow_schema, write_arrow, write_table

@@ -168,7 +168,7 @@ def diff(
     from unbench.comparison.compare import diff as compare
     from unbench.comparison.compare import summary
     from unbench.comparison.noise import ALARMS
-    from unbench.reporting.records import records
+    from unbench.rows.records import records
 
     frame = compare(a, b, tell=say)
     shown = frame if everything else frame[frame["verdict"] != "same"]
@@ -182,7 +182,7 @@ def diff(
 
 
 def _line(row: dict[str, Any]) -> dict[str, Any]:
-    from unbench.reporting.formatting import clean
+    from unbench.rows.values import clean
 
     place = " ".join(clean(row[name]) for name in ("dataset", "scenario", "preset", "model"))
     numbers = {"seeds": "seeds", "mean_a": "A", "mean_b": "B", "difference": "B - A", "noise": "noise", "p_holm": "p"}

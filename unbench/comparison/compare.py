@@ -14,16 +14,16 @@ from unbench.comparison.measures import Pair, metric_pairs, row_pairs
 from unbench.comparison.noise import Judged, Verdict, judge, settle
 from unbench.comparison.sides import Cell, Row, Side, read_side
 from unbench.errors import SpecError
-from unbench.reporting.formatting import clean, seed_words
-from unbench.reporting.labels import row_labels
-from unbench.reruns import CELL
+from unbench.rows.labels import row_labels, seed_words
+from unbench.rows.reruns import ASKED
+from unbench.rows.values import clean
 
 if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = (
     "verdict",
-    *CELL,
+    *ASKED,
     "label",
     "measure",
     "seeds",
@@ -61,7 +61,7 @@ def diff(a: Path | str, b: Path | str, *, tell: Callable[[str], None] = lambda l
 
     Returns:
         One row for each status, number and absence of a cell, with COLUMNS of unbench.comparison.compare: verdict, as
-        in unbench.comparison.noise.Verdict and sorted by it; CELL; label, the method as reports name it; measure, a
+        in unbench.comparison.noise.Verdict and sorted by it; ASKED; label, the method as reports name it; measure, a
         column of a run's row, a metric, "status" or "run"; seeds, how many have it on both sides; means over these, or
         over the seeds of a number that is on one side only; difference, B minus A; noise, half its 95 % interval;
         ratio; p_holm; note.
@@ -96,7 +96,7 @@ def compare(
     labels = _labels(first, second)
     order: tuple[str, ...] = get_args(Verdict)
     lines.sort(key=lambda line: (order.index(line["verdict"]), line["cell"]))
-    rows = [{**dict(zip(CELL, line["cell"], strict=True)), "label": labels[line["cell"]], **line} for line in lines]
+    rows = [{**dict(zip(ASKED, line["cell"], strict=True)), "label": labels[line["cell"]], **line} for line in lines]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

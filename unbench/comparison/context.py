@@ -9,7 +9,7 @@ from typing import Any
 from unbench.comparison.rule import ROUNDING
 from unbench.comparison.sides import Row
 from unbench.metrics import MEASURES
-from unbench.reruns import sorted_json
+from unbench.rows.values import sorted_json
 
 CIRCUMSTANCES: dict[str, tuple[str, ...]] = {
     "data": ("data_fingerprint", "dataset_version"),

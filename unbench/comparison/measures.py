@@ -15,7 +15,7 @@ from typing import Any
 from unbench.comparison.context import differ
 from unbench.comparison.sides import Row
 from unbench.metrics import MEASURES
-from unbench.reporting.formatting import json_object, present
+from unbench.rows.values import json_object, present
 from unbench.schema import COLUMNS, PATHWAYS
 
 FLOORED = (*MEASURES, "val_acc", "avg_gap", "val_gap", "avg_gap_floor")

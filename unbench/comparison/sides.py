@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unbench.errors import SpecError, StoreError, UnknownNameError
-from unbench.reporting.records import records
-from unbench.reruns import CELL, newest_reruns
+from unbench.rows.records import records
+from unbench.rows.reruns import ASKED, newest_reruns
 from unbench.store import Store, load_results, newest_attempts
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def make_side(name: Path | str, folder: Path, frame: pd.DataFrame, tell: Callabl
 
 def cell_of(row: Row) -> Cell:
     """What was asked for in a run, but for its seed; its hyper-parameters are as `sorted_json` writes them."""
-    return tuple(str(row[name]) for name in CELL)
+    return tuple(str(row[name]) for name in ASKED)
 
 
 def _split(asked: Path | str) -> tuple[Path, str | None]:

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from unbench.deployment.accounting import build, memory_costs, prediction_costs
 from unbench.errors import SpecError
+from unbench.models.memory_costs import build, memory_costs, prediction_costs
 from unbench.models.munkey import MemoryTransformer
 from unbench.models.vit import VisionTransformer
 

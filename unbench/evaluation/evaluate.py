@@ -18,7 +18,7 @@ from unbench.metrics import METRICS, Metric, MissingValue, Model, RunOutputs
 from unbench.metrics.probed import ProbeOutputs
 from unbench.metrics.shadows import References
 from unbench.progress import Progress
-from unbench.reruns import newest_reruns
+from unbench.rows.reruns import newest_reruns
 from unbench.shadows.pool import Pool
 from unbench.shadows.reading import pool_of, references
 from unbench.store import Store, load_metrics, load_outputs, load_results

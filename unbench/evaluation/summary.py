@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from unbench.evaluation.power import power, powerless
 from unbench.metrics.outputs import MissingValue
 from unbench.metrics.uncertainty import paired_differences, t_interval
-from unbench.schema import CELL, COMPARISON_COLUMNS, PLACE, POWER_COLUMNS, SEEDS_COLUMNS, Column
+from unbench.schema import BUT_SEED, COMPARISON_COLUMNS, PLACE, POWER_COLUMNS, SEEDS_COLUMNS, Column
 from unbench.store import Store
 from unbench.tables import read_table, write_table
 from unbench.text import write_call
@@ -37,7 +37,7 @@ def _write(store: Store, name: str, rows: list[dict[str, Any]], columns: tuple[C
 
 def over_seeds(runs: pd.DataFrame) -> list[dict[str, Any]]:
     """One row with SEEDS_COLUMNS for each metric of each cell."""
-    keys = [*CELL, "metric", "of"]
+    keys = [*BUT_SEED, "metric", "of"]
     rows = []
     for group, values in runs.groupby(keys, sort=True)["value"]:
         try:

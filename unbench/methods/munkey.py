@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from unbench.batches import Batch, Batches
 from unbench.data.images import Images
-from unbench.deployment.accounting import build, memory_costs, prediction_costs
 from unbench.memory import Memory
 from unbench.methods.base import Access
 from unbench.methods.keyed import KeyedMethod
 from unbench.models import build_transformer
+from unbench.models.memory_costs import build, memory_costs, prediction_costs
 from unbench.models.munkey import MemoryTransformer, Pathway
 from unbench.training import descend_by_recipe, seeded
 

@@ -134,7 +134,7 @@ def report(
         drawn = pictures.files
         texts |= _written_as(documents, leaderboard_markdown(cells, pictures, origin, held, metric, changes))
     if "explorer" in files:
-        from unbench.explorer.page import explorer_html
+        from unbench.reporting.explorer.page import explorer_html
 
         texts["explorer"] = explorer_html(cells, frame, Path(results), images, origin, shown.named("explorer"))
     if studio is not None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from unbench.reporting.ablations import Point, Study
-from unbench.reporting.formatting import NAMES, is_number, present
+from unbench.reporting.formatting import NAMES
 from unbench.reporting.markup import Footnotes, escape, number, seeds, table
+from unbench.rows.values import is_number, present
 
 SCORES = ("test_acc", "forget_acc", "mia_auroc", "avg_gap", "avg_gap_floor")
 CHOICE, IMAGE = "val_acc", "image_forget_acc"

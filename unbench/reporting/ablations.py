@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import compress
 from typing import TYPE_CHECKING, Any
 
-from unbench.reporting.defaults import NEEDED, default_hparams, is_default
-from unbench.reporting.formatting import is_number, json_object
-from unbench.reporting.labels import setting_text
-from unbench.reporting.records import records
+from unbench.rows.defaults import NEEDED, default_hparams, is_default
+from unbench.rows.labels import setting_text
+from unbench.rows.records import records
+from unbench.rows.values import is_number, json_object
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from unbench.metrics.gap import MEASURES
-from unbench.reporting.defaults import is_default
-from unbench.reporting.formatting import NAMES, present
+from unbench.reporting.formatting import NAMES
 from unbench.reporting.leaderboard import AUDIT
 from unbench.reporting.markup import Footnotes, escape, number, table
+from unbench.rows.defaults import is_default
+from unbench.rows.values import present
 from unbench.schema import PATHWAYS
 
 MODELS = {"original_": "before deletion", "": "after deletion", "oracle_": "oracle"}

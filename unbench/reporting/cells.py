@@ -10,11 +10,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from unbench.reporting.ablations import Study, studies
-from unbench.reporting.formatting import clean, seed_span
-from unbench.reporting.labels import CELL
+from unbench.reporting.formatting import seed_span
 from unbench.reporting.oracles import OracleGroup, oracle_groups
-from unbench.reporting.records import records
 from unbench.reporting.references import Reference, references
+from unbench.rows.labels import CELL
+from unbench.rows.records import records
+from unbench.rows.values import clean
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,11 +16,12 @@ from unbench.comparison.measures import LEAST
 from unbench.comparison.noise import Verdict
 from unbench.comparison.sides import Side, cell_of, make_side, read_side
 from unbench.reporting.cells import Cell, split_cells
-from unbench.reporting.formatting import DOWN, GONE, NAMES, NEW, UP, amount, clean, points, present
-from unbench.reporting.labels import ROW, numerics
+from unbench.reporting.formatting import DOWN, GONE, NAMES, NEW, UP, amount, points
 from unbench.reporting.leaderboard import leaderboard
-from unbench.reporting.records import records
-from unbench.reruns import CELL, sorted_json
+from unbench.rows.labels import ROW, numerics
+from unbench.rows.records import records
+from unbench.rows.reruns import ASKED
+from unbench.rows.values import clean, present, sorted_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +36,7 @@ WORDS = {"changed": "beyond noise", "only in A": GONE, "only in B": NEW}
 QUIET: frozenset[str] = frozenset(("same", "within noise"))
 """Verdicts that say of nothing that it changed."""
 
-_PLACE = CELL[:-2]
+_PLACE = ASKED[:-2]
 """All of what was asked for but method and hyper-parameters."""
 
 

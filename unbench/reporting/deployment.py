@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from unbench.reporting.formatting import amount, count, present
+from unbench.reporting.formatting import amount, count
 from unbench.reporting.leaderboard import DEPLOYMENT
 from unbench.reporting.markup import Footnotes, escape, number, table
+from unbench.rows.values import present
 
 COLUMNS = {
     "memory_entries": ("Entries", count),

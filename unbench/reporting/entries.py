@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from unbench.reporting.cells import Cell, short_titles
-from unbench.reporting.labels import row_labels
+from unbench.rows.labels import row_labels
 
 Row = dict[str, Any]
 

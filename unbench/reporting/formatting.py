@@ -1,13 +1,11 @@
-"""Numbers and foreign text as every renderer shows them."""
+"""Numbers and names as every renderer shows them."""
 
 from __future__ import annotations
 
-import json
-import math
-import unicodedata
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any
+
+from unbench.rows.values import present
 
 DASH = "–"
 """Stands for a missing value, everywhere."""
@@ -35,61 +33,9 @@ NAMES = {
 """Short column titles."""
 
 
-def clean(text: object) -> str:
-    """One line of printable text: a stored string may hold line breaks, terminal codes or half characters."""
-    return _clean(str(text))
-
-
-# A report reads very many strings, and few different ones.
-@lru_cache(maxsize=1 << 16)
-def _clean(line: str) -> str:
-    if not line.isprintable():
-        line = "".join(" " if unicodedata.category(c)[0] == "C" else c for c in line)
-    return " ".join(line.split())
-
-
-def as_text(value: Any) -> str:
-    """Missing as nothing, and an integer that a gap in its column has made a float as an integer again.
-
-    >>> as_text(None), as_text(float("nan")), as_text(3.0), as_text(0.5), as_text("a\\nb")
-    ('', '', '3', '0.5', 'a b')
-    """
-    if value is None or value != value:
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return clean(value)
-
-
 def shorten(text: str, width: int) -> str:
     """At most `width` characters, the end cut off with an ellipsis."""
     return text if len(text) <= width else text[: width - 1] + "…"
-
-
-def present(value: Any) -> bool:
-    """Whether a cell holds a finite number: None, NaN and pandas' NA are missing alike."""
-    try:
-        return value is not None and math.isfinite(value)
-    except (TypeError, ValueError):
-        return False
-
-
-def or_zero(value: Any) -> float:
-    """The number in a cell, 0 where it is missing: the length of a whisker.
-
-    >>> or_zero(1.5), or_zero(float("nan")), or_zero(None)
-    (1.5, 0.0, 0.0)
-    """
-    return float(value) if present(value) else 0.0
-
-
-def is_number(value: Any) -> bool:
-    """Whether a setting is a finite number, and neither text nor true or false.
-
-    >>> is_number(4), is_number(0.5), is_number("4"), is_number(True)
-    (True, True, False, False)
-    """
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def points(mean: Any, std: Any = None, digits: int = 2) -> str:
@@ -137,31 +83,3 @@ def seed_span(counts: Iterable[int]) -> str:
         return "no seed"
     span = str(known[0]) if len(known) == 1 else f"{known[0]} to {known[-1]}"
     return f"{span} seed{'' if known[-1] == 1 else 's'}"
-
-
-def seed_words(seeds: Iterable[int]) -> str:
-    """`seed 0` or `seeds 0, 1, 2`."""
-    numbers = [str(seed) for seed in seeds]
-    return f"seed{'s' if len(numbers) != 1 else ''} {', '.join(numbers)}"
-
-
-def json_object(text: Any) -> dict[str, Any]:
-    """A stored JSON object; anything else is kept visible under one key instead of raising."""
-    if not isinstance(text, str) or text in ("", "{}") or not text.strip():
-        return {}
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return {"unreadable": text}
-    return value if isinstance(value, dict) else {"value": value}
-
-
-def json_list(text: Any) -> list[str]:
-    """A stored JSON list as strings; anything else is kept visible as its one element."""
-    if not isinstance(text, str) or text in ("", "[]") or not text.strip():
-        return []
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return [text]
-    return [str(item) for item in value] if isinstance(value, list) else [str(value)]

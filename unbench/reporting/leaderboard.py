@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from unbench import schema
 from unbench.metrics.gap import MEASURES
-from unbench.reporting.formatting import as_text, clean, json_list, json_object, seed_words
-from unbench.reporting.labels import CELL, ROW, row_labels
-from unbench.reporting.records import records
 from unbench.reporting.standing import chosen, outdated, touches, unverified
-from unbench.reruns import sorted_json
+from unbench.rows.labels import CELL, ROW, row_labels, seed_words
+from unbench.rows.records import records
+from unbench.rows.values import as_text, clean, json_list, json_object, sorted_json
 from unbench.yardsticks import ORACLE
 
 if TYPE_CHECKING:

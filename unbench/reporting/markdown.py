@@ -13,16 +13,17 @@ from unbench.reporting.cells import Cell
 from unbench.reporting.changes_section import MARKED_GONE, changes_overview, changes_section, mark, marked
 from unbench.reporting.contest import Contest
 from unbench.reporting.deployment import deployment_section
-from unbench.reporting.formatting import DASH, NAMES, WITHIN_NOISE, amount, json_list, json_object, points
+from unbench.reporting.formatting import DASH, NAMES, WITHIN_NOISE, amount, points
 from unbench.reporting.leaderboard import COSTS
 from unbench.reporting.markup import Footnotes, code, escape, number, seeds, table
 from unbench.reporting.origin import Origin
 from unbench.reporting.overview import overview
 from unbench.reporting.ranks import RULE, cell_ranks
-from unbench.reporting.records import records
 from unbench.reporting.references import Reference, count_oracles
 from unbench.reporting.standing import VERIFIED
 from unbench.reporting.standing_section import OUTDATED, intervals_section, standing_section
+from unbench.rows.records import records
+from unbench.rows.values import json_list, json_object
 from unbench.yardsticks import NOTHING, ORACLE
 
 if TYPE_CHECKING:

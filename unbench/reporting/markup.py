@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from unbench.reporting.formatting import DASH, WITHIN_NOISE, amount, clean, json_object, points
+from unbench.reporting.formatting import DASH, WITHIN_NOISE, amount, points
 from unbench.reporting.leaderboard import COSTS
+from unbench.rows.values import clean, json_object
 
 
 def escape(text: object) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from unbench.reporting.formatting import present
 from unbench.reporting.leaderboard import LEVELS
-from unbench.reporting.records import records
+from unbench.rows.records import records
+from unbench.rows.values import present
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from unbench.reporting.cells import Cell
 from unbench.reporting.entries import Arena
-from unbench.reporting.formatting import present
+from unbench.rows.values import present
 from unbench.yardsticks import ORACLE
 
 Floats = NDArray[np.float64]

@@ -7,8 +7,8 @@ from typing import Any
 
 from unbench.errors import UnknownNameError
 from unbench.reporting.entries import Arena
-from unbench.reporting.formatting import json_object, present
 from unbench.reporting.leaderboard import FAILURES, VALUES
+from unbench.rows.values import json_object, present
 from unbench.yardsticks import ORACLE
 
 Row = dict[str, Any]

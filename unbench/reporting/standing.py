@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from unbench import registry
-from unbench.reporting.defaults import card_defaults, default_hparams
-from unbench.reporting.formatting import json_object
-from unbench.reporting.labels import numerics
+from unbench.rows.defaults import card_defaults, default_hparams
+from unbench.rows.labels import numerics
+from unbench.rows.values import json_object
 from unbench.spec import NUMERICS_VERSION
 
 VERIFIED = (
@@ -73,7 +73,7 @@ def chosen(row: Mapping[str, Any]) -> str:
     Values that tuning chose and that are the defaults count as tuned.
 
     Args:
-        row: with the columns of unbench.reporting.defaults.NEEDED, hparams, and `tuned`, whether all its runs were.
+        row: with the columns of unbench.rows.defaults.NEEDED, hparams, and `tuned`, whether all its runs were.
     """
     if row["tuned"]:
         return "tuned"

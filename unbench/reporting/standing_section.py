@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from unbench.reporting.formatting import DASH, NAMES, amount, points, present
+from unbench.reporting.formatting import DASH, NAMES, amount, points
 from unbench.reporting.leaderboard import COSTS
 from unbench.reporting.markup import Footnotes, escape, table
+from unbench.rows.values import present
 
 Row = dict[str, Any]
 

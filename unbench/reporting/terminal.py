@@ -12,24 +12,13 @@ from rich.text import Text
 from unbench.metrics.gap import MEASURES
 from unbench.reporting.cells import Cell, split_cells
 from unbench.reporting.entries import arenas
-from unbench.reporting.formatting import (
-    DASH,
-    GONE,
-    NAMES,
-    WITHIN_NOISE,
-    amount,
-    clean,
-    json_list,
-    json_object,
-    points,
-    present,
-    shorten,
-)
-from unbench.reporting.labels import row_labels
+from unbench.reporting.formatting import DASH, GONE, NAMES, WITHIN_NOISE, amount, points, shorten
 from unbench.reporting.leaderboard import FAILURES
 from unbench.reporting.ranks import Ranking, ranking
-from unbench.reporting.records import records
 from unbench.reporting.references import count_oracles
+from unbench.rows.labels import row_labels
+from unbench.rows.records import records
+from unbench.rows.values import clean, json_list, json_object, present
 from unbench.yardsticks import NOTHING, ORACLE
 
 if TYPE_CHECKING:

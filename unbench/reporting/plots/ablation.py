@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.ticker import NullLocator
 
 from unbench.reporting.ablations import Study
-from unbench.reporting.formatting import is_number, or_zero, present, shorten
+from unbench.reporting.formatting import shorten
 from unbench.reporting.plots.gap_axis import gap_axis
 from unbench.reporting.plots.style import Palette, PlotData, new_figure
-from unbench.reporting.records import records
+from unbench.rows.records import records
+from unbench.rows.values import is_number, or_zero, present
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from unbench.reporting.formatting import present, shorten
+from unbench.reporting.formatting import shorten
 from unbench.reporting.plots.style import ORACLE_COLOUR, Palette, PlotData, new_figure
-from unbench.reporting.records import records
+from unbench.rows.records import records
+from unbench.rows.values import present
 from unbench.yardsticks import ORACLE
 
 if TYPE_CHECKING:

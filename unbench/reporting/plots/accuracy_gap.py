@@ -10,11 +10,12 @@ from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
 from unbench.reporting.ablations import Study
-from unbench.reporting.formatting import or_zero, points, present, shorten
+from unbench.reporting.formatting import points, shorten
 from unbench.reporting.plots.gap_axis import gap_axis
 from unbench.reporting.plots.place import Anchor, place_labels
 from unbench.reporting.plots.style import FAINT, Palette, PlotData, new_figure
-from unbench.reporting.records import records
+from unbench.rows.records import records
+from unbench.rows.values import or_zero, present
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from unbench.reporting.audit import MODELS, audited
-from unbench.reporting.formatting import present
 from unbench.reporting.plots.accuracy import SETS, draw_levels
 from unbench.reporting.plots.style import Palette, PlotData
+from unbench.rows.values import present
 from unbench.schema import PATHWAYS
 
 if TYPE_CHECKING:

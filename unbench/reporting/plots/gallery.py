@@ -28,7 +28,7 @@ from unbench.reporting.plots.studio import Studio
 from unbench.reporting.plots.style import Palette, PlotData
 from unbench.reporting.plots.tradeoff import draw_tradeoff, tradeoff_data
 from unbench.reporting.plots.tuning import draw_tuning, load_trials, tuning_data
-from unbench.reporting.records import records
+from unbench.rows.records import records
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from unbench.reporting.cells import Cell, short_titles
-from unbench.reporting.defaults import NEEDED, is_default
-from unbench.reporting.formatting import present, shorten
+from unbench.reporting.formatting import shorten
 from unbench.reporting.plots.style import FAINT, Palette, PlotData, new_figure
-from unbench.reporting.records import records
+from unbench.rows.defaults import NEEDED, is_default
+from unbench.rows.records import records
+from unbench.rows.values import present
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

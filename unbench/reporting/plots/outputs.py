@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from unbench.errors import DamagedError, StoreError
 from unbench.metrics.outputs import MissingValue, Model, RunOutputs
-from unbench.reporting.formatting import seed_words
 from unbench.reporting.plots.style import PlotData
-from unbench.reporting.records import records
+from unbench.rows.labels import seed_words
+from unbench.rows.records import records
 from unbench.yardsticks import NOTHING, ORACLE
 
 if TYPE_CHECKING:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
-from unbench.reporting.formatting import amount, or_zero, points, present, shorten
+from unbench.reporting.formatting import amount, points, shorten
 from unbench.reporting.oracles import OracleGroup
 from unbench.reporting.plots.gap_axis import gap_axis
 from unbench.reporting.plots.place import Anchor, place_labels
 from unbench.reporting.plots.style import DOTTED, Palette, PlotData, new_figure
-from unbench.reporting.records import records
+from unbench.rows.records import records
+from unbench.rows.values import or_zero, present
 
 if TYPE_CHECKING:
     import pandas as pd

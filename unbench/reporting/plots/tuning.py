@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from unbench.reporting.formatting import as_text, points, shorten
-from unbench.reporting.labels import CELL
+from unbench.reporting.formatting import points, shorten
 from unbench.reporting.plots.style import NOTHING_COLOUR, Palette, PlotData, new_figure
+from unbench.rows.labels import CELL
+from unbench.rows.values import as_text
 from unbench.schema import COLUMNS
 from unbench.tuning.search import TUNING_SEED
 from unbench.yardsticks import NOTHING

@@ -6,10 +6,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from unbench.explorer.values import Value, rounded
-from unbench.reporting.formatting import clean, present
-from unbench.reporting.records import records
-from unbench.reruns import sorted_json
+from unbench.reporting.explorer.values import Value, rounded
+from unbench.rows.records import records
+from unbench.rows.values import clean, present, sorted_json
 from unbench.yardsticks import ORACLE
 
 if TYPE_CHECKING:

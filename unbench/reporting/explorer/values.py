@@ -9,8 +9,8 @@ from statistics import stdev
 from typing import TYPE_CHECKING, Any
 
 from unbench.metrics.uncertainty import t_interval
-from unbench.reporting.formatting import clean, json_object, present
 from unbench.reporting.leaderboard import PARTS, VALUES
+from unbench.rows.values import clean, json_object, present
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unbench.errors import DamagedError
-from unbench.explorer.columns import describe_columns
-from unbench.explorer.comparisons import paired, read_comparisons
-from unbench.explorer.examples import EDGES, Forgotten, digest_outputs
-from unbench.explorer.shadow_values import shadow_values
-from unbench.explorer.thumbnails import Thumbnails
-from unbench.explorer.values import Value, board_values, failure, stored_values
 from unbench.metrics import MEASURES
 from unbench.progress import Progress
 from unbench.reporting.cells import Cell
-from unbench.reporting.formatting import clean, json_list, json_object
+from unbench.reporting.explorer.columns import describe_columns
+from unbench.reporting.explorer.comparisons import paired, read_comparisons
+from unbench.reporting.explorer.examples import EDGES, Forgotten, digest_outputs
+from unbench.reporting.explorer.shadow_values import shadow_values
+from unbench.reporting.explorer.thumbnails import Thumbnails
+from unbench.reporting.explorer.values import Value, board_values, failure, stored_values
 from unbench.reporting.oracles import OracleGroup
-from unbench.reporting.records import records
+from unbench.rows.records import records
+from unbench.rows.values import clean, json_list, json_object
 from unbench.store import Store, load_metrics, load_outputs
 from unbench.yardsticks import NOTHING, ORACLE
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from unbench.reporting.defaults import default_hparams
-from unbench.reporting.formatting import clean, json_object
+from unbench.rows.defaults import default_hparams
+from unbench.rows.values import clean, json_object
 
 CELL = ("dataset", "dataset_version", "data_fingerprint", "stem", "scenario", "preset", "model")
 """What makes two rows comparable: the same inputs, the same request to forget, the same size of model."""
@@ -97,3 +97,9 @@ def setting_text(value: Any) -> str:
     if value is _ABSENT:
         return "(absent)"
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def seed_words(seeds: Iterable[int]) -> str:
+    """`seed 0` or `seeds 0, 1, 2`."""
+    numbers = [str(seed) for seed in seeds]
+    return f"seed{'s' if len(numbers) != 1 else ''} {', '.join(numbers)}"

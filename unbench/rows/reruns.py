@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from unbench.rows.values import sorted_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
-CELL = ("dataset", "scenario", "preset", "model", "method", "hparams")
+ASKED = ("dataset", "scenario", "preset", "model", "method", "hparams")
 """Columns of what was asked for in a run, but for the seed."""
 
 
@@ -24,15 +24,4 @@ def newest_reruns(frame: pd.DataFrame) -> pd.DataFrame:
     """
     runs = frame.assign(hparams=[sorted_json(text) for text in frame["hparams"]], _ok=frame["status"] == "ok")
     runs = runs.sort_values(["_ok", "started_at", "run_key"], kind="stable", na_position="first")
-    return runs.drop_duplicates([*CELL, "seed"], keep="last").drop(columns="_ok")
-
-
-@lru_cache(maxsize=1 << 16)
-def sorted_json(text: Any) -> str:
-    """JSON with sorted keys, so that equal settings are equal strings; unreadable text stays as it is."""
-    if not isinstance(text, str):
-        return ""
-    try:
-        return json.dumps(json.loads(text), sort_keys=True)
-    except ValueError:
-        return text
+    return runs.drop_duplicates([*ASKED, "seed"], keep="last").drop(columns="_ok")

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from unbench.explorer.values import rounded
-from unbench.reporting.formatting import clean, json_object
+from unbench.reporting.explorer.values import rounded
+from unbench.rows.values import clean, json_object
 from unbench.schema import COMPARISON_COLUMNS, PLACE
 from unbench.store import Store
 from unbench.tables import read_table

@@ -8,7 +8,7 @@ from typing import Any
 
 from unbench import registry
 from unbench.cards import MethodCard
-from unbench.reporting.formatting import json_object
+from unbench.rows.values import json_object
 
 NEEDED = ("method", "method_version", "dataset", "preset", "scenario", "model", "stem")
 """Columns that decide what the default is."""

@@ -11,10 +11,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unbench.explorer.data import explorer_data
-from unbench.explorer.library import vega
-from unbench.explorer.thumbnails import Thumbnails
 from unbench.progress import Progress
+from unbench.reporting.explorer.data import explorer_data
+from unbench.reporting.explorer.library import vega
+from unbench.reporting.explorer.thumbnails import Thumbnails
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,7 +72,7 @@ def page(data: dict[str, Any], origin: Origin | None = None) -> str:
 
 
 def _static(name: str) -> str:
-    return files("unbench.explorer").joinpath("static", name).read_text("utf-8")
+    return files("unbench.reporting.explorer").joinpath("static", name).read_text("utf-8")
 
 
 def _json(data: dict[str, Any]) -> str:
