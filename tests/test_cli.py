@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,10 @@ def test_run_json_prints_one_object_per_run_and_nothing_else(home: Path) -> None
         (("run", "--preset", "cpuu"), "did you mean 'cpu'"),
         (("run", "--seed", "x"), "--seed"),
         (("run", "--sed", "1"), "--seed"),
+        (("run", "--seed", str(2**63)), "the seed must be from 0 to 2^63 - 1"),
+        (("sweep", "--seeds", f"0,{2**63}"), "the seed must be from 0 to 2^63 - 1"),
+        (("tune", "-m", "ft", *SMOKE, "--time-limit", "-1"), "positive number of seconds"),
+        (("tune", "-m", "ft", *SMOKE, "--time-limit", "nan"), "positive number of seconds"),
         (("run", "--checksums", "maybe"), "unknown value of --checksums"),
         (("run", "--device", "gpu17"), "cannot be used here"),
         (("run", "--data-root", "nowhere"), "is not a folder"),
@@ -101,7 +106,22 @@ def test_a_mistake_is_one_line_on_standard_error_and_exit_code_2(
     assert not list(tmp_path.rglob("*.parquet"))
 
 
-def test_a_failing_method_does_not_stop_the_next_and_the_exit_code_tells(tmp_path: Path) -> None:
+def test_a_reader_that_has_gone_is_no_failure(tmp_path: Path) -> None:
+    script = f"{shlex.quote(sys.executable)} -m unbench list metrics | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+def test_what_an_encoding_lacks_is_a_question_mark_and_a_closed_stream_takes_everything(home: Path) -> None:
+    arguments = ("report", "--plots", "none", "--out", "out")
+    done = unbench(*arguments, cwd=home, PYTHONIOENCODING="ascii")
+    assert done.returncode == 0, done.stderr
+    shut = f"{shlex.quote(sys.executable)} -m unbench list metrics >&-"
+    assert subprocess.run(["bash", "-c", shut], cwd=home, stderr=subprocess.PIPE, text=True).stderr == ""
+
+
+@pytest.mark.parametrize("error", ["RuntimeError('out of luck')", "SystemExit('out of luck')"])
+def test_a_failing_method_does_not_stop_the_next_and_the_exit_code_tells(tmp_path: Path, error: str) -> None:
     (tmp_path / "methods").mkdir()
     (tmp_path / "datasets").mkdir()
     card = Path(registry.method("none").path or "").read_text()
@@ -109,7 +129,7 @@ def test_a_failing_method_does_not_stop_the_next_and_the_exit_code_tells(tmp_pat
     (tmp_path / "methods" / "broken.toml").write_text(card)
     (tmp_path / "broken.py").write_text(
         "from unbench.methods.base import Method\n\n\nclass Broken(Method):\n"
-        "    def unlearn(self, model, access):\n        raise RuntimeError('out of luck')\n"
+        f"    def unlearn(self, model, access):\n        raise {error}\n"
     )
     environment = {"UNBENCH_CARDS": str(tmp_path), "PYTHONPATH": str(tmp_path)}
     done = unbench("run", "-m", "broken", "-m", "none", *SMOKE, "--json", cwd=tmp_path, **environment)

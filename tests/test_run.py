@@ -16,12 +16,14 @@ from unbench import encoders, registry
 from unbench.data import load_dataset
 from unbench.data.images import Images
 from unbench.encoders.cache import FeatureCache
+from unbench.errors import SpecError
 from unbench.evaluation.columns import columns_of as evaluate
 from unbench.methods.base import Access, Method
 from unbench.methods.ft import FineTune
 from unbench.metrics import MEASURES, METRICS, RunOutputs
 from unbench.runner import run
 from unbench.schema import COLUMNS
+from unbench.spec import RunSpec
 
 
 def go(method: str, results: Path, **more: Any) -> dict[str, Any]:
@@ -115,6 +117,13 @@ def test_two_runs_of_one_spec_agree_to_the_last_bit(tmp_path: Path, method: str)
     assert {k: v for k, v in rows[0].items() if k not in noisy} == {k: v for k, v in rows[1].items() if k not in noisy}
     weights = [sorted((tmp_path / name).glob("stages/*/model.safetensors")) for name in "ab"]
     assert [p.read_bytes() for p in weights[0]] == [p.read_bytes() for p in weights[1]]
+
+
+@pytest.mark.parametrize("seed", [1.5, "a", -1, 2**63, None])
+def test_a_seed_that_is_none_is_refused(seed: Any) -> None:
+    with pytest.raises(SpecError, match="the seed must be"):
+        RunSpec.parse("ft", "synthetic", preset="smoke", seed=seed)
+    assert RunSpec.parse("ft", "synthetic", preset="smoke", seed=np.int64(3)).seed == 3
 
 
 def test_another_seed_gives_another_split_and_other_numbers(results: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from pathlib import Path
 
@@ -87,6 +89,23 @@ def test_damaged_and_foreign_shards_are_named(store: Store, damage: str) -> None
     else:
         pq.write_table(pa.table({"seed": ["x"]}, schema=pa.schema([("seed", pa.string())], schema.metadata)), path)
     with pytest.raises(StoreError, match=re.escape(path.name)):
+        load_results(store.folder)
+
+
+@pytest.mark.parametrize("name", ["k-1 (copy).parquet", "mine.parquet"])
+def test_a_file_that_does_not_belong_there_is_not_called_damaged(store: Store, name: str) -> None:
+    path = store.run_path(store.write_run(row(), None))
+    (path.parent / name).write_bytes(path.read_bytes())
+    with pytest.raises(StoreError, match=re.escape(f"{name} does not belong in a results folder; move it away")):
+        load_results(store.folder)
+
+
+def test_a_folder_that_cannot_be_listed_is_said(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(folder: Path) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+
+    monkeypatch.setattr("unbench.rows_cache.os.scandir", refuse)
+    with pytest.raises(StoreError, match=f"cannot read {re.escape(str(store.runs))}: Permission denied"):
         load_results(store.folder)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from unbench import registry
 from unbench.cards import DatasetCard
-from unbench.errors import DataMissingError
+from unbench.errors import FOREIGN, DataMissingError
 from unbench.scenarios import SCENARIOS
 from unbench.spec import MODELS
 
@@ -68,7 +68,7 @@ def _ask(card: str, question: str, test: Callable[[], None]) -> CheckResult:
         test()
     except DataMissingError as error:
         return CheckResult(card, question, "skipped", str(error))
-    except Exception as error:  # whatever a card does wrong is what this function is there to report
+    except FOREIGN as error:  # whatever a card does wrong is what this function is there to report
         return CheckResult(card, question, "FAILED", f"{type(error).__name__}: {error}")
     return CheckResult(card, question, "passed")
 

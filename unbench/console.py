@@ -20,7 +20,11 @@ def console(stderr: bool = True) -> Console:
     """A rich console that leaves text as it is."""
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False)
+    class Plain(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # as print does: `main` knows what it means that the reader has gone
+
+    return Plain(stderr=stderr, highlight=False)
 
 
 def say(line: str) -> None:

@@ -85,11 +85,15 @@ class NotApplicableError(RuntimeError):
     """A method cannot serve this scenario or model. Becomes a row with status `skipped`."""
 
 
+FOREIGN = (Exception, SystemExit)
+"""What code of other people may raise so that work goes on without it: anything but Ctrl-C."""
+
+
 class BusyError(RuntimeError):
     """Another process is at work on the same; what it makes will be there later."""
 
 
-def describe(error: Exception) -> str:
+def describe(error: BaseException) -> str:
     """One line: the error and where it was raised."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {' '.join(str(error).split())} ({Path(last.filename).name}:{last.lineno})"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from unbench import plugins
 from unbench.cards import CardT, DatasetCard, MethodCard, read_card
-from unbench.errors import CardError, UnknownNameError
+from unbench.errors import FOREIGN, CardError, UnknownNameError
 
 if TYPE_CHECKING:
     from unbench.methods.base import Method
@@ -93,7 +93,7 @@ def load_code(card: MethodCard) -> type[Method]:
     try:
         home = plugins.load_beside(card.path, module) if card.path else None
         home = home or importlib.import_module(module)
-    except Exception as error:  # code of other people may raise anything
+    except FOREIGN as error:
         raise CardError(f"{said} cannot be imported: {_in_one_line(error)}") from error
     found = getattr(home, attribute, None)
     if found is None:
@@ -103,7 +103,7 @@ def load_code(card: MethodCard) -> type[Method]:
     return found
 
 
-def _in_one_line(error: Exception) -> str:
+def _in_one_line(error: BaseException) -> str:
     """What was raised, and by which line of the code that was being imported."""
     frames = traceback.extract_tb(error.__traceback__)
     files = [(Path(frame.filename), frame.lineno) for frame in frames if "importlib" not in frame.filename]

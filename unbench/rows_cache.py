@@ -105,15 +105,22 @@ class RowsCache:
 
 
 def stamps(folder: Path) -> dict[str, Stamp]:
-    """Of each Parquet file in a folder, by name; none if there is no such folder."""
+    """Of each Parquet file in a folder, by name; none if there is no such folder.
+
+    Raises:
+        StoreError: the folder cannot be listed.
+    """
     found: dict[str, Stamp] = {}
-    with suppress(FileNotFoundError), os.scandir(folder) as entries:
-        for entry in entries:
-            # One that another process sets aside meanwhile is not there.
-            with suppress(FileNotFoundError):
-                if entry.name.endswith(".parquet"):
-                    about = entry.stat()
-                    found[entry.name] = (about.st_size, about.st_mtime_ns)
+    try:
+        with suppress(FileNotFoundError), os.scandir(folder) as entries:
+            for entry in entries:
+                # One that another process sets aside meanwhile is not there.
+                with suppress(FileNotFoundError):
+                    if entry.name.endswith(".parquet"):
+                        about = entry.stat()
+                        found[entry.name] = (about.st_size, about.st_mtime_ns)
+    except OSError as error:
+        raise StoreError(f"cannot read {folder}: {error.strerror or error}") from error
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import shlex
 import time
 from collections.abc import Mapping
@@ -14,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from unbench import plugins
 from unbench.claims import claim
 from unbench.data import Dataset, load_dataset
 from unbench.data.loading import Checksums
 from unbench.data.splits import Split, freeze_split
 from unbench.devices import choose_device, make_deterministic
-from unbench.errors import DivergedError, NotApplicableError, TimedOutError, UnbenchError, describe
+from unbench.errors import FOREIGN, DivergedError, NotApplicableError, SpecError, TimedOutError, UnbenchError, describe
 from unbench.evaluation.columns import columns_of
 from unbench.forgetting import Forgotten, forget
 from unbench.inputs import Inputs, make_method, prepare
@@ -86,10 +88,9 @@ def run(
         UnbenchError: the request or the files are wrong; nothing was stored.
     """
     spec = RunSpec.parse(method, dataset, scenario, preset, seed, model, start)
-    store = Store(results)
+    order, store = Order(device, time_limit, probe, force), Store(results)
     store.check_writable()
     data = load_dataset(spec.dataset, spec.preset, data_root, checksums, progress or Progress())
-    order = Order(device, time_limit, probe, force)
     return run_spec(spec, data, store, order, progress)
 
 
@@ -109,6 +110,11 @@ class Order:
     force: bool = False
     wait: bool = True
     attempts: int | None = None
+
+    def __post_init__(self) -> None:
+        """Raise SpecError for a time limit that is none."""
+        if self.time_limit is not None and not 0 < self.time_limit < math.inf:
+            raise SpecError(f"the time limit must be a positive number of seconds, not {self.time_limit:g}")
 
 
 def run_spec(
@@ -139,7 +145,7 @@ def run_spec(
             finished = _Runner(spec, store, inputs, split, device, progress, order.time_limit, order.probe).run()
         except UnbenchError:
             raise
-        except Exception as error:  # whatever a method does wrong is a result, and the next run goes on
+        except FOREIGN as error:  # whatever a method does wrong is a result, and the next run goes on
             log.debug("%s", spec, exc_info=True)
             return store.write_run({**row, "status": status_of(error), "error": reason_of(error)}, None)
         taken = {"seconds": time.perf_counter() - begun - finished.waited}
@@ -163,12 +169,12 @@ def record(spec: RunSpec, data: Dataset, store: Store, order: Order, status: str
         return store.write_run({**row, "status": status, "error": error}, None)
 
 
-def status_of(error: Exception) -> str:
+def status_of(error: BaseException) -> str:
     """The status of a run that ended with an error."""
     return next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), "failed")
 
 
-def reason_of(error: Exception) -> str:
+def reason_of(error: BaseException) -> str:
     """What is said of it in the row: where it was raised only matters for a defect."""
     return str(error) if status_of(error) != "failed" else describe(error)
 
@@ -186,6 +192,8 @@ def command(spec: RunSpec) -> str:
         words += ["--model", spec.preset.model]
     if any(knob.search for knob in spec.method.hparams.values()):
         words += ["--hparams", "default"]
+    if spec.method.path in plugins.loose_cards():
+        words += ["--plugin", f"{spec.method.path.stem}.py"]  # without its folder, which is that of one machine
     return shlex.join(words)
 
 

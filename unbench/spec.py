@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import index
 from typing import Literal, get_args
 
 from unbench import registry
@@ -14,6 +15,9 @@ from unbench.text import parse_call
 
 NUMERICS_VERSION = 1
 """Raised when shared code (training loop, models, splits) changes numbers, so that no old result is reused."""
+
+SEEDS = 2**63
+"""How many there are, from 0: what a column of a row can hold."""
 
 MODELS = get_args(Backbone)
 """Backbones by the time they take on small images."""
@@ -54,8 +58,12 @@ class RunSpec:
         parsed_scenario = parse_scenario(scenario)
         if preset not in dataset_card.presets:
             raise UnknownNameError(f"preset of dataset '{dataset}'", preset, dataset_card.presets)
-        if seed < 0:
-            raise SpecError(f"the seed must not be negative, not {seed}")
+        try:
+            whole = index(seed)
+        except TypeError:
+            raise SpecError(f"the seed must be a whole number, not {seed!r}") from None
+        if not 0 <= whole < SEEDS:
+            raise SpecError(f"the seed must be from 0 to 2^63 - 1, not {whole}")
         chosen = dataset_card.presets[preset]
         if model is not None and model != chosen.model:
             if model not in MODELS:
@@ -70,7 +78,7 @@ class RunSpec:
             scenario=parsed_scenario,
             preset_name=preset,
             preset=chosen,
-            seed=seed,
+            seed=whole,
         )
 
     @property

@@ -145,13 +145,8 @@ class Store:
         Raises:
             StoreError: a folder cannot be listed.
         """
-        found: dict[str, Stamp] = {}
-        for folder in (self.runs, self.metrics, self.summary):
-            try:
-                found |= {f"{folder.name}/{name}": stamp for name, stamp in stamps(folder).items()}
-            except OSError as error:
-                raise StoreError(f"cannot read {folder}: {error.strerror or error}") from error
-        return found
+        folders = (self.runs, self.metrics, self.summary)
+        return {f"{folder.name}/{name}": stamp for folder in folders for name, stamp in stamps(folder).items()}
 
     def write_run(
         self, row: Mapping[str, Any], outputs: pa.Table | None, probed: Answers | None = None
@@ -335,6 +330,7 @@ def _frame(store: Store, cache: RowsCache, read: Callable[[Path], pa.Table]) -> 
 
 
 def _read_row_table(path: Path) -> pa.Table:
+    _attempt_number(path)
     table = read_table(path, COLUMNS)
     if table.num_rows != 1:
         raise DamagedError(path, f"it holds {table.num_rows} rows where one is expected")

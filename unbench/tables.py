@@ -77,7 +77,9 @@ def read_arrow(path: Path, names: Sequence[str] | None = None, again: str = RUN)
         raise DamagedError(path, "it does not match its seal", again)
     try:
         with pq.ParquetFile(pa.BufferReader(content)) as file:
-            table = file.read(list(names) if names is not None else None)
+            # Without threads: where a damaged file ends the process at once, those of Arrow may still be starting, and
+            # it is aborted.
+            table = file.read(list(names) if names is not None else None, use_threads=False)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DamagedError(path, f"it is no Parquet file ({str(error).splitlines()[0]})", again) from error
     version = (table.schema.metadata or {}).get(VERSION_KEY, b"")

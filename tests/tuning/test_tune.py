@@ -61,6 +61,8 @@ def test_trials_run_on_a_forget_set_that_is_never_reported(tmp_path: Path) -> No
     said.clear()
     tune("ft", trials=4, results=tmp_path, tell=said.append, **SMALL)  # type: ignore[arg-type]
     assert sum(line.startswith("trial") for line in said) == 1
+    fewer = tune("ft", trials=3, results=tmp_path, **SMALL)  # type: ignore[arg-type]
+    assert fewer.chosen == tuning.chosen, "a budget is what was asked for, however many trials there are"
 
 
 def test_two_processes_on_one_search_make_its_trials_between_them(tmp_path: Path) -> None:
@@ -112,10 +114,11 @@ def test_values_in_brackets_stay_fixed(tmp_path: Path) -> None:
 
 def test_a_trial_out_of_time_has_the_worst_score(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="no trial"):
-        tune("ft", trials=2, time_limit=0.0, results=tmp_path, **SMALL)  # type: ignore[arg-type]
+        tune("ft", trials=2, time_limit=1e-9, results=tmp_path, **SMALL)  # type: ignore[arg-type]
     rows = load_results(tmp_path / "tuning")
     assert list(rows[rows["method"] == "ft"]["status"]) == ["timed_out", "timed_out"]
     assert rows[rows["method"] == "ft"]["error"].str.contains("longer than").all()
+    assert tune("ft", trials=1, results=tmp_path, **SMALL).chosen.score < 100, "another limit is another search"  # type: ignore[arg-type]
 
 
 def test_a_deadline_lets_through_what_is_in_time() -> None:
@@ -130,6 +133,8 @@ def test_a_deadline_lets_through_what_is_in_time() -> None:
         ("none", {}, "nothing to tune"),
         ("ft", {"rule": "val_gip"}, "did you mean 'val_gap'"),
         ("ft", {"trials": 0}, "at least one trial"),
+        ("ft", {"time_limit": 0.0}, "positive number of seconds"),
+        ("ft", {"time_limit": float("nan")}, "positive number of seconds"),
         ("fft", {}, "did you mean 'ft'"),
     ],
 )

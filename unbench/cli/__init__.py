@@ -10,9 +10,11 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from typing import Annotated
+from io import TextIOWrapper
+from typing import Annotated, Any, TextIO
 
 import typer
+from typer.core import TyperGroup
 
 from unbench.cli import cards, catalogue, deployment, results, running, sweeping
 from unbench.comparison.rule import NOISE_RULE
@@ -22,8 +24,24 @@ from unbench.errors import UnbenchError
 INTERRUPTED = 130
 """Exit code of a command that Ctrl-C, or the system by SIGTERM, has ended."""
 
+
+class _Group(TyperGroup):
+    """Ends with 0 where the reader of its output has gone, as `head` does; typer's ends with 1, as a failed run."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            _to_nowhere(sys.stdout)  # else what is left in it would be tried again at the end
+            raise typer.Exit(0) from None
+
+
 app = typer.Typer(
     name="unbench",
+    cls=_Group,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -67,6 +85,7 @@ def main() -> None:
     # Threads that wait by spinning make two runs on one machine tenfold slower than one after the other; asleep they
     # cost a lone run about a tenth. Read when torch loads its OpenMP, which is later; a user's own choice stands.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    _open_streams()
     # What Ctrl-C has cancelled is told in one line of our own.
     warnings.filterwarnings("ignore", r"\d+ tasks ", UserWarning, r"joblib\.")
     try:
@@ -83,9 +102,6 @@ def main() -> None:
         exec("")
         say("unbench: interrupted; what was finished is stored, and the same command goes on from there")
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone, as `head` does
-        sys.exit(0)
     except Exception as error:
         # Typer's complaints about arguments; their class has moved between its versions.
         if not hasattr(error, "format_message"):
@@ -93,3 +109,18 @@ def main() -> None:
         message = error.format_message()
         say(message if message.startswith("Usage") else f"unbench: {message}")
         sys.exit(2)
+
+
+def _open_streams() -> None:
+    """Let everything be printed: what an encoding lacks as `?`, and where a stream was closed (`>&-`) nowhere."""
+    for number, name in enumerate(("stdout", "stderr"), 1):
+        stream = getattr(sys, name)
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+        elif stream is None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+            setattr(sys, name, os.fdopen(number, "w"))
+
+
+def _to_nowhere(stream: TextIO) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

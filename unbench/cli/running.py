@@ -42,7 +42,7 @@ def run(
 
     check_checksums(checksums)
     methods = [one for m in method or ["munkey"] for one in expand(m)]
-    wanted = [(m, d, s) for d in dataset or ["digits"] for s in seed or [0] for m in methods]
+    wanted = dict.fromkeys((m, d, s) for d in dataset or ["digits"] for s in seed or [0] for m in methods)
     # Every mistake is found before the first hour of training.
     start = cast(Start, hparams)
     specs = [RunSpec.parse(m, d, scenario, preset, s, model, start) for m, d, s in wanted]
@@ -82,7 +82,7 @@ def run(
 def tune(
     method: Annotated[list[str], typer.Option("-m", "--method", help="May be repeated; values in brackets stay.")],
     dataset: Annotated[list[str] | None, typer.Option("-d", "--dataset", help="May be repeated.")] = None,
-    trials: Annotated[int, typer.Option(help="Of each method, those of earlier calls included.")] = 20,
+    trials: Annotated[int, typer.Option(help="Of each method, those of an earlier call among them.")] = 20,
     scenario: Annotated[str, typer.Option(help="What to forget; see 'unbench list scenarios'.")] = "random10",
     preset: Preset = "cpu",
     model: Model = None,
@@ -101,7 +101,7 @@ def tune(
     from unbench.tuning.study import check_installed
 
     check_installed()
-    wanted = [(m, d) for d in dataset or ["digits"] for m in method]
+    wanted = dict.fromkeys((m, d) for d in dataset or ["digits"] for m in method)
     specs = [RunSpec.parse(m, d, scenario, preset, 0, model) for m, d in wanted]
     begin(spec.method for spec in specs)
     from unbench.progress import ConsoleProgress
@@ -149,7 +149,7 @@ def shadow(
     from unbench.spec import RunSpec, Start
 
     start = cast(Start, hparams)
-    wanted = [(m, d) for d in dataset or ["digits"] for m in method]
+    wanted = dict.fromkeys((m, d) for d in dataset or ["digits"] for m in method)
     specs = [RunSpec.parse(m, d, scenario, preset, 0, model, start) for m, d in wanted]
     begin(spec.method for spec in specs)
     from unbench.progress import ConsoleProgress

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock
 from torch import Tensor
 
 from unbench.deployment.saved import SavedModel
@@ -44,7 +43,7 @@ def forget(model_dir: Path | str, ids: Iterable[int], strict: bool = False) -> d
     """
     saved = SavedModel(Path(model_dir))
     record = saved.read_record()
-    with FileLock(saved.folder / ".lock"):
+    with saved.locked():
         for leftover in saved.folder.glob(f".{saved.weights.name}.*.part"):
             leftover.unlink(missing_ok=True)  # of a crash: we hold the lock, so nobody is writing it
         state, receipts = saved.read_state()

@@ -9,11 +9,13 @@ MODEL_DIR/receipts/0001.json    the receipt of each deletion
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
@@ -65,6 +67,19 @@ class SavedModel:
     """A folder with a model in it."""
 
     folder: Path
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the model for oneself while the block runs; raises StoreError if its folder cannot be written."""
+        lock = FileLock(self.folder / ".lock")
+        try:
+            lock.acquire()
+        except OSError as error:
+            raise StoreError(f"cannot write in {self.folder}: {error.strerror or error}") from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     @property
     def weights(self) -> Path:

@@ -18,7 +18,7 @@ from unbench.arrays import Arrays
 from unbench.data import load_dataset
 from unbench.data.images import Dataset, Ints
 from unbench.devices import choose_device, make_deterministic
-from unbench.errors import UnbenchError, describe
+from unbench.errors import FOREIGN, UnbenchError, describe
 from unbench.forgetting import forget
 from unbench.inputs import Inputs, make_method, prepare
 from unbench.methods.base import Method
@@ -117,7 +117,7 @@ def make(request: Request, number: int) -> str | None:
                 cell.write(number, _mask(data, split.forget), _arrays(done.logits[""]))
         except UnbenchError:
             raise
-        except Exception as error:  # whatever a method does wrong is a result, and the next model goes on
+        except FOREIGN as error:  # whatever a method does wrong is a result, and the next model goes on
             return describe(error)
     return None
 

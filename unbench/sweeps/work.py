@@ -20,7 +20,7 @@ from unbench import registry
 from unbench.data import Dataset, load_dataset
 from unbench.data.splits import freeze_split
 from unbench.devices import choose_device, make_deterministic
-from unbench.errors import BusyError, UnbenchError
+from unbench.errors import FOREIGN, BusyError, UnbenchError
 from unbench.evaluation import evaluate_run
 from unbench.files import write_text
 from unbench.inputs import make_method, prepare
@@ -72,7 +72,7 @@ def perform(task: Task, site: Site) -> Outcome:
         return Outcome("busy")
     except UnbenchError as error:
         return Outcome("stopped", str(error))
-    except Exception as error:
+    except FOREIGN as error:
         return Outcome("failed", reason_of(error), status_of(error), seconds=time.perf_counter() - begun)
     return Outcome("done", row=row, seconds=time.perf_counter() - begun)
 

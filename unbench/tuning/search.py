@@ -78,7 +78,7 @@ def tune(
     Args:
         method: name; values in brackets stay fixed.
         dataset, scenario, preset, model, data_root, device: as for `unbench.run`.
-        trials: in all, those of an earlier call included.
+        trials: in all. Those of an earlier call are among them; what it made beyond does not count.
         rule: one of RULES.
         time_limit: seconds of unlearning in a trial; default TIME_FACTOR times the training of the oracle, at
             least LEAST_SECONDS.
@@ -99,8 +99,9 @@ def tune(
     space = {name: knob for name, knob in spec.method.hparams.items() if knob.search and name not in fixed}
     if not space:
         raise SpecError(f"method '{spec.method.name}' has nothing to tune: no hyper-parameter of its card has a search")
-    from unbench.runner import run
+    from unbench.runner import Order, run
 
+    Order(device, time_limit)  # which finds a mistake before any work is done
     folder = Path(results) / "tuning"
     common: dict[str, Any] = {
         "dataset": dataset,
@@ -116,16 +117,17 @@ def tune(
     nothing = run(NOTHING, seed=TUNING_SEED, **common)
     limit = time_limit if time_limit is not None else max(LEAST_SECONDS, TIME_FACTOR * nothing["oracle_seconds"])
     trial_runs = _Trials(spec.method.name, fixed, rule, {**common, "time_limit": limit}, tell)
-    meaning = _meaning(spec, fixed, space, rule, nothing)
+    meaning = _meaning(spec, fixed, space, rule, nothing, time_limit)
     # Alone: each suggestion counts the trials before it, and two processes would make the same.
     with claim(Store(folder).locks, study_name(meaning)):
         study = open_study(folder / "studies", meaning)
         while len(study) < trials:
             trial_runs.next(study, trials, space, spec.hparams)
-    if study.ranked()[0].score >= WORST:
+    ranked = study.ranked(trials)
+    if ranked[0].score >= WORST:
         raise SpecError(f"no trial of '{spec.method.name}' on {dataset} gave finite outputs in time")
 
-    finalists = {trial.number: trial for trial in (study.first, *study.ranked()[:FINALISTS])}
+    finalists = {trial.number: trial for trial in (study.first, *ranked[:FINALISTS])}
     finals = {number: trial_runs.final(trial) for number, trial in finalists.items()}
     winner = min(finals, key=lambda number: (finals[number], number))
     idle = [nothing, *(run(NOTHING, seed=seed, **common) for seed in FINAL_SEEDS)]
@@ -133,7 +135,7 @@ def tune(
         version=spec.method.version,
         model=spec.preset.model,
         rule=rule,
-        trials=len(study),
+        trials=trials,
         score=finals[winner],
         default_score=finals[study.first.number] if study.first.score < WORST else None,
         none_score=round(mean(_score(row, rule) for row in idle), 4),
@@ -193,7 +195,12 @@ def _score(row: dict[str, Any], rule: str) -> float:
 
 
 def _meaning(
-    spec: RunSpec, fixed: dict[str, Value], space: dict[str, Hyperparameter], rule: str, nothing: dict[str, Any]
+    spec: RunSpec,
+    fixed: dict[str, Value],
+    space: dict[str, Hyperparameter],
+    rule: str,
+    nothing: dict[str, Any],
+    time_limit: float | None,
 ) -> dict[str, Any]:
     """What makes two calls one study: everything that decides a trial's score, but not how many there are."""
     return {
@@ -204,4 +211,5 @@ def _meaning(
         "scenario": spec.scenario.name,
         "preset": spec.preset.model_dump(mode="json"),
         "rule": rule,
+        **({} if time_limit is None else {"time_limit": time_limit}),
     }

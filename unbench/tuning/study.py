@@ -58,9 +58,9 @@ class Study:
         """The trial of the defaults."""
         return _trial(self._study.trials[0])
 
-    def ranked(self) -> list[Trial]:
-        """Trials of different values, the smallest score first, of equal ones the earlier."""
-        different = {tuple(sorted(trial.params.items())): trial for trial in reversed(self._study.trials)}
+    def ranked(self, count: int | None = None) -> list[Trial]:
+        """Of the first `count` trials those of different values, the best first, of equal ones the earlier."""
+        different = {tuple(sorted(trial.params.items())): trial for trial in reversed(self._study.trials[:count])}
         return [_trial(one) for one in sorted(different.values(), key=lambda trial: (trial.value, trial.number))]
 
     def suggest(self, space: Mapping[str, Hyperparameter], defaults: Mapping[str, Value]) -> dict[str, Value]:
