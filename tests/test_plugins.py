@@ -214,6 +214,7 @@ def test_a_loose_method_runs_from_the_command_line(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert [(row["method"], row["status"]) for row in rows] == [("mine", "ok"), ("other", "ok")]
+    assert [row["command"].partition(" --plugin ")[2] for row in rows] == ["mine.py", "other.py"]
 
 
 def test_loose_methods_are_listed_and_shown_without_their_code(tmp_path: Path) -> None:
