@@ -26,23 +26,33 @@ class Cell:
     """One comparison.
 
     Attributes:
-        title: such as "digits · random10 · preset cpu · vit".
+        place: data set, scenario, preset and model, and what else tells it from others, in words.
         slug: the same as a file name without an ending, unlike that of every other cell.
         rows: its rows of the leaderboard, in order.
         main: those of them that are compared with each other: all but the variants of `studies`.
         studies: ablations, told of apart from the comparison of methods.
     """
 
-    title: str
+    place: tuple[str, ...]
     slug: str
     rows: pd.DataFrame
     main: pd.DataFrame
     studies: tuple[Study, ...]
 
     @property
+    def title(self) -> str:
+        """Such as "digits · random10 · preset cpu · vit"."""
+        return " · ".join(self.place)
+
+    @property
     def seeds(self) -> str:
         """How many seeds the comparison rests on: `3 seeds`, `1 to 3 seeds`."""
         return seed_span(self.main["n_seeds"])
+
+    @property
+    def mixes_seeds(self) -> bool:
+        """Whether some of its rows rest on more seeds than others, rows of none aside."""
+        return len({count for count in self.main["n_seeds"] if count > 0}) > 1
 
     @cached_property
     def current(self) -> pd.DataFrame:
@@ -96,17 +106,17 @@ def split_cells(board: pd.DataFrame) -> list[Cell]:
     taken: set[str] = set()
     for head, rows in zip(heads, groups, strict=True):
         base = tuple(head[name] for name in short)
-        title = f"{head['dataset']} · {head['scenario']} · preset {head['preset']} · {head['model']}"
+        place = [head["dataset"], head["scenario"], f"preset {head['preset']}", head["model"]]
         names = list(base)
         if alike[base] > 1:
             names.append(head["model"])
             if head["stem"]:
-                title += f" · stem {head['stem']}"
+                place.append(f"stem {head['stem']}")
                 names.append(head["stem"])
         if same_inputs[(*base, head["model"], head["stem"])] > 1:
             # Other images under the same name: another version of the card, or files that differ.
             data = f"data v{head['dataset_version']} {head['data_fingerprint'][:8]}"
-            title += f" · {data}"
+            place.append(data)
             names.append(data)
         slug = "-".join(safe(name) for name in names)
         number = 2
@@ -118,15 +128,15 @@ def split_cells(board: pd.DataFrame) -> list[Cell]:
         found = tuple(studies(rows))
         apart = {row["label"] for study in found for row in study.ablated}
         main = rows[~rows["label"].isin(apart)].reset_index(drop=True)
-        cells.append(Cell(title, unique, rows.reset_index(drop=True), main, found))
+        cells.append(Cell(tuple(place), unique, rows.reset_index(drop=True), main, found))
     return cells
 
 
 def short_titles(cells: Sequence[Cell]) -> tuple[str, ...]:
     """Of some cells, without what is the same in all of them where that leaves each its own."""
-    parts = [cell.title.split(" · ") for cell in cells]
-    shared = set(parts[0]).intersection(*parts[1:]) if parts else set()
-    short = tuple(" · ".join(part for part in title if part not in shared) for title in parts)
+    places = [cell.place for cell in cells]
+    shared = set(places[0]).intersection(*places[1:]) if places else set()
+    short = tuple(" · ".join(part for part in place if part not in shared) for place in places)
     return short if all(short) and len(set(short)) == len(short) else tuple(cell.title for cell in cells)
 
 

@@ -20,7 +20,7 @@ from unbench.reporting.origin import Origin
 from unbench.reporting.overview import overview
 from unbench.reporting.ranks import RULE, cell_ranks
 from unbench.reporting.references import Reference, count_oracles
-from unbench.reporting.standing import VERIFIED
+from unbench.reporting.standing import VERIFIED, made_with
 from unbench.reporting.standing_section import OUTDATED, intervals_section, standing_section
 from unbench.rows.records import records
 from unbench.rows.values import json_list, json_object
@@ -268,21 +268,8 @@ def _repeat(rows: Sequence[dict[str, Any]]) -> str:
     """Versions, every hyper-parameter and the commands of each row, folded away."""
     parts = ["<details>\n<summary>Commands, hyper-parameters and versions</summary>\n"]
     for row in rows:
-        versions = [
-            f"card v{row['method_version']}",
-            *(
-                f"{name} {row[column]}"
-                for name, column in (
-                    ("unbench", "unbench_version"),
-                    ("torch", "torch_version"),
-                    ("Python", "python_version"),
-                    ("commit", "git_commit"),
-                )
-                if row[column]
-            ),
-        ]
         hparams = ", ".join(f"{k}={json.dumps(v)}" for k, v in json_object(row["hparams"]).items())
-        parts.append(f"**{escape(row['label'])}**: {escape(', '.join(versions))}.")
+        parts.append(f"**{escape(row['label'])}**: {escape(', '.join(made_with(row)))}.")
         if row["key_encoder"]:
             seen = escape(row["key_encoder_trained_on"]) or "not stored"
             parts.append(f"Encoder of the keys: {escape(row['key_encoder'])}, trained on: {seen}.")

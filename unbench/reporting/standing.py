@@ -67,6 +67,13 @@ def unverified(row: Mapping[str, Any], ok: Sequence[Mapping[str, Any]]) -> str:
     return "; ".join(reason for reason in reasons if reason)
 
 
+def made_with(row: Mapping[str, Any]) -> list[str]:
+    """The versions that a row was made with, as far as they are known: `card v1`, `unbench 0.1.0`, ..."""
+    names = {"unbench": "unbench_version", "torch": "torch_version", "Python": "python_version", "commit": "git_commit"}
+    known = (f"{name} {row[column]}" for name, column in names.items() if row[column])
+    return [f"card v{row['method_version']}", *known]
+
+
 def chosen(row: Mapping[str, Any]) -> str:
     """How a row's hyper-parameters came about: `tuned`, `default`, `set by hand`; empty if its card cannot tell.
 

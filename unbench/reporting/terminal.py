@@ -86,7 +86,7 @@ def leaderboard_table(board: pd.DataFrame, changes: Changes | None = None) -> Ta
         for name in (*MEASURES, "avg_gap", "avg_gap_floor"):
             table.add_column(NAMES[name], justify="right")
         table.add_column("Seconds", justify="right")
-        counts = " to " in cell.seeds
+        counts = cell.mixes_seeds
         if counts:
             table.add_column("Seeds", justify="right")
         rows = records(cell.main)

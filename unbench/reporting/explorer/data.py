@@ -20,6 +20,7 @@ from unbench.reporting.explorer.shadow_values import shadow_values
 from unbench.reporting.explorer.thumbnails import Thumbnails
 from unbench.reporting.explorer.values import Value, board_values, failure, stored_values
 from unbench.reporting.oracles import OracleGroup
+from unbench.reporting.standing import made_with
 from unbench.rows.records import records
 from unbench.rows.values import clean, json_list, json_object
 from unbench.store import Store, load_metrics, load_outputs
@@ -97,7 +98,7 @@ def _cell(cell: Cell, rows: Sequence[dict[str, Any]], evaluated: Evaluated) -> d
     return {
         "title": cell.title,
         **{name: clean(first[name]) for name in ("dataset", "family", "scenario", "preset")},
-        "place": " · ".join(cell.title.split(" · ")[3:]),
+        "place": " · ".join(cell.place[3:]),
         "about": f"{first['n_train']} training images, {first['n_forget']} of them to forget, "
         f"{first['n_test']} test images",
         "rows": [_row(row, row["label"] in main, evaluated[number]) for number, row in enumerate(rows)],
@@ -114,15 +115,6 @@ def _shared(members: Sequence[dict[str, dict[str, Value]]]) -> dict[str, dict[st
 
 
 def _row(row: dict[str, Any], main: bool, evaluated: dict[str, dict[str, Value]]) -> dict[str, Any]:
-    versions = [f"card v{row['method_version']}"]
-    for name, column in (
-        ("unbench", "unbench_version"),
-        ("torch", "torch_version"),
-        ("Python", "python_version"),
-        ("commit", "git_commit"),
-    ):
-        if row[column]:
-            versions.append(f"{name} {row[column]}")
     return {
         "label": row["label"],
         "method": clean(row["method"]),
@@ -135,7 +127,7 @@ def _row(row: dict[str, Any], main: bool, evaluated: dict[str, dict[str, Value]]
         "values": {**evaluated["unlearned"], **board_values(row)},
         "failed": failure(row),
         "notes": json_list(row["warnings"]),
-        "versions": ", ".join(versions),
+        "versions": ", ".join(made_with(row)),
         "hparams": ", ".join(f"{k}={json.dumps(v)}" for k, v in json_object(row["hparams"]).items()),
         "commands": row["commands"],
     }
