@@ -11,8 +11,8 @@ from fakes import fake_run
 from unbench import evaluate, load_metrics, run, shadow
 from unbench.errors import StoreError, UnknownNameError
 from unbench.evaluation.compute import Estimate, estimate
+from unbench.evaluation.metric_table import MetricTable
 from unbench.evaluation.power import power, powerless
-from unbench.evaluation.rows import MetricTable
 from unbench.metrics import METRICS, MissingValue
 from unbench.store import Store, load_results
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from fakes import fake_run
 
-from unbench.reporting.audit import audit_section, audited
+from unbench.reporting.audit_section import audit_section, audited
 from unbench.reporting.cells import split_cells
-from unbench.reporting.deployment import deployment_section
+from unbench.reporting.deployment_section import deployment_section
 from unbench.reporting.formatting import DASH
 from unbench.reporting.leaderboard import AUDIT, DEPLOYMENT, leaderboard
 from unbench.reporting.markdown import leaderboard_markdown

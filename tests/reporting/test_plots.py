@@ -20,7 +20,7 @@ from unbench.cli import app
 from unbench.errors import StoreError, UnknownNameError
 from unbench.metrics.outputs import RunOutputs
 from unbench.reporting import report
-from unbench.reporting.audit import audited
+from unbench.reporting.audit_section import audited
 from unbench.reporting.cells import Cell, split_cells
 from unbench.reporting.critical import CriticalDifference
 from unbench.reporting.leaderboard import AUDIT, leaderboard

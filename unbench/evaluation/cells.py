@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from unbench.evaluation.compute import RESAMPLES, Estimate, estimate
-from unbench.evaluation.rows import MetricTable
+from unbench.evaluation.metric_table import MetricTable
 from unbench.metrics import Metric, MissingValue
 from unbench.metrics.shadows import ShadowOutputs
 from unbench.seeds import derive_seed

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from unbench.errors import UnknownNameError
 from unbench.evaluation.cells import fill_cells
 from unbench.evaluation.compute import RESAMPLES, Estimate, estimate
-from unbench.evaluation.rows import MetricTable, forget_class, run_identity
+from unbench.evaluation.metric_table import MetricTable, forget_class, run_identity
 from unbench.evaluation.summary import summarise
 from unbench.metrics import METRICS, Metric, MissingValue, Model, RunOutputs
 from unbench.metrics.probed import ProbeOutputs

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from unbench.metrics.gap import MEASURES
 from unbench.reporting.ablation_section import ablation_section
-from unbench.reporting.audit import audit_section
+from unbench.reporting.audit_section import audit_section
 from unbench.reporting.cells import Cell
 from unbench.reporting.changes_section import MARKED_GONE, changes_overview, changes_section, mark, marked
 from unbench.reporting.contest import Contest
-from unbench.reporting.deployment import deployment_section
+from unbench.reporting.deployment_section import deployment_section
 from unbench.reporting.formatting import DASH, NAMES, WITHIN_NOISE, amount, points
 from unbench.reporting.leaderboard import COSTS
 from unbench.reporting.markup import Footnotes, code, escape, number, seeds, table

@@ -12,7 +12,7 @@ from unbench.claims import holders, is_held
 from unbench.errors import StoreError, UnbenchError
 from unbench.store import Store, load_results
 from unbench.sweeps.plan import FAILED, Planner, Site
-from unbench.sweeps.records import remembered
+from unbench.sweeps.remembered import remembered
 
 
 @dataclass(frozen=True)

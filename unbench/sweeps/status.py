@@ -11,7 +11,7 @@ from unbench.errors import DataMissingError, StoreError
 from unbench.store import Store
 from unbench.sweeps.card import RunRequest, SweepCard
 from unbench.sweeps.plan import Planner, Site
-from unbench.sweeps.records import remembered
+from unbench.sweeps.remembered import remembered
 
 if TYPE_CHECKING:
     from unbench.data.loading import Checksums

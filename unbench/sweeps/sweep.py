@@ -19,7 +19,7 @@ from unbench.sweeps.card import RunRequest, SweepCard
 from unbench.sweeps.display import Display
 from unbench.sweeps.machine import cores, gpus
 from unbench.sweeps.plan import FAILED, Plan, Planner, Site, State, Task
-from unbench.sweeps.records import remember
+from unbench.sweeps.remembered import remember
 
 if TYPE_CHECKING:
     from unbench.data.loading import Checksums

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from unbench.reporting.audit import MODELS, audited
+from unbench.reporting.audit_section import MODELS, audited
 from unbench.reporting.plots.accuracy import SETS, draw_levels
 from unbench.reporting.plots.style import Palette, PlotData
 from unbench.rows.values import present

@@ -135,7 +135,7 @@ class _Folder:
         return _file(run) in self._names
 
     def read(self, run: Mapping[str, Any]) -> Stored:
-        from unbench.evaluation.rows import forget_class
+        from unbench.evaluation.metric_table import forget_class
         from unbench.store import load_outputs
 
         if not self.has(run):

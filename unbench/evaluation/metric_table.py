@@ -1,4 +1,4 @@
-"""The rows of the table of metrics: what is said of a run, and of a metric of it."""
+"""The table of metrics of one run or cell: what is said of a run, and of a metric of it."""
 
 from __future__ import annotations
 
