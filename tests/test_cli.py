@@ -275,8 +275,9 @@ def test_shadow_models_and_evaluation_from_the_command_line(tmp_path: Path) -> N
     rows = json.loads(done.stdout)
     assert {row["metric"] for row in rows} == {"test_acc", "ratio_mia_auroc", "ulira_auroc"}
     assert all((row["value"] is None) == (row["missing"] is not None) for row in rows)
+    assert {str(row["seed"]) for row in rows} == {"0", "None"}, "not a float beside what has none"
     lines = unbench("evaluate", *wanted, cwd=tmp_path).stdout.splitlines()
-    assert len(lines) == len(rows) and all(line.count("\t") == 9 for line in lines)
+    assert len(lines) == len(rows) and all(line.count("\t") == 11 for line in lines)
     shown = json.loads(unbench("show", "metric", "rmia_auroc", "--json", cwd=tmp_path).stdout)
     assert shown["range"] == [0, 100] and "2312.03262" in shown["source"]
     for command in (("evaluate", "--metric", "mia_auc"), ("show", "metric", "mia_auc")):

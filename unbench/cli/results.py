@@ -30,8 +30,11 @@ def evaluate(
 
     frame = compute(results, metric or [], progress=ConsoleProgress(console()), tell=say)
     shown = frame[frame["metric"].isin(metric)] if metric else frame
-    columns = ["dataset", "scenario", "method", "seed", "metric", "of", "value", "low", "high", "missing"]
-    print_rows(json.loads(shown[columns].to_json(orient="records")), as_json)
+    about = ["run_key", "dataset", "scenario", "preset", "method", "seed"]
+    columns = [*about, "metric", "of", "value", "low", "high", "missing"]
+    # Shadow models have no seed, which makes floats of all the others.
+    whole = shown[columns].astype({"seed": "Int64"})
+    print_rows(json.loads(whole.to_json(orient="records")), as_json)
 
 
 def report(
