@@ -72,6 +72,7 @@ def test_run_json_prints_one_object_per_run_and_nothing_else(home: Path) -> None
         (("run", *SMOKE, "--scenario", "class[label=77]"), "there are 4 classes"),
         (("run", *SMOKE, "--results", "file"), "cannot write in the results folder"),
         (("report", "--results", "nowhere"), "there is no results folder"),
+        (("list", "runs", "--results", "file"), "file is a file, not a results folder"),
         (("diff", "nowhere", "nowhere@abc"), "there is no results folder"),
         (("diff", ".", "@abc"), "there are no runs in ."),
         (("show", "method", "fft"), "did you mean 'ft'"),

@@ -88,6 +88,13 @@ class Store:
             except OSError as error:
                 raise StoreError(f"cannot write in the results folder {folder}: {error.strerror}") from error
 
+    def check_there(self, made_by: str = "unbench run") -> None:
+        """Raise StoreError, naming the command that makes such a folder, if there is none."""
+        if self.folder.is_file():
+            raise StoreError(f"{self.folder} is a file, not a results folder")
+        if not self.folder.is_dir():
+            raise StoreError(f"there is no results folder {self.folder}; '{made_by}' makes one")
+
     def lock(self, name: str) -> FileLock:
         """A lock of the operating system, released when its process dies, so that work is not done twice."""
         return FileLock(self.locks / f"{name}.lock")
@@ -323,8 +330,7 @@ def load_metrics(folder: Path | str = "results") -> pd.DataFrame:
 
 def _frame(store: Store, cache: RowsCache, read: Callable[[Path], pa.Table]) -> pd.DataFrame:
     """The rows of all files in one folder of a results folder."""
-    if not store.folder.is_dir():
-        raise StoreError(f"there is no results folder {store.folder}; 'unbench run' makes one")
+    store.check_there()
     frame: pd.DataFrame = cache.read(read).to_pandas()
     return frame
 

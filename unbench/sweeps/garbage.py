@@ -40,8 +40,7 @@ def find_garbage(results: Path | str = "results", data_root: Path | str | None =
         StoreError: there is no such folder, a file in it is corrupt, or somebody is at work in it.
     """
     store = Store(results)
-    if not store.folder.is_dir():
-        raise StoreError(f"there is no results folder {store.folder}")
+    store.check_there("unbench sweep")
     busy = holders(store.locks)
     if busy:
         name, who = next(iter(busy.items()))

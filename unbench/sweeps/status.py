@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unbench.claims import holders
-from unbench.errors import DataMissingError, StoreError
+from unbench.errors import DataMissingError
 from unbench.store import Store
 from unbench.sweeps.card import RunRequest, SweepCard
 from unbench.sweeps.plan import Planner, Site
@@ -37,8 +37,7 @@ def status(
         UnbenchError: there is no such folder, or a request is wrong.
     """
     store = Store(results)
-    if not store.folder.is_dir():
-        raise StoreError(f"there is no results folder {store.folder}; 'unbench sweep' makes one")
+    store.check_there("unbench sweep")
     cards = [card] if card is not None else remembered(store)
     requests = dict.fromkeys(request for one in cards for request in one.requests())
     at_work = holders(store.locks)
