@@ -329,6 +329,14 @@ def test_no_runs_give_a_report_that_says_so(store: Store, tmp_path: Path) -> Non
     assert "no runs" in shown(leaderboard_table(board_of(store)))
 
 
+def test_no_digit_is_lost_on_a_narrow_terminal(store: Store) -> None:
+    rows = [fake_run(store, "ft", seed) for seed in range(2)]
+    for table in (leaderboard_table(board_of(store)), run_table(rows[:1])):
+        narrow, wide = shown(table, 40), shown(table, 120)
+        assert "…" not in narrow
+        assert sum(map(str.isdigit, narrow)) == sum(map(str.isdigit, wide))
+
+
 def test_only_failed_runs_give_a_report_without_pictures(store: Store, tmp_path: Path) -> None:
     fake_run(store, "ga", status="failed", error="RuntimeError: boom")
     written = report(store.folder, tmp_path / "out")

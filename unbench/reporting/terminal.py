@@ -48,7 +48,7 @@ def run_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     for name in varying:
         table.add_column(name.capitalize(), justify="right" if name == "seed" else "left", overflow="fold")
     for title in (*(NAMES[measure] for measure in MEASURES), "Gap", "Floor", "Seconds"):
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", overflow="fold")
     if single and rows[0]["status"] == "ok":
         for model, said, seconds in (
             ("original", "before unlearning", "train_seconds"),
@@ -84,11 +84,11 @@ def leaderboard_table(board: pd.DataFrame, changes: Changes | None = None) -> Ta
         table = _table(f"{cell.title} · {cell.seeds}")
         table.add_column("Method", overflow="fold")
         for name in (*MEASURES, "avg_gap", "avg_gap_floor"):
-            table.add_column(NAMES[name], justify="right")
-        table.add_column("Seconds", justify="right")
+            table.add_column(NAMES[name], justify="right", overflow="fold")
+        table.add_column("Seconds", justify="right", overflow="fold")
         counts = cell.mixes_seeds
         if counts:
-            table.add_column("Seeds", justify="right")
+            table.add_column("Seeds", justify="right", overflow="fold")
         rows = records(cell.main)
         oracles = count_oracles(rows)
         for row in rows[:oracles]:
