@@ -146,6 +146,17 @@ def test_each_oracle_has_one_panel_of_confidence(store: Store) -> None:
     assert labels[labels.index("munkey") - 1] == "oracle of munkey"
 
 
+def test_an_oracle_that_was_trained_twice_to_the_same_is_one(store: Store) -> None:
+    first = fake_run(store, "none", outputs=False)
+    last_bit = first["oracle_mia_auroc"] * (1 + 1e-15)
+    fake_run(store, "ft", outputs=False, oracle_seconds=99.0, train_seconds=98.0, oracle_mia_auroc=last_bit)
+    (cell,) = cells_of(store)
+    assert [(group.who, set(group.labels)) for group in cell.oracles] == [("", {"none", "ft"})]
+    fake_run(store, "ga", outputs=False, oracle_mia_auroc=first["oracle_mia_auroc"] + 0.01)
+    (cell,) = cells_of(store)
+    assert len(cell.oracles) == 2
+
+
 def test_probabilities_of_none_and_all_stay_on_the_axes(store: Store) -> None:
     table = pd.DataFrame({"label": "ft", "method": "ft", "seed": 0, "example_id": [1, 2]})
     data = PlotData(table.assign(before=[0.0, 1.0], after=[1.0, 0.0]))

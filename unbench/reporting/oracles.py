@@ -12,7 +12,8 @@ from unbench.rows.values import present
 if TYPE_CHECKING:
     import pandas as pd
 
-_SHARED = (*LEVELS, "avg_gap_floor", "train_seconds", "oracle_seconds")
+_SHARED = (*LEVELS, "avg_gap_floor")
+"""What tells oracles apart. Not the time of their training, which differs if one is trained again, to the same bits."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class OracleGroup:
         who: empty if it is the only group of its cell, else whose oracle it is.
         shared: whether it is the oracle of all methods that have none of their own, or the only one.
         labels: of its rows.
-        row: one of them, for the columns that they share.
+        row: the first of them, for the columns that they share, and for the time of training.
     """
 
     who: str
@@ -36,10 +37,11 @@ def oracle_groups(rows: pd.DataFrame) -> list[OracleGroup]:
     """The distinct pairs of original and oracle in one cell, in the order of its rows."""
     found: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in records(rows[rows["n_seeds"] > 0]):
-        columns = [f"{name}_{part}" for name in _SHARED for part in ("mean", "std")]
-        if not any(present(row[f"{name}_mean"]) for name in _SHARED):
+        values = [row[f"{name}_{part}"] for name in _SHARED for part in ("mean", "std")]
+        if not any(map(present, values)):
             continue
-        key = tuple(row[column] if present(row[column]) else None for column in columns)
+        # Rounded, because another order of summing changes the last bit.
+        key = tuple(f"{value:.9g}" if present(value) else "" for value in values)
         found.setdefault(key, []).append(row)
     ordinary = {str(r["label"]) for group in found.values() for r in group if r["method_family"] != "by-design"}
     groups = []
