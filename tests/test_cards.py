@@ -102,7 +102,7 @@ def test_calls_are_read() -> None:
         ({"scenario": "random10[label=1]"}, "takes no options"),
         ({"preset": "cpus"}, "did you mean 'cpu'"),
         ({"model": "resnet"}, "did you mean 'resnet18'"),
-        ({"seed": -1}, "negative"),
+        ({"seed": -1}, "from 0"),
     ],
 )
 def test_a_wrong_request_is_refused_in_one_line(request_: dict, said: str) -> None:

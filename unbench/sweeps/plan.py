@@ -8,7 +8,7 @@ Data are loaded here, once, because keys are made of their content; everything e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -139,6 +139,15 @@ class Plan:
         self.shared_tasks.add(task.id)
 
 
+def check_extent(retry: Collection[str], limit: int | None) -> None:
+    """Raise SpecError, before anything is written, where there is no such status to retry, or nothing to be done."""
+    for status in retry:
+        if status not in FAILED:
+            raise UnknownNameError("status to retry", status, FAILED)
+    if limit is not None and limit < 1:
+        raise SpecError(f"--limit must be at least 1, not {limit}")
+
+
 class Planner:
     """Knows the data and the results folder of a sweep.
 
@@ -225,7 +234,7 @@ class Planner:
         self,
         requests: Iterable[RunRequest],
         shadows: Mapping[RunRequest, int] | None = None,
-        retry: Iterable[str] = (),
+        retry: Collection[str] = (),
         limit: int | None = None,
         allow_absent: bool = False,
     ) -> Plan:
@@ -242,10 +251,6 @@ class Planner:
             UnbenchError: a name, a value or the data are wrong.
         """
         plan, again = Plan(), set(retry)
-        for status in again - set(FAILED):
-            raise UnknownNameError("status to retry", status, FAILED)
-        if limit is not None and limit < 1:
-            raise SpecError(f"--limit must be at least 1, not {limit}")
         todo: dict[str, tuple[RunRequest, State]] = {}
         for request in requests:
             try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from unbench.progress import Progress
 from unbench.store import Store
 from unbench.sweeps.card import SweepCard
 from unbench.sweeps.display import KINDS, Counts, duration
-from unbench.sweeps.plan import Planner
+from unbench.sweeps.plan import Planner, check_extent
 from unbench.sweeps.sweep import jobs, make_site
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def preview(
     data_root: Path | str | None = None,
     device: str = "auto",
     checksums: Checksums = "auto",
-    retry: Iterable[str] = (),
+    retry: Collection[str] = (),
     limit: int | None = None,
     verify: bool = False,
     progress: Progress | None = None,
@@ -38,6 +38,7 @@ def preview(
     Raises:
         UnbenchError: the request or the files are wrong.
     """
+    check_extent(retry, limit)
     Store(results).check_writable()
     planner = Planner(make_site(card, results, data_root, device, checksums), progress, False, verify)
     plan = planner.plan(card.requests(), card.shadow_requests(), retry, limit, allow_absent=True)

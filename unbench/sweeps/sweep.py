@@ -6,7 +6,7 @@ import heapq
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from unbench.store import Store
 from unbench.sweeps.card import RunRequest, SweepCard
 from unbench.sweeps.display import Display
 from unbench.sweeps.machine import cores, gpus
-from unbench.sweeps.plan import FAILED, Plan, Planner, Site, State, Task
+from unbench.sweeps.plan import FAILED, Plan, Planner, Site, State, Task, check_extent
 from unbench.sweeps.remembered import remember
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def sweep(
     data_root: Path | str | None = None,
     device: str = "auto",
     checksums: Checksums = "auto",
-    retry: Iterable[str] = (),
+    retry: Collection[str] = (),
     limit: int | None = None,
     verify: bool = False,
     progress: Progress | None = None,
@@ -83,6 +83,7 @@ def sweep(
         UnbenchError: the request or the files are wrong, or the disk is full; what was stored stays.
         KeyboardInterrupt: the user, or the system by SIGTERM, stopped it.
     """
+    check_extent(retry, limit)
     requests, shown, at_once = card.requests(), display or Display(), jobs(card, device)
     site = make_site(card, results, data_root, device, checksums)
     Store(results).check_writable()
