@@ -11,7 +11,7 @@ import os
 import sys
 import warnings
 from io import TextIOWrapper
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -35,7 +35,7 @@ class _Group(TyperGroup):
             finally:
                 sys.stdout.flush()
         except BrokenPipeError:
-            _to_nowhere(sys.stdout)  # else what is left in it would be tried again at the end
+            _to_nowhere(sys.stdout.fileno())  # else what is left in it would be tried again at the end
             raise typer.Exit(0) from None
 
 
@@ -118,9 +118,9 @@ def _open_streams() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
         elif stream is None:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+            _to_nowhere(number)
             setattr(sys, name, os.fdopen(number, "w"))
 
 
-def _to_nowhere(stream: TextIO) -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+def _to_nowhere(number: int) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), number)

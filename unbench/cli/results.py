@@ -171,12 +171,12 @@ def diff(
     from unbench.comparison.compare import diff as compare
     from unbench.comparison.compare import summary
     from unbench.comparison.noise import ALARMS
-    from unbench.rows.records import records
+    from unbench.rows.records import plain_records
 
     frame = compare(a, b, tell=say)
     shown = frame if everything else frame[frame["verdict"] != "same"]
     if as_json or len(shown):
-        rows = records(shown.astype(object).where(shown.notna(), None))
+        rows = plain_records(shown)
         print_rows(rows if as_json else [_line(row) for row in rows], as_json)
         say(NOISE_RULE)
     say(summary(frame))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unbench.errors import SpecError, StoreError, UnknownNameError
-from unbench.rows.records import records
+from unbench.rows.records import plain_records
 from unbench.rows.reruns import ASKED, newest_reruns
 from unbench.store import Store, load_results, newest_attempts
 
@@ -85,9 +85,7 @@ def make_side(name: Path | str, folder: Path, frame: pd.DataFrame, tell: Callabl
         tell: is given a line about runs that are left out.
     """
     newest = newest_reruns(frame)
-    # NaN is what pandas has in the place of nothing, of text as well; unlike None it is not equal to itself.
-    plain = newest.astype(object)
-    runs = {(cell_of(row), int(row["seed"])): row for row in records(plain.where(plain.notna(), None))}
+    runs = {(cell_of(row), int(row["seed"])): row for row in plain_records(newest)}
     if older := len(frame) - len(newest):
         tell(f"{name}: {older} older run(s) of what was run again with other versions, data or training are left out")
     return Side(str(name), Store(folder), frame, runs)

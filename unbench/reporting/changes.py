@@ -19,7 +19,7 @@ from unbench.reporting.cells import Cell, split_cells
 from unbench.reporting.formatting import DOWN, GONE, NAMES, NEW, UP, amount, points
 from unbench.reporting.leaderboard import leaderboard
 from unbench.rows.labels import ROW, numerics
-from unbench.rows.records import records
+from unbench.rows.records import plain_records, records
 from unbench.rows.reruns import ASKED
 from unbench.rows.values import clean, present, sorted_json
 
@@ -145,7 +145,7 @@ def changes_since(
     compared = compare(first, second, metrics=False, tell=circumstances.append)
     by_cell: dict[sides.Cell, list[Row]] = {}
     labels: dict[sides.Cell, str] = {}
-    for row in records(compared.astype(object).where(compared.notna(), None)):
+    for row in plain_records(compared):
         labels[cell_of(row)] = row["label"]
         if row["verdict"] != "same":
             by_cell.setdefault(cell_of(row), []).append(row)

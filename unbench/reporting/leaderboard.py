@@ -36,7 +36,6 @@ VALUES = (*SCORES, *CHOICE, *COSTS, *LEVELS, *AUDIT, *DEPLOYMENT)
 _LACKS = "lacks"
 """Column of a run: names of VALUES that it lacks."""
 
-
 _OPTIONAL = frozenset((*CHOICE, *AUDIT, *DEPLOYMENT))
 FAILURES = ("failed", "diverged", "timed_out", "skipped")
 """Statuses of runs that gave no numbers."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +19,10 @@ from unbench.reporting.origin import Origin
 from unbench.reporting.overview import overview
 from unbench.reporting.ranks import RULE, cell_ranks
 from unbench.reporting.references import Reference, count_oracles
-from unbench.reporting.standing import VERIFIED, made_with
+from unbench.reporting.standing import VERIFIED, hparams_of, made_with
 from unbench.reporting.standing_section import OUTDATED, intervals_section, standing_section
 from unbench.rows.records import records
-from unbench.rows.values import json_list, json_object
+from unbench.rows.values import json_list
 from unbench.yardsticks import NOTHING, ORACLE
 
 if TYPE_CHECKING:
@@ -268,7 +267,7 @@ def _repeat(rows: Sequence[dict[str, Any]]) -> str:
     """Versions, every hyper-parameter and the commands of each row, folded away."""
     parts = ["<details>\n<summary>Commands, hyper-parameters and versions</summary>\n"]
     for row in rows:
-        hparams = ", ".join(f"{k}={json.dumps(v)}" for k, v in json_object(row["hparams"]).items())
+        hparams = hparams_of(row)
         parts.append(f"**{escape(row['label'])}**: {escape(', '.join(made_with(row)))}.")
         if row["key_encoder"]:
             seen = escape(row["key_encoder_trained_on"]) or "not stored"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -72,6 +73,11 @@ def made_with(row: Mapping[str, Any]) -> list[str]:
     names = {"unbench": "unbench_version", "torch": "torch_version", "Python": "python_version", "commit": "git_commit"}
     known = (f"{name} {row[column]}" for name, column in names.items() if row[column])
     return [f"card v{row['method_version']}", *known]
+
+
+def hparams_of(row: Mapping[str, Any]) -> str:
+    """Every hyper-parameter of a row, defaults included: `lr=0.01, epochs=3`."""
+    return ", ".join(f"{name}={json.dumps(value)}" for name, value in json_object(row["hparams"]).items())
 
 
 def chosen(row: Mapping[str, Any]) -> str:

@@ -13,3 +13,9 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     names = [str(name) for name in table.columns]
     # In one go: taking columns one by one takes longest where tables are wide and short, as those of a cell are.
     return [dict(zip(names, values, strict=True)) for values in table.to_numpy(dtype=object).tolist()]
+
+
+def plain_records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The same with None for what is missing: pandas has NaN there, of text as well, which is not equal to itself."""
+    plain = table.astype(object)
+    return records(plain.where(plain.notna(), None))

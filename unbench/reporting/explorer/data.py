@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,9 +19,9 @@ from unbench.reporting.explorer.shadow_values import shadow_values
 from unbench.reporting.explorer.thumbnails import Thumbnails
 from unbench.reporting.explorer.values import Value, board_values, failure, stored_values
 from unbench.reporting.oracles import OracleGroup
-from unbench.reporting.standing import made_with
+from unbench.reporting.standing import hparams_of, made_with
 from unbench.rows.records import records
-from unbench.rows.values import clean, json_list, json_object
+from unbench.rows.values import clean, json_list
 from unbench.store import Store, load_metrics, load_outputs
 from unbench.yardsticks import NOTHING, ORACLE
 
@@ -128,7 +127,7 @@ def _row(row: dict[str, Any], main: bool, evaluated: dict[str, dict[str, Value]]
         "failed": failure(row),
         "notes": json_list(row["warnings"]),
         "versions": ", ".join(made_with(row)),
-        "hparams": ", ".join(f"{k}={json.dumps(v)}" for k, v in json_object(row["hparams"]).items()),
+        "hparams": hparams_of(row),
         "commands": row["commands"],
     }
 
