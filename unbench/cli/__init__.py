@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from unbench.cli import cards, catalogue, deployment, results, running, sweeping
+from unbench.collection import collect_rarely
 from unbench.comparison.rule import NOISE_RULE
 from unbench.console import say
 from unbench.errors import UnbenchError
@@ -85,6 +86,7 @@ def main() -> None:
     # Threads that wait by spinning make two runs on one machine tenfold slower than one after the other; asleep they
     # cost a lone run about a tenth. Read when torch loads its OpenMP, which is later; a user's own choice stands.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    collect_rarely()
     _open_streams()
     # What Ctrl-C has cancelled is told in one line of our own.
     warnings.filterwarnings("ignore", r"\d+ tasks ", UserWarning, r"joblib\.")

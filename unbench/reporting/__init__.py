@@ -7,6 +7,7 @@ name enters them. From the cards comes what a method's default hyper-parameters 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,12 +126,14 @@ def report(
     studio = None
     if documents:
         # Matplotlib takes a while to import.
-        from unbench.reporting.plots.gallery import sketch_all
+        from unbench.reporting.plots.gallery import sketch_cells, sketch_ranks
         from unbench.reporting.plots.studio import Studio
 
-        held, studio = contests(cells), Studio(Path(out), plot_formats, plot_data)
-        pictures = sketch_all(cells, held, frame, Path(results), studio, plots, shown.named("plots"))
-        studio.start()
+        studio = Studio(Path(out), plot_formats, plot_data)
+        pictures = sketch_cells(cells, frame, Path(results), studio, plots, shown.named("plots"))
+        studio.start()  # before the ranks, whose tests take a while
+        held = contests(cells)
+        pictures = replace(pictures, of_ranks=sketch_ranks(held, studio))
         drawn = pictures.files
         texts |= _written_as(documents, leaderboard_markdown(cells, pictures, origin, held, metric, changes))
     if "explorer" in files:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.ticker import NullLocator
 
-from unbench.reporting.ablations import Study
 from unbench.reporting.formatting import shorten
 from unbench.reporting.plots.gap_axis import gap_axis
 from unbench.reporting.plots.style import Palette, PlotData, new_figure
@@ -17,6 +16,8 @@ from unbench.rows.values import is_number, or_zero, present
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from unbench.reporting.ablations import Study
 
 ACROSS = 4
 LOG_SPAN = 30

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
-from unbench.reporting.ablations import Study
 from unbench.reporting.formatting import points, shorten
 from unbench.reporting.plots.gap_axis import gap_axis
 from unbench.reporting.plots.place import Anchor, place_labels
@@ -20,6 +19,8 @@ from unbench.rows.values import or_zero, present
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from unbench.reporting.ablations import Study
 
 MARGIN = 1.5
 """A second line, at this many floors: near the noise, though not in it."""

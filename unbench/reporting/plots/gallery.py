@@ -35,33 +35,30 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def sketch_all(
+def sketch_cells(
     cells: Sequence[Cell],
-    contests: Sequence[Contest],
     frame: pd.DataFrame,
     results: Path,
     studio: Studio,
     datasets: Sequence[str] | None,
     progress: Progress,
 ) -> Pictures:
-    """Hand the studio a sketch of every plot of the cells, of their ranks and over all of them.
+    """Hand the studio a sketch of every plot of the cells and over all of them.
 
     Args:
         cells: of the leaderboard.
-        contests: of these cells.
         frame: the runs behind them, as unbench.load_results gives them.
         results: where their per-example outputs are, and the trials of tuning.
         studio: draws them.
-        datasets: names of those whose plots are drawn; None draws all. Ranks are drawn in any case.
+        datasets: names of those whose plots are drawn; None draws all.
         progress: shows how many cells are done.
 
     Raises:
         StoreError: the numbers behind a plot cannot be written, or a stored trial is corrupt.
     """
     shown = [cell for cell in cells if datasets is None or cell.rows.iloc[0]["dataset"] in datasets]
-    ranks = _of_ranks(contests, studio)
     if not shown:
-        return Pictures(of_ranks=ranks)
+        return Pictures()
     # The palette is that of all cells, so that a method looks the same whatever else is drawn.
     palette, trials = Palette.of(cells), load_trials(results)
     of_cells = {
@@ -70,16 +67,11 @@ def sketch_all(
     }
     # How memories grow, whatever the presets of the cells.
     memory = Sketch("memory", "Growth of the memory with the images in it", memory_data(shown), draw_memory)
-    return Pictures(of_cells, ranks, [_drawing(memory, studio)] if len(memory.data.table) else [])
+    return Pictures(of_cells, overall=[_drawing(memory, studio)] if len(memory.data.table) else [])
 
 
-def _drawing(sketch: Sketch, studio: Studio) -> Drawing:
-    title = f"{sketch.title}: {sketch.heading}" if sketch.heading else sketch.title
-    return Drawing(title, studio.add(sketch), sketch.data.notes, sketch.method)
-
-
-def _of_ranks(contests: Sequence[Contest], studio: Studio) -> dict[str, Drawing]:
-    """The critical differences of each preset that has them as ranks-<preset>."""
+def sketch_ranks(contests: Sequence[Contest], studio: Studio) -> dict[str, Drawing]:
+    """The same for the critical differences of each preset that has them, by preset: ranks-<preset>."""
     found = {}
     for contest in contests:
         tested, preset = contest.critical, contest.arena.preset
@@ -88,6 +80,11 @@ def _of_ranks(contests: Sequence[Contest], studio: Studio) -> dict[str, Drawing]
             sketch = Sketch(f"ranks-{safe(preset)}", title, critical_data(tested), draw_critical_difference)
             found[preset] = _drawing(sketch, studio)
     return found
+
+
+def _drawing(sketch: Sketch, studio: Studio) -> Drawing:
+    title = f"{sketch.title}: {sketch.heading}" if sketch.heading else sketch.title
+    return Drawing(title, studio.add(sketch), sketch.data.notes, sketch.method)
 
 
 def _of_cell(

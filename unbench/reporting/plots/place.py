@@ -139,5 +139,6 @@ def _overlaps(boxes: Floats, others: Floats) -> Floats:
     """Shared area of each box with each other one, (N, M)."""
     low = np.maximum(boxes[:, None, :2], others[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    shared: Floats = np.prod(np.clip(high - low, 0, None), axis=2)
+    width, height = np.moveaxis(np.maximum(high - low, 0), 2, 0)
+    shared: Floats = width * height  # much faster than numpy's prod over an axis of two
     return shared

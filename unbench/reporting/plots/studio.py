@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from joblib import Parallel, cpu_count, delayed, parallel_config
 
+from unbench.collection import collect_rarely
 from unbench.files import write_bytes, write_text
 from unbench.progress import Progress
 from unbench.reporting.plots.picture_cache import PictureCache, drawn_from
@@ -18,7 +20,7 @@ EACH = 4
 
 
 class Studio:
-    """Draws into one folder. First sketches are added, then drawing starts, and it ends when it is waited for.
+    """Draws into one folder. Sketches are added, drawing starts, a few more may follow, and the end is waited for.
 
     Args:
         folder: to write in.
@@ -30,6 +32,7 @@ class Studio:
         self._folder, self._formats, self._data = folder, tuple(dict.fromkeys(formats)), data
         self._cache = PictureCache(folder)
         self._lacking: list[tuple[Sketch, list[str], str]] = []
+        self._begun = 0
         self._drawn: Iterator[dict[str, bytes]] = iter(())
 
     def add(self, sketch: Sketch) -> tuple[str, ...]:
@@ -55,10 +58,14 @@ class Studio:
         return tuple(names.values())
 
     def start(self) -> None:
-        """Begin to draw what was added, if there is enough of it for more than one process; else `finish` does."""
-        workers = max(1, min(cpu_count(), len(self._lacking) // EACH))
-        with parallel_config(backend="loky", inner_max_num_threads=1):
-            calls = (delayed(pictures_of)(sketch, kinds) for sketch, kinds, _ in self._lacking)
+        """Begin to draw what was added, if there is enough of it for more than one process.
+
+        The rest, and what is added later, `finish` draws.
+        """
+        self._begun = len(self._lacking)
+        workers = max(1, min(cpu_count(), self._begun // EACH))
+        with parallel_config(backend="loky", inner_max_num_threads=1, initializer=collect_rarely):
+            calls = (delayed(pictures_of)(sketch, kinds) for sketch, kinds, _ in self._lacking[: self._begun])
             # Tables are sent whole: joblib would map large ones from files, which nobody may write to.
             self._drawn = Parallel(n_jobs=workers, return_as="generator", max_nbytes=None)(calls)
 
@@ -68,7 +75,8 @@ class Studio:
         Raises:
             StoreError: a picture cannot be written.
         """
-        drawn = progress.track(self._drawn, "pictures", len(self._lacking))
+        rest = (pictures_of(sketch, kinds) for sketch, kinds, _ in self._lacking[self._begun :])
+        drawn = progress.track(chain(self._drawn, rest), "pictures", len(self._lacking))
         try:
             for (sketch, _, source), pictures in zip(self._lacking, drawn, strict=True):
                 for kind, content in pictures.items():

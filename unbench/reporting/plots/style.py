@@ -12,11 +12,12 @@ import matplotlib.style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from unbench.reporting.cells import Cell
 from unbench.yardsticks import NOTHING, ORACLE
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from unbench.reporting.cells import Cell
 
 WIDTH = 7.0
 """Inches: the width of a text block over two columns."""

@@ -10,7 +10,6 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
 from unbench.reporting.formatting import amount, points, shorten
-from unbench.reporting.oracles import OracleGroup
 from unbench.reporting.plots.gap_axis import gap_axis
 from unbench.reporting.plots.place import Anchor, place_labels
 from unbench.reporting.plots.style import DOTTED, Palette, PlotData, new_figure
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from unbench.reporting.oracles import OracleGroup
 
 OWNERS_WIDTH = 22
 """Letters of the names of those who share an oracle: a wider legend would squeeze the plot."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from pebble import ProcessExpired, ProcessPool
 
+from unbench.collection import collect_rarely
 from unbench.sweeps.plan import Site, Task
 from unbench.sweeps.work import Outcome, perform
 
@@ -98,6 +99,7 @@ def _uninterrupted() -> Iterator[None]:
 
 def _begin(gpus: Sequence[str], share: int) -> None:
     """In a new process, before torch looks for GPUs."""
+    collect_rarely()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the process that waits for us decides
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
