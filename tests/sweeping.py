@@ -19,8 +19,9 @@ from unbench.cli import main
 from unbench.schema import COLUMNS
 from unbench.store import Store, newest_attempts
 from unbench.sweeps.card import RunRequest, SweepCard
+from unbench.sweeps.outcome import Outcome
 from unbench.sweeps.plan import Site, Task
-from unbench.sweeps.work import Outcome, perform
+from unbench.sweeps.work import perform
 
 TOLD_BY_CLOCK = {"started_at", "seconds", "unlearn_seconds", "train_seconds", "oracle_seconds", "peak_memory_mb"}
 """Columns that two runs of the same spec do not share, with those of COSTS."""

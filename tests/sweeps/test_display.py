@@ -13,8 +13,8 @@ from sweeping import request
 from unbench.schema import COLUMNS
 from unbench.sweeps.display import Counts, Lines, Table, duration
 from unbench.sweeps.estimate import Estimate, Estimator
+from unbench.sweeps.outcome import Outcome
 from unbench.sweeps.plan import Plan, State, Task
-from unbench.sweeps.work import Outcome
 
 NAMES = [column.name for column in COLUMNS]
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from rich.console import Console, Group, RenderableType
     from rich.live import Live
 
+    from unbench.sweeps.outcome import Outcome
     from unbench.sweeps.plan import Kind, Plan, Task
-    from unbench.sweeps.work import Outcome
 
 KINDS: dict[Kind, str] = {
     "original": "original",

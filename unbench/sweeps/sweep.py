@@ -24,7 +24,7 @@ from unbench.sweeps.remembered import remember
 if TYPE_CHECKING:
     from unbench.data.loading import Checksums
     from unbench.sweeps.executors import Executor
-    from unbench.sweeps.work import Outcome
+    from unbench.sweeps.outcome import Outcome
 
 LOOK_AGAIN = 2.0
 """Seconds until a task that another process has is asked for again."""

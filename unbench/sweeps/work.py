@@ -7,11 +7,10 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from threadpoolctl import threadpool_limits
@@ -32,30 +31,10 @@ from unbench.stages import train_or_load
 from unbench.store import Store
 from unbench.sweeps.card import RunRequest
 from unbench.sweeps.limits import limited
+from unbench.sweeps.outcome import Outcome
 from unbench.sweeps.plan import STAGES, Site, Task
 
 log = logging.getLogger("unbench")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a task ended.
-
-    Attributes:
-        state: "done"; "busy", another process is at work on it; "failed", what it makes cannot be made; "died", with
-            its process; "stopped", by something that is wrong with the request or the files, so that going on is
-            of no use.
-        reason: why, unless it is done or busy.
-        status: of a row that says so.
-        row: of a run.
-        seconds: it took.
-    """
-
-    state: Literal["done", "busy", "failed", "died", "stopped"]
-    reason: str = ""
-    status: str = "failed"
-    row: dict[str, Any] | None = None
-    seconds: float = 0.0
 
 
 def perform(task: Task, site: Site) -> Outcome:

@@ -1,12 +1,12 @@
-"""What a sweep asks of an executor."""
+"""What a sweep asks of an executor, and what that has its workers do."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol
 
-from unbench.sweeps.plan import Task
-from unbench.sweeps.work import Outcome
+from unbench.sweeps.outcome import Outcome
+from unbench.sweeps.plan import Site, Task
 
 
 class Executor(Protocol):
@@ -24,3 +24,10 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """Stop what is under way. What was stored stays."""
+
+
+def perform(task: Task, site: Site) -> Outcome:
+    """What executors have their workers do. They need torch; who hands out tasks need not wait for it."""
+    from unbench.sweeps.work import perform as perform_here
+
+    return perform_here(task, site)

@@ -17,8 +17,9 @@ from filelock import FileLock, Timeout
 from pebble import ProcessExpired, ProcessPool
 
 from unbench.collection import collect_rarely
+from unbench.sweeps.executors.base import perform
+from unbench.sweeps.outcome import Outcome
 from unbench.sweeps.plan import Site, Task
-from unbench.sweeps.work import Outcome, perform
 
 _HELD: list[FileLock] = []
 """Locks that last as long as this process."""

@@ -8,8 +8,9 @@ from typing import Any
 import ray
 
 from unbench.errors import SpecError, UnknownNameError
+from unbench.sweeps.executors.base import perform
+from unbench.sweeps.outcome import Outcome
 from unbench.sweeps.plan import Site, Task
-from unbench.sweeps.work import Outcome, perform
 
 OPTIONS = {"address": None, "gpus": None, "retries": 2}
 """Of the table [ray] in a sweep file: the cluster (else RAY_ADDRESS, else one of this machine), the share of a GPU that

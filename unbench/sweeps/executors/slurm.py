@@ -10,8 +10,9 @@ import submitit
 
 from unbench.errors import SpecError
 from unbench.store import Store
+from unbench.sweeps.executors.base import perform
+from unbench.sweeps.outcome import Outcome
 from unbench.sweeps.plan import Site, Task
-from unbench.sweeps.work import Outcome, perform
 
 LOOK = 0.2
 """Seconds between two looks at the jobs, which submitit itself asks Slurm about much less often."""
