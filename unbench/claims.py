@@ -20,7 +20,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from unbench.errors import BusyError, StoreError
+from unbench.errors import BusyError, StoreError, refusals_as
 from unbench.files import write_text
 
 log = logging.getLogger("unbench")
@@ -77,12 +77,11 @@ def is_held(folder: Path, name: str) -> bool:
     if not path.exists():
         return False
     lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    except OSError as error:
-        raise StoreError(f"cannot lock {path}: {error.strerror or error}") from error
+    with refusals_as(StoreError, f"cannot lock {path}"):
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return True
     lock.release()
     return False
 

@@ -7,7 +7,8 @@ defect of unbench and keeps its traceback.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -91,6 +92,15 @@ FOREIGN = (Exception, SystemExit)
 
 class BusyError(RuntimeError):
     """Another process is at work on the same; what it makes will be there later."""
+
+
+@contextmanager
+def refusals_as(kind: type[UnbenchError], what: str) -> Iterator[None]:
+    """Raise what the operating system refuses within the block as an error of this kind: `what`, and the reason."""
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"{what}: {error.strerror or error}") from error
 
 
 def describe(error: BaseException) -> str:

@@ -10,28 +10,25 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from unbench.errors import RUN, DamagedError, SpecError, StoreError
+from unbench.errors import RUN, DamagedError, SpecError, StoreError, refusals_as
 from unbench.seal import is_intact, seal
 
 
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
     """A temporary path beside `target` that takes its place if the block ends well, and vanishes if not."""
-    try:
+    with refusals_as(StoreError, f"cannot write in {target.parent}"):
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-    except OSError as error:
-        raise StoreError(f"cannot write in {target.parent}: {error.strerror or error}") from error
     os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
-        # mkstemp keeps files from everyone else, but results folders are shared.
-        temporary.chmod(0o666 & ~_umask())
-        _sync(temporary)
-        temporary.replace(target)
-    except OSError as error:
-        raise StoreError(f"cannot write {target}: {error.strerror or error}") from error
+        with refusals_as(StoreError, f"cannot write {target}"):
+            yield temporary
+            # mkstemp keeps files from everyone else, but results folders are shared.
+            temporary.chmod(0o666 & ~_umask())
+            _sync(temporary)
+            temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -43,18 +40,14 @@ def atomic_folder(target: Path) -> Iterator[Path]:
     Raises:
         StoreError: it cannot be made, or cannot become `target`, which must not be there.
     """
-    try:
+    with refusals_as(StoreError, f"cannot write in {target.parent}"):
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-    except OSError as error:
-        raise StoreError(f"cannot write in {target.parent}: {error.strerror or error}") from error
     try:
         yield temporary
-        try:
+        with refusals_as(StoreError, f"cannot write {target}"):
             temporary.chmod(0o777 & ~_umask())
             temporary.replace(target)
-        except OSError as error:
-            raise StoreError(f"cannot write {target}: {error.strerror or error}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -105,12 +98,11 @@ def read_stored(path: Path, again: str = RUN) -> bytes:
         DamagedError: there is no such file.
         StoreError: it cannot be read.
     """
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise DamagedError(path, "it is missing", again) from error
-    except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror or error}") from error
+    with refusals_as(StoreError, f"cannot read {path}"):
+        try:
+            return path.read_bytes()
+        except FileNotFoundError as error:
+            raise DamagedError(path, "it is missing", again) from error
 
 
 def read_sealed(path: Path, again: str = RUN) -> bytes:

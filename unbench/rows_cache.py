@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unbench.errors import StoreError
+from unbench.errors import StoreError, refusals_as
 from unbench.files import keep_from_git
 from unbench.schema import SCHEMA_VERSION, Column
 from unbench.tables import VERSION_KEY, arrow_schema, read_arrow, write_arrow
@@ -111,16 +111,13 @@ def stamps(folder: Path) -> dict[str, Stamp]:
         StoreError: the folder cannot be listed.
     """
     found: dict[str, Stamp] = {}
-    try:
-        with suppress(FileNotFoundError), os.scandir(folder) as entries:
-            for entry in entries:
-                # One that another process sets aside meanwhile is not there.
-                with suppress(FileNotFoundError):
-                    if entry.name.endswith(".parquet"):
-                        about = entry.stat()
-                        found[entry.name] = (about.st_size, about.st_mtime_ns)
-    except OSError as error:
-        raise StoreError(f"cannot read {folder}: {error.strerror or error}") from error
+    with refusals_as(StoreError, f"cannot read {folder}"), suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            # One that another process sets aside meanwhile is not there.
+            with suppress(FileNotFoundError):
+                if entry.name.endswith(".parquet"):
+                    about = entry.stat()
+                    found[entry.name] = (about.st_size, about.st_mtime_ns)
     return found
 
 

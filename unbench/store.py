@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 from filelock import FileLock
 
 from unbench.arrays import Arrays, load_arrays, save_arrays
-from unbench.errors import RUN, DamagedError, StoreError
+from unbench.errors import RUN, DamagedError, StoreError, refusals_as
 from unbench.files import read_stored, write_bytes, write_sealed
 from unbench.rows_cache import RowsCache, Stamp, stamps
 from unbench.schema import COLUMNS, METRIC_COLUMNS, OUTPUT_COLUMNS
@@ -80,13 +80,11 @@ class Store:
     def check_writable(self) -> None:
         """Raise StoreError now rather than after an hour of training."""
         for folder in (self.runs, self.outputs, self.splits, self.stages):
-            try:
+            with refusals_as(StoreError, f"cannot write in the results folder {folder}"):
                 folder.mkdir(parents=True, exist_ok=True)
                 probe = folder / ".probe"
                 probe.touch()
                 probe.unlink(missing_ok=True)  # another process may be asking the same
-            except OSError as error:
-                raise StoreError(f"cannot write in the results folder {folder}: {error.strerror}") from error
 
     def check_there(self, made_by: str = "unbench run") -> None:
         """Raise StoreError, naming the command that makes such a folder, if there is none."""
@@ -197,16 +195,13 @@ class Store:
         """
         wanted = self.damaged / path.relative_to(self.folder)
         names = (wanted.with_name(f"{wanted.name}.{n}" if n else wanted.name) for n in count())
-        try:
-            with self.lock("damaged"):
-                now = _identity(path)
-                if now is None or seen not in (None, now):
-                    return None
-                target = next(name for name in names if not name.exists())
-                target.parent.mkdir(parents=True, exist_ok=True)
-                path.rename(target)
-        except OSError as error:
-            raise StoreError(f"cannot move the damaged {path} to {self.damaged}: {error.strerror or error}") from error
+        with refusals_as(StoreError, f"cannot move the damaged {path} to {self.damaged}"), self.lock("damaged"):
+            now = _identity(path)
+            if now is None or seen not in (None, now):
+                return None
+            target = next(name for name in names if not name.exists())
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(target)
         logging.getLogger("unbench").warning("%s was set aside as %s (%s)", path, target, why)
         return target
 

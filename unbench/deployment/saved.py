@@ -22,7 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from unbench.cards import Preset, Value
-from unbench.errors import StoreError
+from unbench.errors import StoreError, refusals_as
 from unbench.files import atomic_path, write_text
 from unbench.tensors import storable
 
@@ -72,10 +72,8 @@ class SavedModel:
     def locked(self) -> Iterator[None]:
         """Hold the model for oneself while the block runs; raises StoreError if its folder cannot be written."""
         lock = FileLock(self.folder / ".lock")
-        try:
+        with refusals_as(StoreError, f"cannot write in {self.folder}"):
             lock.acquire()
-        except OSError as error:
-            raise StoreError(f"cannot write in {self.folder}: {error.strerror or error}") from error
         try:
             yield
         finally:
