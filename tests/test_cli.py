@@ -90,6 +90,7 @@ def test_run_json_prints_one_object_per_run_and_nothing_else(home: Path) -> None
         (("predict", "nowhere", "file"), "holds no model"),
         (("cost", "--entries", "10,many"), "whole numbers"),
         (("cost", "--entries", "10", "--index", "exacd"), "index is one of"),
+        (("cost", "--entries", "10,100000000000"), "100,000,000,000 keys take 286,102 GiB"),
         (("lst",), "lst"),
     ],
 )
@@ -154,6 +155,7 @@ def test_a_model_is_trained_asked_and_made_to_forget(home: Path) -> None:
     done = unbench("train", "model", *SMOKE, cwd=home)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "model\n"
+    assert done.stderr.endswith("next: unbench predict model IMAGES, unbench forget model --ids FILE\n")
     Image.new("L", (20, 20), 90).save(home / "grey.png")
     before = unbench("predict", "model", "grey.png", "--json", cwd=home)
     assert [set(row) for row in json.loads(before.stdout)] == [{"image", "class", "probability"}]
@@ -175,6 +177,11 @@ def test_a_model_is_trained_asked_and_made_to_forget(home: Path) -> None:
     )
     assert json.loads(piped.stdout)["deleted"] == [stored[2]]
     assert unbench("predict", "model", "grey.png", cwd=home).returncode == 0
+
+
+def test_a_model_without_a_memory_is_not_said_to_forget(home: Path) -> None:
+    done = unbench("train", "plain", *SMOKE, "-m", "ft", cwd=home)
+    assert done.stderr.endswith("next: unbench predict plain IMAGES\n"), done.stderr
 
 
 def test_cost_prints_a_row_for_each_size(tmp_path: Path) -> None:

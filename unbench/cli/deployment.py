@@ -35,6 +35,7 @@ def train(
     check_checksums(checksums)
     RunSpec.parse(method, dataset, "random10", preset, seed, model)
     say("unbench is starting ...")
+    from unbench.deployment.saved import SavedModel
     from unbench.deployment.train import train as train_one
     from unbench.progress import ConsoleProgress
 
@@ -52,7 +53,8 @@ def train(
         progress=ConsoleProgress(console()),
     )
     print(folder)
-    say(f"next: unbench predict {folder} IMAGES, unbench forget {folder} --ids FILE")
+    forgets = f", unbench forget {folder} --ids FILE" if SavedModel(folder).has_memory else ""
+    say(f"next: unbench predict {folder} IMAGES{forgets}")
 
 
 def forget(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import torch
+from psutil import virtual_memory
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -36,10 +37,14 @@ def cost(
         _rank and _plain, for one image of a batch of 32, computing its key not included.
 
     Raises:
-        SpecError: a number is not positive, or `index` needs a package that is missing.
+        SpecError: a number is not positive, the keys alone would not fit into this machine's memory, or `index` needs a
+            package that is missing.
     """
     if min((*entries, dim, request), default=0) < 1:
         raise SpecError("entries, dim and request must be at least 1")
+    largest, free = max(entries) * dim * 4, virtual_memory().available
+    if largest > free:
+        raise SpecError(f"{max(entries):,} keys take {largest / 2**30:,.0f} GiB; {free / 2**30:,.0f} GiB are free here")
     for count in entries:
         yield _measure(count, dim, request, index)
 

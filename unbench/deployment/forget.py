@@ -10,14 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from unbench.deployment.saved import SavedModel
+from unbench.deployment.saved import MEMORY, SavedModel
 from unbench.errors import SpecError, StoreError
 from unbench.memory import Memory
 from unbench.provenance import now
 from unbench.store import write_json
 from unbench.tensors import content_hash
-
-_MEMORY = "memory."
 
 
 def forget(model_dir: Path | str, ids: Iterable[int], strict: bool = False) -> dict[str, Any]:
@@ -56,7 +54,7 @@ def forget(model_dir: Path | str, ids: Iterable[int], strict: bool = False) -> d
         before = content_hash(state)
         deleted = sorted(set(wanted.tolist()) - set(absent))
         memory.forget(wanted)
-        after = {**state, **{_MEMORY + name: tensor for name, tensor in memory.state_dict().items()}}
+        after = {**state, **{MEMORY + name: tensor for name, tensor in memory.state_dict().items()}}
         receipt = {
             "receipt": len(receipts) + 1,
             "method": record.method,
@@ -94,7 +92,7 @@ def read_ids(text: str, source: str) -> list[int]:
 
 
 def _memory(state: dict[str, Tensor], saved: SavedModel) -> Memory:
-    parts = {name.removeprefix(_MEMORY): tensor for name, tensor in state.items() if name.startswith(_MEMORY)}
+    parts = {name.removeprefix(MEMORY): tensor for name, tensor in state.items() if name.startswith(MEMORY)}
     if not {"ids", "keys", "tokens"} <= parts.keys():
         raise SpecError(f"the model in {saved.folder} has no memory, so nothing can be deleted from it")
     memory = Memory(

@@ -29,6 +29,9 @@ from unbench.tensors import storable
 FORMAT = 1
 """Version of the folder's layout."""
 
+MEMORY = "memory."
+"""What the names of a memory's tensors begin with."""
+
 
 class EncoderRecord(BaseModel):
     """An encoder that a model needs."""
@@ -88,6 +91,12 @@ class SavedModel:
     def receipts(self) -> Path:
         """The folder of receipts."""
         return self.folder / "receipts"
+
+    @property
+    def has_memory(self) -> bool:
+        """Whether images can be deleted from it."""
+        with safe_open(self.weights, "pt") as file:
+            return any(name.startswith(MEMORY) for name in file.keys())  # noqa: SIM118 - it is no mapping
 
     def write(self, record: ModelRecord, state: Mapping[str, Tensor], encoder: Mapping[str, Tensor]) -> None:
         """Save a new model; model.json comes last, so that a folder without it is no model yet.
