@@ -17,10 +17,10 @@ import typer
 from typer.core import TyperGroup
 
 from unbench.cli import cards, catalogue, deployment, results, running, sweeping
-from unbench.collection import collect_rarely
 from unbench.comparison.rule import NOISE_RULE
 from unbench.console import say
 from unbench.errors import UnbenchError
+from unbench.interpreter import collect_rarely
 
 INTERRUPTED = 130
 """Exit code of a command that Ctrl-C, or the system by SIGTERM, has ended."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from joblib import Parallel, cpu_count, delayed, parallel_config
 
-from unbench.collection import collect_rarely
 from unbench.files import write_bytes, write_text
+from unbench.interpreter import collect_rarely
 from unbench.progress import Progress
 from unbench.reporting.plots.picture_cache import PictureCache, drawn_from
 from unbench.reporting.plots.saving import pictures_of, plot_csv
