@@ -112,6 +112,7 @@ def test_several_processes_draw_the_same(tmp_path: Path, processes: Callable[[in
     assert {path.name: path.read_bytes() for path in (tmp_path / "2").glob("*.*g")} == alone
 
 
+@pytest.mark.filterwarnings("ignore:\\d+ tasks:UserWarning")  # that the others will not be drawn
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_picture_that_cannot_be_written_is_told_and_those_before_it_are_kept(
     tmp_path: Path, processes: Callable[[int], None], count: int
