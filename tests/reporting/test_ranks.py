@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import math
 import re
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 from fakes import fake_run
+from PIL import Image
 
 from unbench.reporting import report
 from unbench.reporting.cells import split_cells
@@ -19,6 +21,8 @@ from unbench.reporting.entries import Arena, arenas
 from unbench.reporting.leaderboard import leaderboard
 from unbench.reporting.overview import overview
 from unbench.reporting.plots.ranks_diagram import critical_data, draw_critical_difference
+from unbench.reporting.plots.saving import pictures_of
+from unbench.reporting.plots.sketch import Sketch
 from unbench.reporting.plots.style import style
 from unbench.reporting.ranks import Ranked, Ranking, cell_ranks, ranking
 from unbench.reporting.side_by_side import side_by_side
@@ -81,6 +85,42 @@ def test_over_cells_only_what_is_in_all_of_them_is_ranked(store: Store) -> None:
     assert lines["ft"][1] is not None and lines["ft"][1].mean == pytest.approx(2.005)
     text = overview([Contest(arena, found, critical_difference(found))], "avg_gap", {})
     assert "- scrub: none in cub\n" in text and "<sup>a</sup> 1 failed" in text
+
+
+def test_cells_of_few_methods_do_not_take_the_ranks_from_the_others(store: Store) -> None:
+    for dataset in CELLS[:3]:
+        fill(store, {"ft": 2.0, "ga": 3.0, "scrub": 4.0, "none": 9.0}, dataset)
+    fill(store, {"none": 2.0, "munkey": 3.0}, "svhn")
+    (arena,) = arenas_of(store)
+    found = ranking(arena)
+    assert {one.name: one.mean for one in found.ranked} == {"ft": 1, "ga": 2, "scrub": 3, "none": 4}
+    assert set(found.titles) == set(CELLS[:3]) and found.aside == ("svhn",)
+    assert set(found.lacking) == {"munkey"} and set(found.lacking["munkey"].split("; ")) == set(CELLS[:3])
+    text = overview([Contest(arena, found, critical_difference(found))], "avg_gap", {})
+    assert "\nSet aside: svhn.\n" in text
+
+
+@pytest.mark.parametrize(
+    ("has", "kept"),
+    [
+        (["1111", "1111"], [0, 1]),
+        (["1111", "1100", "1100", "1100"], [0, 1, 2, 3]),  # two methods in four cells beat four methods in one
+        (["1111", "1110", "1111"], [0, 1, 2]),  # 3 x 3 beats 2 x 4
+        (["1100", "1111", "1111", "1111"], [1, 2, 3]),  # 3 x 4 beats 4 x 2
+        (["1110000", "0001110", "1000001", "1000001"], [2, 3]),
+        (["1100", "0011"], [0, 1]),  # nothing to rank, so nothing is set aside
+    ],
+)
+def test_the_largest_table_without_a_gap_is_ranked(store: Store, has: list[str], kept: list[int]) -> None:
+    names = ("none", "ft", "ga", "scrub", "salun", "ssd", "fcs")
+    for dataset, line in zip(sorted(CELLS), has, strict=False):
+        gaps = {name: 2.0 + n for n, (name, there) in enumerate(zip(names, line, strict=False)) if there == "1"}
+        fill(store, gaps, dataset)
+    (arena,) = arenas_of(store)
+    found = ranking(arena)
+    assert found.titles == tuple(arena.titles[n] for n in kept)
+    assert len(found.titles) + len(found.aside) == len(has) or found.reason
+    assert bool(found.reason) == (not found.ranked) == (has == ["1100", "0011"])
 
 
 def test_the_interval_is_of_cells_and_seeds_and_the_same_every_time(store: Store) -> None:
@@ -154,3 +194,13 @@ def test_the_diagram_shows_every_method_and_is_in_the_report(store: Store, tmp_p
         (axes,) = draw_critical_difference(critical_data(data), "title").axes
     shown = {text.get_text().split("  ")[0] for text in axes.texts}
     assert {"ft", "ga", "scrub", "none"} <= shown and any(text.startswith("CD = ") for text in shown)
+
+
+def test_long_names_in_the_diagram_are_not_cut_off(store: Store) -> None:
+    names = ["boundary_shrink", "boundary_expand", *(f"method_{n}" for n in range(10))]
+    tested = critical_difference(ranked({name: [12.0 * (n == 1) + n] * 4 for n, name in enumerate(names)}))
+    assert isinstance(tested, CriticalDifference)
+    sketch = Sketch("ranks", "title", critical_data(tested), draw_critical_difference)
+    pixels = np.asarray(Image.open(BytesIO(pictures_of(sketch, ["png"])["png"])).convert("L"))
+    assert pixels.min() < 100
+    assert pixels[:, :2].min() == pixels[:, -2:].min() == 255

@@ -69,11 +69,13 @@ def _ranks(contest: Contest, diagram: str | None) -> str:
             for one in found.ranked
         ]
         parts.append(table(["Method", "Mean rank", "95 %", *map(escape, found.titles)], lines))
+    if found.aside:
+        parts.append(f"Set aside: {escape('; '.join(found.aside))}.\n")
     if found.lacking:
         alike: dict[str, list[str]] = {}
         for name, lacks in found.lacking.items():
             alike.setdefault(lacks, []).append(name)
-        parts.append("Not ranked over cells, because they lack a number in some:\n")
+        parts.append("Not ranked over cells, because they lack a number in some of these:\n")
         parts.append("".join(f"- {escape(', '.join(names))}: none in {escape(at)}\n" for at, names in alike.items()))
     if not found.reason:
         parts.append(_critical(contest.critical))

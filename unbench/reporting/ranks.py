@@ -25,9 +25,10 @@ RULE = (
     "top, and ties get their average rank. The oracle, rows of outdated versions and rows without a gap have no rank."
 )
 OVER_CELLS = (
-    "The mean rank is over all cells of one preset, among the methods that have a number in every one of them. Its "
-    f"interval is a bootstrap of {DRAWS} draws, 95 %: cells are drawn with replacement, and in each of them seeds, the "
-    "same for all methods."
+    "The mean rank is over cells of one preset, among the methods that have a number in every one of them. Cells of "
+    "few methods are set aside, one after the other, as far as that makes the number of cells times that of methods "
+    f"larger. The interval is a bootstrap of {DRAWS} draws, 95 %: cells are drawn with replacement, and in each of "
+    "them seeds, the same for all methods."
 )
 
 
@@ -48,10 +49,11 @@ class Ranking:
 
     Attributes:
         preset: its name.
-        titles: of the cells.
+        titles: of the cells that methods are ranked over.
         ranked: best first; empty if there is no rank over cells.
-        lacking: of each other method how many cells it lacks a number in, and which.
+        lacking: of each other method which of these cells it lacks a number in.
         reason: why nothing is ranked; empty if something is.
+        aside: titles of the cells that are set aside.
     """
 
     preset: str
@@ -59,6 +61,7 @@ class Ranking:
     ranked: tuple[Ranked, ...]
     lacking: dict[str, str]
     reason: str = ""
+    aside: tuple[str, ...] = ()
 
 
 def cell_ranks(rows: Mapping[str, Row]) -> dict[str, float]:
@@ -84,20 +87,23 @@ def board_ranks(cells: Sequence[Cell]) -> list[float | None]:
 
 def ranking(arena: Arena) -> Ranking:
     """Rank the methods of one preset over its cells."""
-    titles = arena.titles
-    having = [{name: row for name, row in rows.items() if _is_ranked(row)} for rows in arena.entries]
-    names = [name for name in arena.names if any(name in rows for rows in having)]
-    names += [name for name, row in _others(arena) if name not in names and row["method"] != ORACLE]
+    numbered = [{name: row for name, row in rows.items() if _is_ranked(row)} for rows in arena.entries]
+    names = [name for name in arena.names if any(name in rows for rows in numbered)]
+    if len(numbered) < 2:
+        return Ranking(arena.preset, arena.titles, (), {}, "There is one cell only, so there is no rank over cells.")
+    kept = _fullest(np.array([[name in rows for name in names] for rows in numbered], dtype=bool))
+    titles = tuple(arena.titles[cell] for cell in kept)
+    aside = tuple(title for cell, title in enumerate(arena.titles) if cell not in kept)
+    having = [numbered[cell] for cell in kept]
     complete = [name for name in names if all(name in rows for rows in having)]
+    competing = names + [name for name, row in _others(arena) if name not in names and row["method"] != ORACLE]
     lacking = {
         name: "; ".join(title for title, rows in zip(titles, having, strict=True) if name not in rows)
-        for name in names
+        for name in competing
         if name not in complete
     }
-    if len(titles) < 2:
-        return Ranking(arena.preset, titles, (), {}, "There is one cell only, so there is no rank over cells.")
     if len(complete) < 2:
-        return Ranking(arena.preset, titles, (), lacking, "Fewer than two methods have a number in every cell.")
+        return Ranking(arena.preset, titles, (), lacking, "No two methods have a number in the same two cells.")
     chosen = [{name: rows[name] for name in complete} for rows in having]
     ranks = np.array([list(cell_ranks(rows).values()) for rows in chosen])
     low, high = np.quantile(_bootstrap(chosen), (0.025, 0.975), axis=0)
@@ -106,7 +112,27 @@ def ranking(arena: Arena) -> Ranking:
         Ranked(name, float(means[n]), float(low[n]), float(high[n]), tuple(ranks[:, n].tolist()))
         for n, name in enumerate(complete)
     ]
-    return Ranking(arena.preset, titles, tuple(sorted(found, key=lambda one: (one.mean, one.name))), lacking)
+    ranked = tuple(sorted(found, key=lambda one: (one.mean, one.name)))
+    return Ranking(arena.preset, titles, ranked, lacking, aside=aside)
+
+
+def _fullest(has: NDArray[np.bool_]) -> list[int]:
+    """Which cells make the largest table without a gap, by dropping one after the other; all if none is of two by two.
+
+    Args:
+        has: (cells, methods), whether there is a number.
+    """
+    kept = np.arange(len(has))
+    best, size = kept, 0
+    while len(kept) > 1:
+        part = has[kept]
+        shared = int(part.all(axis=0).sum())
+        if shared > 1 and len(kept) * shared > size:
+            best, size = kept, len(kept) * shared
+        # The cell without which the others share most; of several such the one that itself has the fewest.
+        without = ((part.sum(axis=0) - part) == len(kept) - 1).sum(axis=1)
+        kept = np.delete(kept, np.lexsort((-part.sum(axis=1), without))[-1])
+    return [int(cell) for cell in best]
 
 
 def _others(arena: Arena) -> list[tuple[str, Row]]:

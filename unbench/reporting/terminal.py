@@ -165,7 +165,8 @@ def _add_references(table: Table, cell: Cell, counts: bool) -> None:
 
 
 def _ranks(found: Ranking) -> Table:
-    table = _table(f"Mean rank over {len(found.titles)} cells of preset {found.preset}")
+    cells = f"{len(found.titles)} of {len(found.titles) + len(found.aside)}" if found.aside else str(len(found.titles))
+    table = _table(f"Mean rank over {cells} cells of preset {found.preset}")
     for title in ("Method", "Mean rank", "95 %"):
         table.add_column(title, overflow="fold", justify="left" if title == "Method" else "right")
     for one in found.ranked:
