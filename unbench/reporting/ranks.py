@@ -87,13 +87,14 @@ def board_ranks(cells: Sequence[Cell]) -> list[float | None]:
 
 def ranking(arena: Arena) -> Ranking:
     """Rank the methods of one preset over its cells."""
+    everywhere = arena.titles
     numbered = [{name: row for name, row in rows.items() if _is_ranked(row)} for rows in arena.entries]
     names = [name for name in arena.names if any(name in rows for rows in numbered)]
     if len(numbered) < 2:
-        return Ranking(arena.preset, arena.titles, (), {}, "There is one cell only, so there is no rank over cells.")
+        return Ranking(arena.preset, everywhere, (), {}, "There is one cell only, so there is no rank over cells.")
     kept = _fullest(np.array([[name in rows for name in names] for rows in numbered], dtype=bool))
-    titles = tuple(arena.titles[cell] for cell in kept)
-    aside = tuple(title for cell, title in enumerate(arena.titles) if cell not in kept)
+    titles = tuple(everywhere[cell] for cell in kept)
+    aside = tuple(title for cell, title in enumerate(everywhere) if cell not in kept)
     having = [numbered[cell] for cell in kept]
     complete = [name for name in names if all(name in rows for rows in having)]
     competing = names + [name for name, row in _others(arena) if name not in names and row["method"] != ORACLE]
@@ -103,7 +104,7 @@ def ranking(arena: Arena) -> Ranking:
         if name not in complete
     }
     if len(complete) < 2:
-        return Ranking(arena.preset, titles, (), lacking, "No two methods have a number in the same two cells.")
+        return Ranking(arena.preset, titles, (), lacking, "Fewer than two methods have a number in every cell.")
     chosen = [{name: rows[name] for name in complete} for rows in having]
     ranks = np.array([list(cell_ranks(rows).values()) for rows in chosen])
     low, high = np.quantile(_bootstrap(chosen), (0.025, 0.975), axis=0)

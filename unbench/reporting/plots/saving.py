@@ -38,7 +38,7 @@ def _printed(figure: Figure, kind: str) -> bytes:
 
         FigureCanvasSVG(figure).print_svg(file, metadata=_METADATA[kind])
     else:
-        figure.set_dpi(rcParams["figure.dpi"])
+        figure.set_dpi(rcParams["figure.dpi"])  # of which an SVG that was printed before leaves 72
         FigureCanvasAgg(figure).print_png(file, metadata=_METADATA[kind])
     return file.getvalue()
 
