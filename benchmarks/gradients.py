@@ -23,11 +23,11 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from unbench import models
-from unbench.batches import Batches
+from unbench.config.registry import dataset
+from unbench.data.batches import Batches
 from unbench.data.images import Images
-from unbench.registry import dataset
-from unbench.training import seeded
-from unbench.unlearning.gradients import Gradients, mean_over_examples
+from unbench.methods.components.gradients import Gradients, mean_over_examples
+from unbench.training.loops import seeded
 
 LIMIT = 5
 TOLERANCE = 1e-5
@@ -93,7 +93,7 @@ def one_by_one(model: nn.Module, images: Images) -> Gradients:
 
 
 def together(model: nn.Module, images: Images) -> Gradients:
-    """The same by unbench.unlearning.gradients."""
+    """The same by unbench.methods.components.gradients."""
     return mean_over_examples(model, images, torch.square)
 
 

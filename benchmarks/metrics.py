@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unbench.evaluation.compute import RESAMPLES, estimate
+from unbench.analysis.evaluation.compute import RESAMPLES, estimate
 from unbench.metrics import METRICS, MissingValue, RunOutputs
 from unbench.metrics.outputs import Model, Split
 

@@ -21,11 +21,11 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from unbench import registry
-from unbench.reporting.leaderboard import VALUES
-from unbench.schema import COLUMNS
-from unbench.store import Store, load_results
-from unbench.tables import write_table
+from unbench.analysis.board.leaderboard import VALUES
+from unbench.config import registry
+from unbench.store.results import Store, load_results
+from unbench.store.schema import COLUMNS
+from unbench.store.tables import write_table
 
 LIMIT = 5.0
 """Seconds."""

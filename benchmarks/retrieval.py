@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from unbench.memory import Memory
+from unbench.models.memory import Memory
 
 K = 4
 WIDTH = 128

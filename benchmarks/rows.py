@@ -18,9 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from unbench.schema import COLUMNS
-from unbench.store import Store, load_results, newest_attempts
-from unbench.tables import write_table
+from unbench.store.results import Store, load_results, newest_attempts
+from unbench.store.schema import COLUMNS
+from unbench.store.tables import write_table
 
 ROWS = 5_000
 

@@ -18,15 +18,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from unbench import registry
-from unbench.claims import claim
-from unbench.schema import COLUMNS
-from unbench.store import Store
-from unbench.sweeps.card import RunRequest, SweepCard
+from unbench.config import registry
+from unbench.store.locks import locked
+from unbench.store.results import Store
+from unbench.store.schema import COLUMNS
+from unbench.store.tables import write_table
 from unbench.sweeps.plan import Planner, Site, Task
 from unbench.sweeps.sweep import sweep
+from unbench.sweeps.sweep_file import RunRequest, SweepCard
 from unbench.sweeps.work import Outcome
-from unbench.tables import write_table
 
 OVERHEAD_MS, PLANNING_SECONDS, JOBS_RATIO = 30.0, 3.0, 0.65
 METHODS = [name for name, card in registry.methods().items() if card.family == "post-hoc" and not card.models][:20]
@@ -65,7 +65,7 @@ def overhead(quick: bool) -> bool:
 def instant(task: Task, site: Site) -> Outcome:
     """What a worker does around a task, without the task."""
     store = Store(site.results)
-    with claim(store.locks, task.id, wait=False):
+    with locked(store.locks, task.id, wait=False):
         if task.kind != "run":
             return Outcome("done")
         row = store.write_run(

@@ -19,11 +19,11 @@ from statistics import median
 import numpy as np
 import torch
 
+from unbench.data.encoders.cache import FeatureCache
 from unbench.data.images import Dataset, Images
-from unbench.encoders.cache import FeatureCache
-from unbench.inputs import Inputs, make_method
+from unbench.experiment.inputs import Inputs, make_method
+from unbench.experiment.spec import RunSpec
 from unbench.progress import Progress
-from unbench.spec import RunSpec
 
 LIMIT = 1.25
 EPOCHS = 5

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from unbench import registry
-from unbench.evaluation.columns import columns_of as evaluate
+from unbench.analysis.rows.labels import ROW
+from unbench.config import registry
 from unbench.metrics import METRICS, RunOutputs
-from unbench.rows.labels import ROW
-from unbench.schema import COLUMNS, OUTPUT_COLUMNS
+from unbench.metrics.row_columns import columns_of as evaluate
 from unbench.seeds import digest
-from unbench.store import Store
-from unbench.tables import arrow_schema
+from unbench.store.results import Store
+from unbench.store.schema import COLUMNS, OUTPUT_COLUMNS
+from unbench.store.tables import arrow_schema
 
 SIZES = {"retain": 120, "forget": 40, "test": 80}
 CLASSES = 4

@@ -16,11 +16,11 @@ import pandas as pd
 import pytest
 
 from unbench.cli import main
-from unbench.schema import COLUMNS
-from unbench.store import Store, newest_attempts
-from unbench.sweeps.card import RunRequest, SweepCard
+from unbench.store.results import Store, newest_attempts
+from unbench.store.schema import COLUMNS
 from unbench.sweeps.outcome import Outcome
 from unbench.sweeps.plan import Site, Task
+from unbench.sweeps.sweep_file import RunRequest, SweepCard
 from unbench.sweeps.work import perform
 
 TOLD_BY_CLOCK = {"started_at", "seconds", "unlearn_seconds", "train_seconds", "oracle_seconds", "peak_memory_mb"}

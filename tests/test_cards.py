@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from unbench import registry
-from unbench.cards import DatasetCard, MethodCard, read_card
+from unbench.config import registry
+from unbench.config.cards import DatasetCard, MethodCard, read_card
+from unbench.config.grammar import expand, parse_call
 from unbench.errors import CardError, SpecError, UnknownNameError
+from unbench.experiment.spec import RunSpec
 from unbench.methods.base import Method
-from unbench.spec import RunSpec
-from unbench.text import expand, parse_call
+from unbench.methods.loading import load_method
 
 REPO = Path(__file__).resolve().parents[1]
 
@@ -22,7 +23,7 @@ REPO = Path(__file__).resolve().parents[1]
 @pytest.mark.parametrize("name", registry.methods())
 def test_every_method_card_points_at_a_method_and_gives_reasons(name: str) -> None:
     card = registry.method(name)
-    assert issubclass(registry.load_code(card), Method)
+    assert issubclass(load_method(card), Method)
     assert card.source.citation
     assert all(knob.why for knob in card.hparams.values())
 

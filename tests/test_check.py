@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from unbench import registry
-from unbench.check import check_dataset, check_method
+from unbench.cli.check import check_dataset, check_method
+from unbench.config import registry
 from unbench.errors import UnknownNameError
 
 REPO = Path(__file__).resolve().parents[1]

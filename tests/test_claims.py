@@ -11,27 +11,27 @@ from pathlib import Path
 
 import pytest
 
-from unbench.claims import claim, holders, is_held
 from unbench.errors import BusyError, StoreError
+from unbench.store.locks import holders, is_held, locked
 
 
 def test_a_claim_is_held_until_the_block_ends_however_it_ends(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), claim(tmp_path, "work"):
+    with pytest.raises(ZeroDivisionError), locked(tmp_path, "work"):
         assert is_held(tmp_path, "work")
         assert set(holders(tmp_path)["work"]) == {"user", "host", "pid", "since"}
         assert holders(tmp_path)["work"]["pid"] == os.getpid()
-        with pytest.raises(BusyError, match="at work on work"), claim(tmp_path, "work", wait=False):
+        with pytest.raises(BusyError, match="at work on work"), locked(tmp_path, "work", wait=False):
             pass
-        with claim(tmp_path, "other", wait=False):
+        with locked(tmp_path, "other", wait=False):
             assert set(holders(tmp_path)) == {"work", "other"}
         raise ZeroDivisionError
     assert not is_held(tmp_path, "work") and holders(tmp_path) == {}
-    with claim(tmp_path, "work", wait=False):
+    with locked(tmp_path, "work", wait=False):
         assert is_held(tmp_path, "work")
 
 
 def test_a_holder_whose_clock_is_years_off_is_shown(tmp_path: Path) -> None:
-    with claim(tmp_path, "work"):
+    with locked(tmp_path, "work"):
         note = json.loads((tmp_path / "work.json").read_text())
         for year in ("1970", "2999"):
             (tmp_path / "work.json").write_text(json.dumps({**note, "since": f"{year}-01-01T00:00:00+00:00"}))
@@ -41,7 +41,7 @@ def test_a_holder_whose_clock_is_years_off_is_shown(tmp_path: Path) -> None:
 
 def test_what_a_dead_process_left_holds_nothing(tmp_path: Path) -> None:
     def hold() -> None:
-        with claim(tmp_path, "work"):
+        with locked(tmp_path, "work"):
             os.kill(os.getpid(), signal.SIGKILL)
 
     process = multiprocessing.get_context("fork").Process(target=hold)
@@ -50,7 +50,7 @@ def test_what_a_dead_process_left_holds_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "work.lock").exists() and (tmp_path / "work.json").exists()
 
     assert holders(tmp_path) == {} and not is_held(tmp_path, "work")
-    with claim(tmp_path, "work", wait=False):
+    with locked(tmp_path, "work", wait=False):
         assert holders(tmp_path)["work"]["pid"] == os.getpid()
 
 
@@ -59,8 +59,8 @@ def test_a_full_disk_is_said_and_leaves_no_lock(tmp_path: Path, monkeypatch: pyt
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr("unbench.files._sync", full)
-        with pytest.raises(StoreError, match="No space left"), claim(tmp_path, "work"):
+        patch.setattr("unbench.store.files._sync", full)
+        with pytest.raises(StoreError, match="No space left"), locked(tmp_path, "work"):
             raise AssertionError("the block must not run")
     assert not is_held(tmp_path, "work")
     assert [path.name for path in tmp_path.iterdir()] == ["work.lock"]

@@ -14,7 +14,7 @@ from command import unbench
 from PIL import Image
 from safetensors.torch import load_file
 
-from unbench import registry
+from unbench.config import registry
 from unbench.metrics import METRICS
 from unbench.scenarios import SCENARIOS
 

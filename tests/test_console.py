@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from unbench import progress
-from unbench.console import print_record, print_rows
+from unbench.cli.console import print_record, print_rows
 from unbench.progress import ConsoleProgress
 
 

@@ -21,16 +21,16 @@ from fakes import fake_run
 from safetensors.numpy import save
 
 from unbench import evaluate, load_metrics, load_outputs, load_results, run, shadow
-from unbench.data.splits import _read_index
 from unbench.errors import DamagedError, StoreError
-from unbench.files import read_sealed
-from unbench.rows_cache import LEAST
-from unbench.schema import COMPARISON_COLUMNS, POWER_COLUMNS, SEEDS_COLUMNS
-from unbench.seal import BLANK, MARKER, is_intact, seal
-from unbench.shadows.pool import Cell, Pool, pools
-from unbench.stages import read_stage
-from unbench.store import Store, newest_attempts
-from unbench.tables import VERSION_KEY, read_table
+from unbench.experiment.reference_models import read_reference_model
+from unbench.experiment.shadow_models.pool import Cell, Pool, pools
+from unbench.experiment.splits import _read_index
+from unbench.store.checksum import BLANK, MARKER, add_checksum, is_intact
+from unbench.store.files import read_verified
+from unbench.store.results import Store, newest_attempts
+from unbench.store.rows_cache import LEAST
+from unbench.store.schema import COMPARISON_COLUMNS, POWER_COLUMNS, SEEDS_COLUMNS
+from unbench.store.tables import VERSION_KEY, read_table
 
 SMALL: dict[str, Any] = {"dataset": "synthetic", "preset": "smoke", "device": "cpu"}
 METRICS = ["test_acc", "avg_gap", "mia_auroc", "cka_forget", "rmia_auroc", "ulira_auroc"]
@@ -51,7 +51,7 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two methods, probed and evaluated, with shadow models of one."""
     folder = tmp_path_factory.mktemp("pristine")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("unbench.probes.probe.STEPS", 5)
+        patch.setattr("unbench.experiment.probes.probe.STEPS", 5)
         for method in ("none", "ft"):
             assert run(method, results=folder, probe=True, **SMALL)["status"] == "ok"
     assert shadow("none", count=4, jobs=1, results=folder, **SMALL).models == 4
@@ -114,7 +114,7 @@ def reader(folder: Path, path: Path) -> Callable[[], Any]:
         "outputs": lambda: load_outputs(folder, row),
         "probes": lambda: store.read_probes(row),
         "splits": lambda: _read_index(path),
-        "stages": lambda: read_stage(path.parent),
+        "stages": lambda: read_reference_model(path.parent),
         "metrics": lambda: load_metrics(folder),
         "summary": lambda: read_table(path, summaries[path.stem]),
     }
@@ -143,7 +143,7 @@ def test_every_corruption_is_detected_and_named(results: Path, kind: str) -> Non
 @pytest.fixture
 def many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """Six runs, and a copy of their rows as large folders have."""
-    monkeypatch.setattr("unbench.rows_cache.LEAST", 1)
+    monkeypatch.setattr("unbench.store.rows_cache.LEAST", 1)
     store = Store(tmp_path / "many")
     for seed in range(3):
         for method in ("none", "ft"):
@@ -187,7 +187,7 @@ def test_no_bit_of_seal_or_version_makes_an_older_file_of_a_sealed_one(results: 
 
 
 def read_row_of(path: Path) -> Any:
-    from unbench.store import read_row
+    from unbench.store.results import read_row
 
     return read_row(path)
 
@@ -196,12 +196,12 @@ def test_a_seal_is_the_hash_of_the_file_with_zeros_in_its_place() -> None:
     import hashlib
 
     content = b"before " + BLANK.encode() + b" after"
-    sealed = seal(content)
+    sealed = add_checksum(content)
     assert sealed == content.replace(b"0" * 64, hashlib.sha256(content).hexdigest().encode())
     assert is_intact(sealed) and not is_intact(content) and not is_intact(b"no seal") and not is_intact(sealed[:-1])
     for wrong in (b"none", content * 2, sealed):
         with pytest.raises(ValueError, match="one blank seal"):
-            seal(wrong)
+            add_checksum(wrong)
 
 
 def numbers(row: dict[str, Any]) -> dict[str, Any]:
@@ -215,7 +215,7 @@ def numbers(row: dict[str, Any]) -> dict[str, Any]:
 def test_a_run_with_a_damaged_file_is_run_again_with_the_same_numbers(
     results: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, kind: str, damage: str
 ) -> None:
-    monkeypatch.setattr("unbench.probes.probe.STEPS", 5)
+    monkeypatch.setattr("unbench.experiment.probes.probe.STEPS", 5)
     store, before = Store(results), load_results(results).set_index("method").loc["ft"].to_dict()
     path = next(path for path in files(results, kind) if path.stem.startswith(before["run_key"]))
     path.write_bytes(damaged(path.read_bytes(), damage, path.suffix, np.random.default_rng(1)))
@@ -353,13 +353,13 @@ def test_a_full_disk_leaves_what_was_there(results: Path, monkeypatch: pytest.Mo
 @pytest.fixture
 def killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """A folder whose writer died when all but the row was stored."""
-    from unbench.probes.probe import Probed
+    from unbench.experiment.probes.probe import Probed
 
     store, plain = Store(tmp_path), Store.write_run
     probed = Probed({"features/unlearned/forget": np.ones((2, 2))}, {})
     child = os.fork()
     if child == 0:
-        monkeypatch.setattr("unbench.store.write_table", lambda *_: os._exit(9))
+        monkeypatch.setattr("unbench.store.results.write_table", lambda *_: os._exit(9))
         monkeypatch.setattr(Store, "write_run", lambda self, row, outputs: plain(self, row, outputs, probed))
         fake_run(store, "ft")
         os._exit(0)
@@ -384,7 +384,7 @@ def test_only_new_and_changed_shards_are_read(many: Store, monkeypatch: pytest.M
         read.append(path.name)
         return read_table(path, *rest)
 
-    monkeypatch.setattr("unbench.store.read_table", counting)
+    monkeypatch.setattr("unbench.store.results.read_table", counting)
     before = load_results(many.folder)
     assert read == [] and len(before) == 6
     new, gone, changed = fake_run(many, "ga", outputs=False), *(many.run_path(dict(before.iloc[i])) for i in (0, 1))
@@ -409,7 +409,7 @@ def test_the_newest_ok_attempt_counts(many: Store) -> None:
 
 
 def test_a_copy_with_other_columns_is_not_used(many: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    from unbench.tables import write_arrow
+    from unbench.store.tables import write_arrow
 
     path, expected = many.row_cache.path, load_results(many.folder)
     table = pq.read_table(path)
@@ -436,4 +436,4 @@ def test_small_folders_have_no_copy(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(DamagedError, match=r"gone\.json is corrupt: it is missing"):
-        read_sealed(tmp_path / "gone.json")
+        read_verified(tmp_path / "gone.json")

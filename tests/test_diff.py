@@ -15,10 +15,10 @@ from fakes import fake_run
 from scipy import stats
 
 from unbench import diff, evaluate, load_metrics
-from unbench.comparison.compare import summary
-from unbench.comparison.noise import WEIGHT, Judged, Verdict, settle
+from unbench.analysis.comparison.compare import summary
+from unbench.analysis.comparison.noise import WEIGHT, Judged, Verdict, settle
 from unbench.errors import SpecError, StoreError, UnknownNameError
-from unbench.store import Store
+from unbench.store.results import Store
 
 FLOOR = 1.0
 
@@ -180,7 +180,7 @@ def test_commits_of_one_folder_are_compared_by_the_newest_ok_attempt_of_each(tmp
     fake_run(store, "ft", 0, outputs=False, status="failed", error="broke", git_commit="abd222")
     fake_run(store, "ft", 0, outputs=False, status="failed", error="broke", git_commit="f00")
     said: list[str] = []
-    frame = diff(f"{store.folder}@ABC1", f"{store.folder}@abd", tell=said.append)
+    frame = diff(f"{store.folder}@ABC1", f"{store.folder}@abd", log=said.append)
     row = one(frame, "test_acc")
     assert (row["mean_a"], row["mean_b"], row["verdict"]) == (80.0, 60.0, "changed")
     assert [line for line in said if "uncommitted" in line] == [
@@ -202,7 +202,7 @@ def test_versions_and_spelling_do_not_part_runs_but_are_told(sides: tuple[Store,
     write(b, [99.0], hparams='{"lr": 0.1, "epochs": 2}', started_at="2025-01-01T00:00:00Z")
     write(b, [10.0], hparams='{"epochs": 2, "lr": 0.1}', method_version=2, started_at="2026-01-01T00:00:00Z")
     said: list[str] = []
-    frame = diff(a.folder, b.folder, tell=said.append)
+    frame = diff(a.folder, b.folder, log=said.append)
     assert set(frame["verdict"]) == {"same"} and set(frame["label"]) == {"ft"}
     assert said == [
         f"{b.folder}: 1 older run(s) of what was run again with other versions, data or training are left out",

@@ -9,12 +9,12 @@ import pytest
 from fakes import fake_run
 
 from unbench import evaluate, load_metrics, run, shadow
+from unbench.analysis.evaluation.compute import Estimate, estimate
+from unbench.analysis.evaluation.metric_table import MetricTable
+from unbench.analysis.evaluation.power import power, powerless
 from unbench.errors import StoreError, UnknownNameError
-from unbench.evaluation.compute import Estimate, estimate
-from unbench.evaluation.metric_table import MetricTable
-from unbench.evaluation.power import power, powerless
 from unbench.metrics import METRICS, MissingValue
-from unbench.store import Store, load_results
+from unbench.store.results import Store, load_results
 
 FAST = ["test_acc", "avg_gap", "mia_auroc"]
 
@@ -96,7 +96,7 @@ def test_what_cannot_be_computed_is_missing_with_its_reason(store: Store) -> Non
 def test_runs_without_outputs_are_told(store: Store) -> None:
     fake_run(store, "ga", outputs=False)
     said: list[str] = []
-    frame = evaluate(store.folder, FAST, tell=said.append)
+    frame = evaluate(store.folder, FAST, log=said.append)
     assert said == ["ga on digits (seed 0): no per-example outputs are stored"]
     assert "ga" not in set(frame["method"])
 
@@ -159,7 +159,7 @@ def test_the_summary_counts_one_run_for_each_seed_the_newest(keys: str, tmp_path
         # The numbers of another method, which are far off.
         store.outputs_path(second).write_bytes(other.outputs_path(fake_run(other, "munkey", seed)).read_bytes())
     told: list[str] = []
-    frame = evaluate(store.folder, ["forget_acc"], tell=told.append)
+    frame = evaluate(store.folder, ["forget_acc"], log=told.append)
     assert told[0].startswith("3 older run(s)")
     assert sorted(frame[frame["of"] == "unlearned"]["method_version"]) == [1] * 3 + [1] * 3 + [2] * 3, (
         "all are evaluated"
@@ -216,7 +216,7 @@ def test_an_attack_that_cannot_tell_doing_nothing_from_retraining_is_called_powe
     for seed in range(4):
         fake_run(store, "none", seed)
     said: list[str] = []
-    frame = evaluate(tmp_path, ["mia_auroc"], tell=said.append)
+    frame = evaluate(tmp_path, ["mia_auroc"], log=said.append)
     (row,) = pd.read_parquet(store.summary / "power.parquet").to_dict("records")
     values = frame.groupby("of")["value"].mean()
     assert (row["idle"], row["oracle"]) == (pytest.approx(values["original"]), pytest.approx(values["oracle"]))

@@ -13,8 +13,8 @@ from fakes import fake_run
 
 from unbench import evaluate, export, load_metrics, load_results
 from unbench.errors import StoreError, UnknownNameError
-from unbench.schema import COLUMNS
-from unbench.store import Store
+from unbench.store.results import Store
+from unbench.store.schema import COLUMNS
 
 NASTY = "ft | <b>[x](http://y)</b>"
 

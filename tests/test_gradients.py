@@ -12,19 +12,19 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from unlearning import TwoParameters, gradient
 
-from unbench.batches import normalise
+from unbench.data.batches import normalise
 from unbench.data.images import Images
-from unbench.models.parts import frozen_copy
-from unbench.models.resnet import resnet18
-from unbench.models.vit import VisionTransformer
-from unbench.unlearning import gradients
-from unbench.unlearning.gradients import (
+from unbench.methods.components import gradients
+from unbench.methods.components.gradients import (
     chunk_size,
     fisher_diagonal,
     mean_over_examples,
     per_example_gradients,
     weighted_gradient,
 )
+from unbench.models.parts import frozen_copy
+from unbench.models.resnet import resnet18
+from unbench.models.vit import VisionTransformer
 
 CLASSES = 3
 

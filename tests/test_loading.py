@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unbench import registry
-from unbench.cards import DatasetCard
+from unbench.config import registry
+from unbench.config.cards import DatasetCard
 from unbench.data import Dataset, cache, load_dataset
 from unbench.errors import ChecksumError, DataError, DataMissingError
 

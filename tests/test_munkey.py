@@ -12,16 +12,16 @@ import pytest
 import torch
 from torch import nn
 
-from unbench import registry
-from unbench.batches import Batch, Batches, normalise
+from unbench.config import registry
 from unbench.data import Dataset, load_dataset
-from unbench.encoders.cache import FeatureCache
-from unbench.inputs import Inputs, make_method, prepare
+from unbench.data.batches import Batch, Batches, normalise
+from unbench.data.encoders.cache import FeatureCache
+from unbench.experiment.inputs import Inputs, make_method, prepare
+from unbench.experiment.spec import RunSpec
 from unbench.methods.base import Access
 from unbench.methods.munkey import Munkey, Pathways
 from unbench.models.munkey import MemoryTransformer, Pathway
 from unbench.progress import Progress
-from unbench.spec import RunSpec
 
 CPU = torch.device("cpu")
 
@@ -167,7 +167,7 @@ def test_no_byte_of_a_deleted_entry_is_left_anywhere(method: Munkey, data: Datas
     keys = prepare(features.data, spec(), CPU, Progress()).data.train.keys
     assert keys is not None
     model = method.train(replace(data.train, keys=keys.copy()), seed=0)
-    from unbench import encoders
+    from unbench.data import encoders
 
     features.keys(encoders.load("pixels", CPU), "train")
     stored = b"".join(path.read_bytes() for path in features.folder.glob("*"))

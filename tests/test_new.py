@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from unbench.cli.scaffold import new_method
 from unbench.errors import StoreError, UnbenchError
-from unbench.scaffold import new_method
 
 FILES = ("my_idea.py", "my_idea.toml", "test_my_idea.py")
 

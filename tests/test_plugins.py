@@ -14,10 +14,12 @@ import pytest
 import typer
 from command import unbench
 
-from unbench import registry, run
+from unbench import run
 from unbench.cli import app
+from unbench.config import registry
 from unbench.errors import CardError
 from unbench.methods.base import Method
+from unbench.methods.loading import load_method
 
 REPO = Path(__file__).resolve().parents[1]
 CODE = """
@@ -74,9 +76,9 @@ def test_a_loose_method_is_found_by_its_file_its_card_or_their_folder(tmp_path: 
     (tmp_path / "pyproject.toml").write_text("[project]\n")
     before = list(sys.path)
     registry.add_plugin(tmp_path / given)
-    code = registry.load_code(registry.method("mine"))
+    code = load_method(registry.method("mine"))
     assert issubclass(code, Method)
-    assert registry.load_code(registry.method("mine")) is code
+    assert load_method(registry.method("mine")) is code
     assert sys.modules[code.__module__].__file__ == str(tmp_path / "mine.py")
     assert sys.path == before
     assert "mine" not in sys.modules
@@ -84,7 +86,7 @@ def test_a_loose_method_is_found_by_its_file_its_card_or_their_folder(tmp_path: 
 
 def test_a_loose_method_hides_no_module_of_its_name(tmp_path: Path) -> None:
     registry.add_plugin(write_method(tmp_path, "colorsys"))
-    assert registry.load_code(registry.method("colorsys")).__name__ == "Mine"
+    assert load_method(registry.method("colorsys")).__name__ == "Mine"
     import colorsys
 
     assert colorsys.rgb_to_hsv(0, 0, 0) == (0, 0, 0)
@@ -94,7 +96,7 @@ def test_files_of_one_name_in_two_folders_are_two_modules(tmp_path: Path) -> Non
     classes = []
     for folder in ("a", "b"):
         os.environ["UNBENCH_PLUGINS"] = str(write_method(tmp_path / folder))
-        classes.append(registry.load_code(registry.method("mine")))
+        classes.append(load_method(registry.method("mine")))
     assert classes[0] is not classes[1]
 
 
@@ -114,7 +116,7 @@ def test_one_file_named_in_several_ways_is_one_method(tmp_path: Path, monkeypatc
     (tmp_path / "link").symlink_to("methods")
     for path in (file, file, "methods/../methods", "link/mine.toml"):
         registry.add_plugin(path)
-    assert registry.load_code(registry.method("mine")).__name__ == "Mine"
+    assert load_method(registry.method("mine")).__name__ == "Mine"
     monkeypatch.chdir("/")
     assert "mine" in registry.methods(), "paths were made absolute"
 
@@ -136,15 +138,15 @@ def test_a_name_found_twice_is_refused_with_both_files(tmp_path: Path, taken: st
 
 def test_a_card_may_point_at_an_installed_module(tmp_path: Path) -> None:
     registry.add_plugin(write_card(tmp_path / "mine.toml", "unbench.methods.ft:FineTune"))
-    assert registry.load_code(registry.method("mine")).__name__ == "FineTune"
+    assert load_method(registry.method("mine")).__name__ == "FineTune"
 
 
 def test_a_method_that_is_put_right_is_loaded_anew(tmp_path: Path) -> None:
     registry.add_plugin(write_method(tmp_path, code=BROKEN))
     with pytest.raises(CardError, match="imported"):
-        registry.load_code(registry.method("mine"))
+        load_method(registry.method("mine"))
     (tmp_path / "mine.py").write_text(CODE)
-    assert registry.load_code(registry.method("mine")).__name__ == "Mine"
+    assert load_method(registry.method("mine")).__name__ == "Mine"
 
 
 def test_a_worker_that_is_spawned_knows_the_loose_methods_of_its_parent(tmp_path: Path) -> None:
@@ -192,7 +194,7 @@ def test_a_bad_plugin_is_one_line_and_exit_code_2(tmp_path: Path, plugin: str, s
 def test_code_that_cannot_be_used_is_said_in_one_line(tmp_path: Path, code: str, said: str) -> None:
     registry.add_plugin(write_method(tmp_path, code=code))
     with pytest.raises(CardError) as caught:
-        registry.load_code(registry.method("mine"))
+        load_method(registry.method("mine"))
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 

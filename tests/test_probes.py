@@ -10,17 +10,18 @@ import pytest
 import torch
 from torch import nn
 
-from unbench import evaluate, registry, run
+from unbench import evaluate, run
+from unbench.config import registry
 from unbench.data import Dataset, load_dataset
 from unbench.data.images import Images
 from unbench.errors import NotApplicableError
+from unbench.experiment.probes.features import features
+from unbench.experiment.probes.relearning import relearning_curve, trained_on
 from unbench.metrics import METRICS, MissingValue, RunOutputs
 from unbench.metrics.probed import ProbeOutputs
 from unbench.metrics.representation import linear_cka
 from unbench.models.vit import VisionTransformer
-from unbench.probes.features import features
-from unbench.probes.relearning import relearning_curve, trained_on
-from unbench.store import Store
+from unbench.store.results import Store
 
 CPU = torch.device("cpu")
 ASKED = [name for name, metric in METRICS.items() if metric.needs == "probes"]
@@ -44,7 +45,7 @@ def few(data: Dataset, count: int) -> Images:
 def test_features_are_what_the_last_layer_reads(data: Dataset) -> None:
     model, images = vit(), few(data, 10)
     found = features(model, images, CPU, batch_size=3)
-    from unbench.training import predict
+    from unbench.training.loops import predict
 
     logits = predict(model, {"all": images}, CPU)["all"]
     torch.testing.assert_close(model.head(found.clone()), logits)
@@ -81,7 +82,7 @@ def test_models_without_weights_cannot_be_trained(data: Dataset) -> None:
 @pytest.fixture(autouse=True, scope="module")
 def few_steps() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("unbench.probes.probe.STEPS", 20)
+        patch.setattr("unbench.experiment.probes.probe.STEPS", 20)
         yield
 
 

@@ -9,10 +9,11 @@ import time
 import pytest
 import torch
 
-from unbench import provenance, stopwatch
-from unbench.devices import choose_device
 from unbench.errors import SpecError
-from unbench.stopwatch import measured
+from unbench.experiment import provenance
+from unbench.training import cost as stopwatch
+from unbench.training.cost import measured
+from unbench.training.devices import choose_device
 
 CPU = torch.device("cpu")
 

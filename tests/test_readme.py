@@ -10,9 +10,9 @@ import pytest
 from PIL import Image, ImageChops
 
 import unbench
-from unbench import registry
-from unbench.reporting import FILES, report
-from unbench.runner import run as run_function
+from unbench.config import registry
+from unbench.experiment.run import run as run_function
+from unbench.report import FILES, report
 
 REPO = Path(__file__).resolve().parents[1]
 README = (REPO / "README.md").read_text("utf-8")

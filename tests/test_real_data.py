@@ -12,11 +12,11 @@ import torch
 
 import unbench
 from unbench.data import load_dataset
-from unbench.inputs import make_method, prepare
+from unbench.experiment.inputs import make_method, prepare
+from unbench.experiment.run import run
+from unbench.experiment.spec import RunSpec
 from unbench.progress import Progress
-from unbench.runner import run
-from unbench.spec import RunSpec
-from unbench.training import predict
+from unbench.training.loops import predict
 
 
 @pytest.fixture(scope="module")

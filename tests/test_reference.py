@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import unbench
-from unbench import registry
-from unbench.reporting.cells import split_cells
-from unbench.reporting.leaderboard import leaderboard
-from unbench.rows.records import records
-from unbench.yardsticks import NOTHING
+from unbench.analysis.board.cells import split_cells
+from unbench.analysis.board.leaderboard import leaderboard
+from unbench.analysis.rows.records import records
+from unbench.config import registry
+from unbench.config.reference_names import NOTHING
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "reference"
 

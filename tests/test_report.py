@@ -22,24 +22,24 @@ from PIL import Image
 from rich.console import Console
 from sklearn.metrics import auc
 
+from unbench.analysis.board.cells import split_cells
+from unbench.analysis.board.formatting import DASH, WITHIN_NOISE
+from unbench.analysis.board.leaderboard import COLUMNS as BOARD_COLUMNS
+from unbench.analysis.board.leaderboard import leaderboard
+from unbench.analysis.rows.labels import ROW, row_labels
+from unbench.analysis.rows.values import clean
 from unbench.errors import StoreError
 from unbench.progress import LogProgress
-from unbench.reporting import FILES, report
-from unbench.reporting.cells import split_cells
-from unbench.reporting.formatting import DASH, WITHIN_NOISE
-from unbench.reporting.leaderboard import COLUMNS as BOARD_COLUMNS
-from unbench.reporting.leaderboard import leaderboard
-from unbench.reporting.markup import escape
-from unbench.reporting.plots.accuracy import accuracy_data
-from unbench.reporting.plots.outputs import look_at
-from unbench.reporting.plots.place import Anchor, place_labels
-from unbench.reporting.plots.roc import draw_roc, mean_curve, roc_look
-from unbench.reporting.plots.style import Palette, PlotData, new_figure
-from unbench.reporting.plots.tradeoff import draw_tradeoff, tradeoff_data
-from unbench.reporting.terminal import leaderboard_table, run_table
-from unbench.rows.labels import ROW, row_labels
-from unbench.rows.values import clean
-from unbench.store import Store, load_results
+from unbench.report import FILES, report
+from unbench.report.figures.accuracy import accuracy_data
+from unbench.report.figures.outputs import look_at
+from unbench.report.figures.place import Anchor, place_labels
+from unbench.report.figures.roc import draw_roc, mean_curve, roc_look
+from unbench.report.figures.style import Palette, PlotData, new_figure
+from unbench.report.figures.tradeoff import draw_tradeoff, tradeoff_data
+from unbench.report.markup import escape
+from unbench.report.terminal import leaderboard_table, run_table
+from unbench.store.results import Store, load_results
 
 
 @pytest.fixture
@@ -492,7 +492,7 @@ def test_leaderboard_table_fits_80_columns(made: tuple[Path, Path]) -> None:
 
 def test_importing_is_cheap_and_drawing_leaves_pyplot_alone(made: tuple[Path, Path], tmp_path: Path) -> None:
     code = (
-        "import sys; from unbench.reporting import report\n"
+        "import sys; from unbench.report import report\n"
         "assert not {'pandas', 'matplotlib', 'torch'} & set(sys.modules)\n"
         f"report({str(made[0])!r}, {str(tmp_path)!r})\n"
         "assert not {'matplotlib.pyplot', 'torch'} & set(sys.modules)"

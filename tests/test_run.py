@@ -12,18 +12,18 @@ import torch
 from torch import nn
 
 import unbench
-from unbench import encoders, registry
-from unbench.data import load_dataset
+from unbench.config import registry
+from unbench.data import encoders, load_dataset
+from unbench.data.encoders.cache import FeatureCache
 from unbench.data.images import Images
-from unbench.encoders.cache import FeatureCache
 from unbench.errors import SpecError
-from unbench.evaluation.columns import columns_of as evaluate
+from unbench.experiment.run import run
+from unbench.experiment.spec import RunSpec
 from unbench.methods.base import Access, Method
 from unbench.methods.ft import FineTune
 from unbench.metrics import MEASURES, METRICS, RunOutputs
-from unbench.runner import run
-from unbench.schema import COLUMNS
-from unbench.spec import RunSpec
+from unbench.metrics.row_columns import columns_of as evaluate
+from unbench.store.schema import COLUMNS
 
 
 def go(method: str, results: Path, **more: Any) -> dict[str, Any]:
@@ -222,7 +222,7 @@ def test_the_model_can_be_overridden(tmp_path: Path) -> None:
 
 
 def test_the_command_of_a_row_gives_the_same_key(results: Path) -> None:
-    from unbench.spec import RunSpec
+    from unbench.experiment.spec import RunSpec
 
     row = go("ft[lr=0.05]", results)
     said = "unbench run -m 'ft[lr=0.05]' -d synthetic --scenario random10 --seed 0 --preset smoke --hparams default"

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unbench import registry
+from unbench.config import registry
 from unbench.data import Dataset, load_dataset
 from unbench.data.loading import stratified
-from unbench.data.splits import freeze_split
 from unbench.errors import SpecError
+from unbench.experiment.splits import freeze_split
 from unbench.scenarios import SCENARIOS, draw_forget_set, parse_scenario
-from unbench.store import Store
+from unbench.store.results import Store
 
 LABELS = np.repeat(np.arange(5), 40)
 

@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unbench import registry, shadow
+from unbench import shadow
+from unbench.config import registry
 from unbench.data import Dataset, load_dataset
 from unbench.errors import SpecError, StoreError
+from unbench.experiment.shadow_models.halves import half, shadow_split
+from unbench.experiment.shadow_models.pool import Pool, pools
+from unbench.experiment.shadow_models.reading import oracle_cell, references, shadow_outputs
 from unbench.metrics import MissingValue
 from unbench.scenarios import parse_scenario
-from unbench.shadows.halves import half, shadow_split
-from unbench.shadows.pool import Pool, pools
-from unbench.shadows.reading import oracle_cell, references, shadow_outputs
 
 SMALL = {"dataset": "synthetic", "preset": "smoke", "count": 4}
 
@@ -149,7 +150,7 @@ def test_wrong_requests_are_refused(tmp_path: Path) -> None:
 
 def test_a_method_that_fails_is_told_and_the_others_go_on(tmp_path: Path) -> None:
     said: list[str] = []
-    grown = shadow("ga[lr=1,epochs=50]", results=tmp_path, jobs=1, tell=said.append, **SMALL)  # type: ignore[arg-type]
+    grown = shadow("ga[lr=1,epochs=50]", results=tmp_path, jobs=1, log=said.append, **SMALL)  # type: ignore[arg-type]
     assert grown.models + len(grown.failed) == 4
     assert len(said) == len(grown.failed) > 0
     assert "DivergedError" in said[0]

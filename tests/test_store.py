@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from unbench.errors import StoreError
-from unbench.files import atomic_folder, atomic_path, write_text
-from unbench.schema import COLUMNS, OUTPUT_COLUMNS, SCHEMA_VERSION
-from unbench.store import Store, load_outputs, load_results
-from unbench.tables import VERSION_KEY, arrow_schema
+from unbench.store.files import atomic_folder, atomic_path, write_text
+from unbench.store.results import Store, load_outputs, load_results
+from unbench.store.schema import COLUMNS, OUTPUT_COLUMNS, SCHEMA_VERSION
+from unbench.store.tables import VERSION_KEY, arrow_schema
 
 REPO = Path(__file__).resolve().parents[1]
 
@@ -104,7 +104,7 @@ def test_a_folder_that_cannot_be_listed_is_said(store: Store, monkeypatch: pytes
     def refuse(folder: Path) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
-    monkeypatch.setattr("unbench.rows_cache.os.scandir", refuse)
+    monkeypatch.setattr("unbench.store.rows_cache.os.scandir", refuse)
     with pytest.raises(StoreError, match=f"cannot read {re.escape(str(store.runs))}: Permission denied"):
         load_results(store.folder)
 

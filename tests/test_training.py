@@ -7,16 +7,16 @@ import pytest
 import torch
 from torch import nn
 
-from unbench import registry
-from unbench.batches import Batches, normalise, random_crop
-from unbench.cards import Training
+from unbench.config import registry
+from unbench.config.cards import Training
+from unbench.data.batches import Batches, normalise, random_crop
 from unbench.data.images import Images
 from unbench.errors import DivergedError, NotApplicableError, SpecError
 from unbench.models import build, build_transformer
 from unbench.models.norm import BatchNorm
 from unbench.models.resnet import resnet18
 from unbench.progress import Progress
-from unbench.training import predict, seeded, train_classifier, warmup_cosine
+from unbench.training.loops import predict, seeded, train_classifier, warmup_cosine
 
 CPU = torch.device("cpu")
 RECIPE = Training(epochs=2, batch_size=8, lr=1e-2, augment=("crop", "flip"))

@@ -6,12 +6,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from unbench import registry
-from unbench.batches import Batches
-from unbench.cards import Value
+from unbench.config import registry
+from unbench.config.cards import Value
 from unbench.data import Dataset
+from unbench.data.batches import Batches
 from unbench.data.images import Images
 from unbench.methods.base import Access, Context, Method
+from unbench.methods.loading import load_method
 from unbench.progress import Progress
 
 CPU = torch.device("cpu")
@@ -30,7 +31,7 @@ def make(name: str, data: Dataset, model: str = "vit", **hparams: Value) -> Meth
     context = Context(
         card, settings, preset, (channels, side), len(data.classes), channels * side**2, 0, CPU, Progress()
     )
-    method: Method = registry.load_code(card)(context)
+    method: Method = load_method(card)(context)
     return method
 
 

@@ -10,7 +10,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from unbench.catalogue import (
+    from unbench.analysis.comparison.compare import diff
+    from unbench.analysis.evaluation import evaluate
+    from unbench.cli.check import check_all, check_dataset, check_method
+    from unbench.cli.listing import (
         list_datasets,
         list_methods,
         list_metrics,
@@ -21,26 +24,23 @@ if TYPE_CHECKING:
         show_metric,
         show_run,
     )
-    from unbench.check import check_all, check_dataset, check_method
-    from unbench.comparison.compare import diff
+    from unbench.cli.scaffold import new_method
+    from unbench.config.registry import add_plugin
     from unbench.data import load_dataset
     from unbench.deployment.costs import cost
     from unbench.deployment.forget import forget
     from unbench.deployment.predict import predict
     from unbench.deployment.train import train
-    from unbench.evaluation import evaluate
-    from unbench.exporting.export import export
-    from unbench.registry import add_plugin
-    from unbench.reporting import report
-    from unbench.runner import run
-    from unbench.scaffold import new_method
-    from unbench.shadows.grow import shadow
-    from unbench.store import load_metrics, load_outputs, load_results
-    from unbench.sweeps.card import SweepCard, read_sweep
+    from unbench.experiment.run import run
+    from unbench.experiment.shadow_models.grow import shadow
+    from unbench.experiment.tuning import tune
+    from unbench.report import report
+    from unbench.report.export import export
+    from unbench.store.results import load_metrics, load_outputs, load_results
     from unbench.sweeps.garbage import find_garbage
     from unbench.sweeps.status import status
     from unbench.sweeps.sweep import sweep
-    from unbench.tuning import tune
+    from unbench.sweeps.sweep_file import SweepCard, read_sweep
 
 __all__ = [
     "SweepCard",
@@ -80,33 +80,35 @@ __all__ = [
 ]
 
 _HOMES = {
-    "SweepCard": "unbench.sweeps.card",
-    "add": "unbench.registry",
-    "check": "unbench.check",
+    "SweepCard": "unbench.sweeps.sweep_file",
+    "add": "unbench.config.registry",
+    "check": "unbench.cli.check",
     "cost": "unbench.deployment.costs",
-    "diff": "unbench.comparison.compare",
-    "evaluate": "unbench.evaluation",
-    "export": "unbench.exporting.export",
+    "diff": "unbench.analysis.comparison.compare",
+    "evaluate": "unbench.analysis.evaluation",
+    "export": "unbench.report.export",
     "find_garbage": "unbench.sweeps.garbage",
     "forget": "unbench.deployment.forget",
-    "list": "unbench.catalogue",
+    "list": "unbench.cli.listing",
     "predict": "unbench.deployment.predict",
-    "shadow": "unbench.shadows.grow",
-    "show": "unbench.catalogue",
+    "shadow": "unbench.experiment.shadow_models.grow",
+    "show": "unbench.cli.listing",
     "load_dataset": "unbench.data",
-    "load": "unbench.store",
-    "new": "unbench.scaffold",
-    "read_sweep": "unbench.sweeps.card",
-    "report": "unbench.reporting",
-    "run": "unbench.runner",
+    "load": "unbench.store.results",
+    "new": "unbench.cli.scaffold",
+    "read_sweep": "unbench.sweeps.sweep_file",
+    "report": "unbench.report",
+    "run": "unbench.experiment.run",
     "status": "unbench.sweeps.status",
     "sweep": "unbench.sweeps.sweep",
     "train": "unbench.deployment.train",
-    "tune": "unbench.tuning",
+    "tune": "unbench.experiment.tuning",
 }
 
 
 def __getattr__(name: str) -> Any:
+    if name == "registry":  # its former place, which scripts of other people know
+        return importlib.import_module("unbench.config.registry")
     if name not in __all__:
         raise AttributeError(f"module 'unbench' has no attribute '{name}'")
     home = _HOMES.get(name) or _HOMES[name.partition("_")[0]]

@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import unbench
-from unbench import registry
+from unbench.config import registry
 from unbench.data import load_dataset
 from unbench.deployment import forget as forget_module
 from unbench.deployment.costs import cost
@@ -24,7 +24,7 @@ from unbench.deployment.predict import Predictor, predict
 from unbench.deployment.saved import SavedModel
 from unbench.deployment.train import train
 from unbench.errors import DataError, SpecError, StoreError
-from unbench.tensors import content_hash
+from unbench.store.tensors import content_hash
 
 
 @pytest.fixture(scope="module")

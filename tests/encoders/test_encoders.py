@@ -14,10 +14,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from unbench import encoders, registry
-from unbench.data import load_dataset
-from unbench.encoders.base import Encoder, EncoderUnavailableError, FeatureEncoder
-from unbench.encoders.pca import Pca
+from unbench.config import encoder_names, registry
+from unbench.data import encoders, load_dataset
+from unbench.data.encoders.base import Encoder, EncoderUnavailableError, FeatureEncoder
+from unbench.data.encoders.pca import Pca
 from unbench.errors import SpecError, UnbenchError, UnknownNameError
 
 TIMM_VIT = "timm:test_vit"
@@ -37,7 +37,7 @@ def tiny_vit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An untrained vision transformer of two narrow layers, stored under the official name of the real weights."""
     from torchvision.models.vision_transformer import VisionTransformer
 
-    from unbench.encoders import torchvision
+    from unbench.data.encoders import torchvision
 
     def build() -> VisionTransformer:
         return VisionTransformer(224, 16, 2, 2, 32, 64)
@@ -167,7 +167,8 @@ def test_pca_of_few_images_has_fewer_components() -> None:
 
 def test_names_are_checked_without_torch() -> None:
     code = (
-        "import sys; from unbench import encoders; encoders.check_name('vit_b_16', stem=True); print(encoders.names());"
+        "import sys; from unbench.config.encoder_names import check_name, names; "
+        "check_name('vit_b_16', stem=True); print(names());"
         "assert not {'torch', 'timm', 'torchvision'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -175,13 +176,13 @@ def test_names_are_checked_without_torch() -> None:
 
 
 def test_unknown_names_and_stems_without_maps_are_refused() -> None:
-    encoders.check_name("timm:resnet18")
+    encoder_names.check_name("timm:resnet18")
     with pytest.raises(UnknownNameError, match="did you mean 'vit_b_16'"):
-        encoders.check_name("vit_b16")
+        encoder_names.check_name("vit_b16")
     with pytest.raises(UnknownNameError):
         encoders.load("timm:", "cpu")
     for name in ("pixels", "pca"):
-        encoders.check_name(name)
+        encoder_names.check_name(name)
         with pytest.raises(SpecError, match="no feature map"):
             encoders.check_name(name, stem=True)
 

@@ -12,11 +12,11 @@ import torch
 from filelock import FileLock
 from torch import Tensor, nn
 
+from unbench.data.encoders import load
+from unbench.data.encoders.base import Encoder, FeatureEncoder
+from unbench.data.encoders.cache import FeatureCache
+from unbench.data.encoders.pca import Pca
 from unbench.data.images import Dataset, Images
-from unbench.encoders import load
-from unbench.encoders.base import Encoder, FeatureEncoder
-from unbench.encoders.cache import FeatureCache
-from unbench.encoders.pca import Pca
 from unbench.errors import DataError
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from explorer_pages import REFERENCE, page_of
 
-from unbench.store import Store
+from unbench.store.results import Store
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from unbench.analysis.board.cells import split_cells
+from unbench.analysis.board.leaderboard import leaderboard
 from unbench.progress import Progress
-from unbench.reporting.cells import split_cells
-from unbench.reporting.explorer.data import explorer_data
-from unbench.reporting.explorer.page import explorer_html
-from unbench.reporting.leaderboard import leaderboard
-from unbench.store import load_results
+from unbench.report.explorer.data import explorer_data
+from unbench.report.explorer.page import explorer_html
+from unbench.store.results import load_results
 
 REFERENCE = Path(__file__).resolve().parents[2] / "results" / "reference"
 

@@ -12,7 +12,7 @@ from explorer_pages import page_of
 from fakes import fake_run
 from test_explorer_page import NASTY
 
-from unbench.store import Store
+from unbench.store.results import Store
 
 pytest.importorskip("selenium", reason="selenium is not installed")
 

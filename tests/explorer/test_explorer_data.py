@@ -16,14 +16,14 @@ from fakes import SIZES, fake_run
 from PIL import Image
 from scipy.stats import t
 
-from unbench import registry
+from unbench.config import registry
 from unbench.data import Dataset, load_dataset
-from unbench.reporting.explorer.examples import EDGES, SHOWN, digest_outputs
-from unbench.reporting.explorer.thumbnails import Thumbnails
-from unbench.reporting.explorer.values import stored_values
-from unbench.schema import COMPARISON_COLUMNS, METRIC_COLUMNS, OUTPUT_COLUMNS
-from unbench.store import Store, load_metrics
-from unbench.tables import arrow_schema, write_table
+from unbench.report.explorer.examples import EDGES, SHOWN, digest_outputs
+from unbench.report.explorer.thumbnails import Thumbnails
+from unbench.report.explorer.values import stored_values
+from unbench.store.results import Store, load_metrics
+from unbench.store.schema import COMPARISON_COLUMNS, METRIC_COLUMNS, OUTPUT_COLUMNS
+from unbench.store.tables import arrow_schema, write_table
 
 
 def row_of(data: dict[str, Any], label: str, cell: int = 0) -> dict[str, Any]:

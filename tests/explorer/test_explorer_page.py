@@ -15,11 +15,11 @@ from command import unbench
 from explorer_pages import REFERENCE, data_of, page_of
 from fakes import fake_run
 
-from unbench.reporting import report
-from unbench.reporting.explorer.data import NO_IMAGES
-from unbench.reporting.explorer.library import vega
-from unbench.reporting.explorer.page import page
-from unbench.store import Store
+from unbench.report import report
+from unbench.report.explorer.data import NO_IMAGES
+from unbench.report.explorer.library import vega
+from unbench.report.explorer.page import page
+from unbench.store.results import Store
 
 NASTY = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&<!-- {{library}}"
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from unbench.errors import SpecError
-from unbench.memory import Memory
+from unbench.models.memory import Memory
 
 WIDTH = 4
 

@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity, normalize
 
 from unbench.errors import SpecError
-from unbench.memory import Memory, approximate, exact
-from unbench.memory import memory as memory_module
+from unbench.models.memory import Memory, approximate, exact
+from unbench.models.memory import memory as memory_module
 
 needs_faiss = pytest.mark.skipif(not approximate.available(), reason='needs faiss: pip install "unbench[ann]"')
 BOTH = pytest.mark.parametrize("index", ["exact", pytest.param("approximate", marks=needs_faiss)])

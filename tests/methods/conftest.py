@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from unbench import registry
+from unbench.config import registry
 from unbench.data import Dataset, load_dataset
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from unlearning import access, make, same, weights_after
 
-from unbench import registry
-from unbench.check import check_method
+from unbench.cli.check import check_method
+from unbench.config import registry
 from unbench.data import Dataset
 from unbench.errors import AccessError
 

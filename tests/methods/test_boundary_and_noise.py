@@ -11,22 +11,22 @@ import torch
 from torch import Tensor, nn
 from unlearning import TwoParameters, access, access_to_class, gradient, make, one_image, same
 
-from unbench.batches import normalise
 from unbench.data import Dataset
+from unbench.data.batches import normalise
 from unbench.data.images import Images
 from unbench.errors import NotApplicableError
 from unbench.methods import fcs
 from unbench.methods.base import Access, Method
 from unbench.methods.boundary_expand import resized
 from unbench.methods.boundary_shrink import BoundaryShrink
+from unbench.methods.components.adversarial import fgsm
+from unbench.methods.components.masks import highest
+from unbench.methods.components.schedules import by_epoch
 from unbench.methods.ct import transpose_convolutions
 from unbench.methods.fcs import Fcs, contrast
 from unbench.methods.msg import MaskedSmallGradients, redraw, up_and_down
 from unbench.methods.unsir import Unsir, some_of_each_class
 from unbench.models.parts import frozen_copy, head
-from unbench.unlearning.adversarial import fgsm
-from unbench.unlearning.masks import highest
-from unbench.unlearning.schedules import by_epoch
 
 
 class OneLayer(nn.Module):

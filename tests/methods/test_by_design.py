@@ -14,30 +14,31 @@ from torch import Tensor, nn
 from torch.nn import functional
 from unlearning import CPU, access_to_class, access_to_rows, same
 
-from unbench import registry
-from unbench.batches import Batch, Batches
-from unbench.cards import Training
+from unbench.config import registry
+from unbench.config.cards import Training
 from unbench.data import Dataset, load_dataset
+from unbench.data.batches import Batch, Batches
+from unbench.data.encoders.cache import FeatureCache
 from unbench.data.images import Images
 from unbench.deployment.forget import forget
 from unbench.deployment.predict import Predictor
 from unbench.deployment.train import train
-from unbench.encoders.cache import FeatureCache
 from unbench.errors import NotApplicableError, SpecError
-from unbench.inputs import Inputs, make_method, prepare
-from unbench.memory.labels import LabelMemory
+from unbench.experiment.inputs import Inputs, make_method, prepare
+from unbench.experiment.spec import RunSpec
 from unbench.methods import sisa
 from unbench.methods.base import Method
-from unbench.methods.keyed import KeyedMethod
+from unbench.methods.components.keyed import KeyedMethod
+from unbench.methods.loading import load_method
 from unbench.methods.preforget import Subsets
+from unbench.models.memory.labels import LabelMemory
 from unbench.models.neighbours import NearestNeighbours, Weights
 from unbench.models.prompts import ABSENT, PromptBank
 from unbench.models.retrieval import RetrievalClassifier
 from unbench.models.ridge import RidgeClassifier
 from unbench.models.sharded import ShardedEnsemble
 from unbench.progress import Progress
-from unbench.spec import RunSpec
-from unbench.training import predict
+from unbench.training.loops import predict
 
 KEYED = ("knn", "rac", "ridge", "preforget")
 
@@ -93,7 +94,7 @@ def longer(method: Method, epochs: int) -> None:
 @pytest.mark.parametrize("name", KEYED)
 def test_the_encoder_is_the_presets_its_stem_or_pixels(name: str) -> None:
     asked = spec(name)
-    code: type[KeyedMethod] = registry.load_code(asked.method)
+    code: type[KeyedMethod] = load_method(asked.method)
     assert code.encoder(asked.hparams, asked.preset) == "pixels"
     stem = asked.preset.model_copy(update={"stem": "efficientnet_lite0"})
     assert code.encoder(asked.hparams, stem) == "efficientnet_lite0"
@@ -103,7 +104,7 @@ def test_the_encoder_is_the_presets_its_stem_or_pixels(name: str) -> None:
 
 @pytest.mark.parametrize("name", KEYED)
 def test_keys_kept_on_disk_are_erased(name: str, make: Callable[..., Method], data: Dataset) -> None:
-    from unbench import encoders
+    from unbench.data import encoders
 
     method = make(name)
     features = method.context.features

@@ -21,16 +21,16 @@ from unlearning import (
     weights_after,
 )
 
-from unbench.batches import Batch, Batches, first_batch, normalise
 from unbench.data import Dataset
+from unbench.data.batches import Batch, Batches, first_batch, normalise
 from unbench.data.images import Images
 from unbench.errors import AccessError, NotApplicableError
 from unbench.methods import bad_teacher, l1_sparse
 from unbench.methods.base import Access, Context, Method
+from unbench.methods.components.masks import highest, hold
 from unbench.methods.l1_sparse import L1Sparse
 from unbench.methods.salun import SalUn
 from unbench.methods.scrub import Scrub, closest
-from unbench.unlearning.masks import highest, hold
 
 Log = list[tuple[str, int]]
 

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from unlearning import CPU, TwoParameters, access, gradient, labels_seen, make, one_image, same, weights_after
 
-from unbench.batches import Batches, PairedBatches, normalise
 from unbench.data import Dataset
+from unbench.data.batches import Batches, PairedBatches, normalise
 from unbench.methods.base import Access
 
 

@@ -15,20 +15,20 @@ from torch import nn
 from torch.nn import functional
 from unlearning import CPU, TwoParameters, access, access_to_rows, gradient, make, one_image, same
 
-from unbench.batches import Batch, Batches, normalise
 from unbench.data import Dataset
+from unbench.data.batches import Batch, Batches, normalise
 from unbench.data.images import Images
 from unbench.errors import NotApplicableError
 from unbench.methods import regun
 from unbench.methods.base import Access, Method
+from unbench.methods.components.adversarial import find_flips
+from unbench.methods.components.held_out import HeldOutAnswers
+from unbench.methods.components.losses import divergence, divergence_from
 from unbench.methods.forsaken import ProximalSGD
 from unbench.methods.laf import alignment_loss, extractor_loss
 from unbench.models.parts import features_and_logits, frozen_copy
 from unbench.models.vae import FeatureVAE
-from unbench.training import predict
-from unbench.unlearning.adversarial import find_flips
-from unbench.unlearning.held_out import HeldOutAnswers
-from unbench.unlearning.losses import divergence, divergence_from
+from unbench.training.loops import predict
 
 
 def model_of(method: Method) -> nn.Module:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from unbench.evaluation.compute import estimate
+from unbench.analysis.evaluation.compute import estimate
 from unbench.metrics import METRICS, RunOutputs
 
 SIZES = {"retain": 40, "forget": 12, "val": 15, "test": 20}

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import mannwhitneyu
 
-from unbench.evaluation.columns import columns_of as evaluate
 from unbench.metrics import MEASURES, METRICS, Examples, MissingValue, RunOutputs, average_gap
 from unbench.metrics.accuracy import accuracy
 from unbench.metrics.attacks import cross_entropy
 from unbench.metrics.pathways import pathway_sensitivity
+from unbench.metrics.row_columns import columns_of as evaluate
 from unbench.metrics.weighted import mean, roc
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from unbench.store import Store
+from unbench.store.results import Store
 
 TOY = """
 name = "toy"

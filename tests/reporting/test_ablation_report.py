@@ -15,19 +15,20 @@ from fakes import fake_run
 from PIL import Image
 from rich.console import Console
 
-from unbench.reporting import report
-from unbench.reporting.ablation_section import ablation_section
-from unbench.reporting.ablations import Study, studies
-from unbench.reporting.cells import split_cells
-from unbench.reporting.leaderboard import leaderboard, leaderboard_csv
-from unbench.reporting.markdown import leaderboard_markdown
-from unbench.reporting.plots.ablation import ablation_data, draw_ablation
-from unbench.reporting.plots.accuracy_gap import accuracy_gap_data, draw_accuracy_gap, pareto
-from unbench.reporting.plots.drawing import Pictures
-from unbench.reporting.plots.style import Palette, PlotData
-from unbench.reporting.ranks import board_ranks
-from unbench.reporting.terminal import leaderboard_table
-from unbench.store import Store, load_results
+from unbench.analysis.board.ablations import Study, studies
+from unbench.analysis.board.cells import split_cells
+from unbench.analysis.board.leaderboard import leaderboard
+from unbench.analysis.board.ranks import board_ranks
+from unbench.report import report
+from unbench.report.csv import leaderboard_csv
+from unbench.report.figures.ablation import ablation_data, draw_ablation
+from unbench.report.figures.accuracy_gap import accuracy_gap_data, draw_accuracy_gap, pareto
+from unbench.report.figures.drawing import Pictures
+from unbench.report.figures.style import Palette, PlotData
+from unbench.report.markdown import leaderboard_markdown
+from unbench.report.sections.ablation import ablation_section
+from unbench.report.terminal import leaderboard_table
+from unbench.store.results import Store, load_results
 
 DEFAULT = {"rule": "mean", "k": 4, "rate": 0.1}
 CELL = "digits-random10-cpu.png"

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from fakes import fake_run
 
-from unbench.reporting.audit_section import audit_section, audited
-from unbench.reporting.cells import split_cells
-from unbench.reporting.deployment_section import deployment_section
-from unbench.reporting.formatting import DASH
-from unbench.reporting.leaderboard import AUDIT, DEPLOYMENT, leaderboard
-from unbench.reporting.markdown import leaderboard_markdown
-from unbench.reporting.plots.drawing import Pictures
-from unbench.rows.records import records
-from unbench.schema import COLUMNS
-from unbench.store import Store, load_results
+from unbench.analysis.board.cells import split_cells
+from unbench.analysis.board.formatting import DASH
+from unbench.analysis.board.leaderboard import AUDIT, DEPLOYMENT, leaderboard
+from unbench.analysis.rows.records import records
+from unbench.report.figures.drawing import Pictures
+from unbench.report.markdown import leaderboard_markdown
+from unbench.report.sections.audit import audit_section, audited
+from unbench.report.sections.deployment import deployment_section
+from unbench.store.results import Store, load_results
+from unbench.store.schema import COLUMNS
 
 PATHWAYS = {name: float(number) for number, name in enumerate(AUDIT)}
 MEMORY = {

@@ -17,16 +17,16 @@ from fakes import fake_run
 from rich.console import Console
 
 from unbench import diff
+from unbench.analysis.board.cells import split_cells
+from unbench.analysis.board.changes import Changes, Line, changes_since
+from unbench.analysis.board.leaderboard import leaderboard
+from unbench.analysis.board.selection import Selection
 from unbench.errors import SpecError, StoreError
-from unbench.reporting import report
-from unbench.reporting.cells import split_cells
-from unbench.reporting.changes import Changes, Line, changes_since
-from unbench.reporting.html import leaderboard_html, render
-from unbench.reporting.leaderboard import leaderboard
-from unbench.reporting.origin import digest
-from unbench.reporting.selection import Selection
-from unbench.reporting.terminal import leaderboard_table
-from unbench.store import Store, load_results
+from unbench.report import report
+from unbench.report.html import leaderboard_html, render
+from unbench.report.origin import digest
+from unbench.report.terminal import leaderboard_table
+from unbench.store.results import Store, load_results
 
 NASTY = "<script>a</script>|*b*_c%&#$^~{}\\d"
 Side = tuple[Store, Store]
@@ -47,7 +47,7 @@ def write(store: Store, method: str, values: Sequence[float], measure: str = "te
 def since(sides: Side, **filters: tuple[str, ...]) -> Changes:
     selection = Selection(**filters)
     frame = selection.of(load_results(sides[1].folder))
-    return changes_since(sides[0].folder, sides[1].folder, frame, selection, tell=lambda line: None)
+    return changes_since(sides[0].folder, sides[1].folder, frame, selection, log=lambda line: None)
 
 
 def lines(sides: Side) -> list[Line]:

@@ -15,11 +15,11 @@ import pytest
 from fakes import fake_run
 
 from unbench.errors import UnknownNameError
-from unbench.reporting import FILES, report
-from unbench.reporting.html import render
-from unbench.reporting.latex import escape, leaderboard_latex
-from unbench.reporting.latex_table import Text, latex_table
-from unbench.store import Store
+from unbench.report import FILES, report
+from unbench.report.html import render
+from unbench.report.latex import escape, leaderboard_latex
+from unbench.report.latex_table import Text, latex_table
+from unbench.store.results import Store
 
 NASTY = "<script>a</script>|*b*_c%&#$^~{}\\d"
 VOID = {"meta", "img", "br", "hr"}

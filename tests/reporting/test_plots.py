@@ -16,29 +16,29 @@ from fakes import fake_run
 from svg import texts_of
 from typer.testing import CliRunner
 
+from unbench.analysis.board.cells import Cell, split_cells
+from unbench.analysis.board.critical import CriticalDifference
+from unbench.analysis.board.leaderboard import AUDIT, leaderboard
+from unbench.analysis.rows.records import records
 from unbench.cli import app
 from unbench.errors import StoreError, UnknownNameError
 from unbench.metrics.outputs import RunOutputs
-from unbench.reporting import report
-from unbench.reporting.audit_section import audited
-from unbench.reporting.cells import Cell, split_cells
-from unbench.reporting.critical import CriticalDifference
-from unbench.reporting.leaderboard import AUDIT, leaderboard
-from unbench.reporting.plots.audit import audit_data, draw_audit
-from unbench.reporting.plots.confidence import confidence_data, confidence_look, draw_confidence
-from unbench.reporting.plots.drawing import Drawing
-from unbench.reporting.plots.losses import EDGES, draw_losses, losses_data, losses_look
-from unbench.reporting.plots.memory import draw_memory, memory_data
-from unbench.reporting.plots.outputs import Stored, best, look_at
-from unbench.reporting.plots.ranks_diagram import critical_data
-from unbench.reporting.plots.roc import roc_look
-from unbench.reporting.plots.roc_low import draw_roc_low, roc_low_data
-from unbench.reporting.plots.style import Palette, PlotData, style
-from unbench.reporting.plots.tuning import draw_tuning, load_trials, tuning_data
-from unbench.rows.records import records
-from unbench.schema import COLUMNS, OUTPUT_COLUMNS
-from unbench.store import Store, load_results
-from unbench.tables import arrow_schema, write_arrow, write_table
+from unbench.report import report
+from unbench.report.figures.audit import audit_data, draw_audit
+from unbench.report.figures.confidence import confidence_data, confidence_look, draw_confidence
+from unbench.report.figures.drawing import Drawing
+from unbench.report.figures.losses import EDGES, draw_losses, losses_data, losses_look
+from unbench.report.figures.memory import draw_memory, memory_data
+from unbench.report.figures.outputs import Stored, best, look_at
+from unbench.report.figures.ranks_diagram import critical_data
+from unbench.report.figures.roc import roc_look
+from unbench.report.figures.roc_low import draw_roc_low, roc_low_data
+from unbench.report.figures.style import Palette, PlotData, style
+from unbench.report.figures.tuning import draw_tuning, load_trials, tuning_data
+from unbench.report.sections.audit import audited
+from unbench.store.results import Store, load_results
+from unbench.store.schema import COLUMNS, OUTPUT_COLUMNS
+from unbench.store.tables import arrow_schema, write_arrow, write_table
 
 NASTY = "a<b>&_$x^2$\"'{}"
 MEMORY: dict[str, Any] = {
@@ -301,7 +301,7 @@ def test_best_rows_with_outputs_are_shown_and_the_others_named() -> None:
 
 
 def test_rows_without_outputs_take_no_place(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("unbench.reporting.plots.outputs.MOST", 1)
+    monkeypatch.setattr("unbench.report.figures.outputs.MOST", 1)
     fake_run(store, "ga", outputs=False, avg_gap=0.1)
     fake_run(store, "ft", avg_gap=1.0)
     fake_run(store, "scrub", avg_gap=2.0)

@@ -13,20 +13,20 @@ import pytest
 from fakes import fake_run
 from PIL import Image
 
-from unbench.reporting import report
-from unbench.reporting.cells import split_cells
-from unbench.reporting.contest import Contest
-from unbench.reporting.critical import CriticalDifference, critical_difference, nemenyi
-from unbench.reporting.entries import Arena, arenas
-from unbench.reporting.leaderboard import leaderboard
-from unbench.reporting.overview import overview
-from unbench.reporting.plots.ranks_diagram import critical_data, draw_critical_difference
-from unbench.reporting.plots.saving import pictures_of
-from unbench.reporting.plots.sketch import Sketch
-from unbench.reporting.plots.style import style
-from unbench.reporting.ranks import Ranked, Ranking, cell_ranks, ranking
-from unbench.reporting.side_by_side import side_by_side
-from unbench.store import Store, load_results
+from unbench.analysis.board.cells import split_cells
+from unbench.analysis.board.contest import Contest
+from unbench.analysis.board.critical import CriticalDifference, critical_difference, nemenyi
+from unbench.analysis.board.entries import Arena, arenas
+from unbench.analysis.board.leaderboard import leaderboard
+from unbench.analysis.board.ranks import Ranked, Ranking, cell_ranks, ranking
+from unbench.analysis.board.side_by_side import side_by_side
+from unbench.report import report
+from unbench.report.figures.ranks_diagram import critical_data, draw_critical_difference
+from unbench.report.figures.saving import pictures_of
+from unbench.report.figures.sketch import Sketch
+from unbench.report.figures.style import style
+from unbench.report.sections.overview import overview
+from unbench.store.results import Store, load_results
 
 CELLS = ("digits", "cub", "cars", "pets", "svhn", "aircraft")
 

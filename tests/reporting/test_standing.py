@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 from fakes import fake_run
 
+from unbench.analysis.board.cells import split_cells
+from unbench.analysis.board.leaderboard import leaderboard
+from unbench.analysis.board.references import references
+from unbench.analysis.board.selection import Selection
 from unbench.errors import UnknownNameError
-from unbench.reporting import report, standing
-from unbench.reporting.cells import split_cells
-from unbench.reporting.leaderboard import leaderboard
-from unbench.reporting.origin import Origin, digest
-from unbench.reporting.references import references
-from unbench.reporting.selection import Selection
-from unbench.store import Store, load_results
+from unbench.report import report, standing
+from unbench.report.origin import Origin, digest
+from unbench.store.results import Store, load_results
 
 TUNED = """
 [tuned.digits.cpu.random10]

@@ -14,11 +14,11 @@ from svg import texts_of
 
 from unbench.errors import StoreError
 from unbench.progress import Progress
-from unbench.reporting.plots.accuracy import draw_accuracy
-from unbench.reporting.plots.saving import plot_csv
-from unbench.reporting.plots.sketch import Sketch
-from unbench.reporting.plots.studio import EACH, Studio
-from unbench.reporting.plots.style import Palette, PlotData, new_figure
+from unbench.report.figures.accuracy import draw_accuracy
+from unbench.report.figures.saving import plot_csv
+from unbench.report.figures.sketch import Sketch
+from unbench.report.figures.studio import EACH, Studio
+from unbench.report.figures.style import Palette, PlotData, new_figure
 
 NASTY = "a<b>&_$x^2$\"'{}"
 
@@ -98,7 +98,7 @@ def test_a_picture_is_drawn_again_if_what_it_shows_has_changed_or_it_is_not_whol
 
 @pytest.fixture
 def processes(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    return lambda count: monkeypatch.setattr("unbench.reporting.plots.studio.cpu_count", lambda: count)
+    return lambda count: monkeypatch.setattr("unbench.report.figures.studio.cpu_count", lambda: count)
 
 
 def test_several_processes_draw_the_same(tmp_path: Path, processes: Callable[[int], None]) -> None:

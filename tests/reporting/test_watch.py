@@ -17,12 +17,12 @@ from command import unbench
 from fakes import fake_run
 from rich.console import Console
 
-from unbench import console
+from unbench.analysis.board.leaderboard import leaderboard
+from unbench.cli import console
 from unbench.errors import SpecError, StoreError
-from unbench.reporting import report
-from unbench.reporting.leaderboard import leaderboard
-from unbench.reporting.watch import LONGEST, watch
-from unbench.store import Store, load_results
+from unbench.report import report
+from unbench.report.watch import LONGEST, watch
+from unbench.store.results import Store, load_results
 
 PATIENCE = 240
 """Seconds after which a process that does not say what is expected is taken for dead."""
@@ -42,7 +42,7 @@ class Rounds:
         self.faults = faults
         self.steps = iter(steps)
         with pytest.raises(KeyboardInterrupt):
-            watch(store.folder, self.write, interval=7.0, tell=self.told.append, pause=self.pause)
+            watch(store.folder, self.write, interval=7.0, log=self.told.append, pause=self.pause)
 
     def write(self, news: str) -> None:
         if self.faults:
@@ -132,7 +132,7 @@ def test_a_filter_that_no_run_passes_yet_is_no_reason_to_end(store: Store, tmp_p
         next(steps, interrupt)()
 
     with pytest.raises(KeyboardInterrupt):
-        watch(store.folder, write, tell=told.append, pause=pause)
+        watch(store.folder, write, log=told.append, pause=pause)
     assert told == ["unknown method in these results 'ga'; known: ft; tried again every 10 s", "2 runs"]
     assert "| ga |" in (tmp_path / "out" / "leaderboard.md").read_text("utf-8")
 

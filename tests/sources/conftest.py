@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unbench import registry
+from unbench.config import registry
 from unbench.data import sources
 from unbench.data.sources.base import RawData, Source
 

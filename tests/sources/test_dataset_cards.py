@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from unbench import registry
-from unbench.cards import DatasetCard
+from unbench.config import registry
+from unbench.config.cards import DatasetCard
 from unbench.data import sources
 
 CARDS = registry.datasets()

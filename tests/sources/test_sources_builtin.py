@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unbench import registry
+from unbench.config import registry
 from unbench.data import sources
 from unbench.data.sources.base import RawSplit
 from unbench.errors import CardError, DataMissingError
@@ -87,7 +87,7 @@ def test_finding_files_imports_no_heavy_library(name, tmp_path):
     code = f"""
 import sys
 from pathlib import Path
-from unbench import registry
+from unbench.config import registry
 from unbench.data import sources
 from unbench.errors import DataMissingError
 try:

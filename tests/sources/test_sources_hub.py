@@ -28,7 +28,7 @@ presets = {}
 PROGRAM = """
 import sys
 from pathlib import Path
-from unbench import registry
+from unbench.config import registry
 from unbench.data import sources
 from unbench.errors import UnbenchError
 source, root = sources.create(registry.dataset("shapes")), Path(sys.argv[1])

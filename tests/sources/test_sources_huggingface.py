@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import source_layouts as layouts
 
-from unbench import registry
+from unbench.config import registry
 from unbench.data import sources
 from unbench.errors import CardError, DataError, DataMissingError
 
@@ -133,7 +133,7 @@ from pathlib import Path
 def refuse(*args, **kwargs):
     raise SystemExit(f"asked the network: {{args}}")
 socket.socket.connect = socket.getaddrinfo = refuse
-from unbench import registry
+from unbench.config import registry
 from unbench.data import sources
 raw = sources.create(registry.dataset("cifar10")).read(Path({str(tmp_path / "root")!r}))
 print(sum(1 for split in raw.splits.values() for image in split.images()))

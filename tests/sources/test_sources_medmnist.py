@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import source_layouts as layouts
 
-from unbench import registry
+from unbench.config import registry
 from unbench.data import sources
 from unbench.errors import CardError, DataError
 

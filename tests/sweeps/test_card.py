@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from unbench import registry
+from unbench.config import registry
 from unbench.errors import SpecError
-from unbench.sweeps.card import RunRequest, SweepCard, parse_seeds, read_sweep
+from unbench.sweeps.sweep_file import RunRequest, SweepCard, parse_seeds, read_sweep
 
 
 def read(tmp_path: Path, text: str) -> SweepCard:

@@ -12,11 +12,11 @@ import pytest
 from sweeping import Inline, call, request, rows_of, small, statuses
 
 import unbench
-from unbench import files
 from unbench.errors import UnbenchError
-from unbench.store import Store, read_row
+from unbench.store import files
+from unbench.store.results import Store, read_row
+from unbench.store.tables import VERSION_KEY, write_arrow
 from unbench.sweeps.plan import Planner, Site
-from unbench.tables import VERSION_KEY, write_arrow
 
 SWEEP = ("sweep", "-m", "none", "-d", "synthetic", "--preset", "smoke", "--threads", "1", "--no-evaluate")
 

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 from sweeping import request
 
-from unbench.schema import COLUMNS
+from unbench.store.schema import COLUMNS
 from unbench.sweeps.display import Counts, Lines, Table, duration
 from unbench.sweeps.estimate import Estimate, Estimator
 from unbench.sweeps.outcome import Outcome

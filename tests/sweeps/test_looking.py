@@ -14,14 +14,14 @@ import pytest
 from sweeping import Inline, call, request, rows_of, small
 
 import unbench
-from unbench.claims import claim
 from unbench.errors import DataMissingError, StoreError
-from unbench.store import Store, read_row
+from unbench.store.locks import locked
+from unbench.store.results import Store, read_row
 from unbench.sweeps import sweep as sweep_module
-from unbench.sweeps.card import SweepCard
 from unbench.sweeps.garbage import find_garbage, remove
 from unbench.sweeps.plan import Planner, Site
 from unbench.sweeps.preview import preview
+from unbench.sweeps.sweep_file import SweepCard
 
 SMALL = ("-d", "synthetic", "--preset", "smoke", "--device", "cpu")
 
@@ -42,7 +42,7 @@ def test_status_tells_done_running_failed_missing(done: Path) -> None:
     failed = Planner(Site(done)).state(request("ga")).key
     store.write_run({**row, "run_key": failed, "method": "ga", "status": "failed", "error": "luck"}, None)
 
-    with claim(store.locks, f"run-{key}"), claim(store.locks, "oracle_2-0123"):
+    with locked(store.locks, f"run-{key}"), locked(store.locks, "oracle_2-0123"):
         found = states(done, card)
     assert found["none"] == found["ft"] == ("done", "")
     assert found["ga"] == ("failed", "luck")
@@ -173,7 +173,7 @@ def superseded(store: Store, path: Path) -> bool:
 
 def test_garbage_of_each_kind_is_found_and_nothing_else_goes(done: Path, inline: list[Inline]) -> None:
     unbench.sweep(small("none"), results=done, device="cpu")
-    with claim(Store(done).locks, "held"):
+    with locked(Store(done).locks, "held"):
         pass
     before = content(done)
     made = litter(done)
@@ -215,7 +215,7 @@ def test_gc_asks_and_is_refused_while_somebody_is_at_work(
 ) -> None:
     (done / "damaged").mkdir()
     (done / "damaged" / "file").write_text("x")
-    with claim(Store(done).locks, "run-x"):
+    with locked(Store(done).locks, "run-x"):
         assert call(monkeypatch, "gc", "--yes", "--results", str(done)) == 2
         assert f"process {os.getpid()}" in capsys.readouterr().err
     assert call(monkeypatch, "gc", "--results", str(done)) == 2

@@ -12,9 +12,9 @@ from sweeping import SMALL, Inline, request, rows_of, small, statuses
 
 import unbench
 from unbench.errors import SpecError, UnknownNameError
-from unbench.store import Store, read_row
-from unbench.sweeps.card import RunRequest
+from unbench.store.results import Store, read_row
 from unbench.sweeps.plan import Plan, Planner, Site
+from unbench.sweeps.sweep_file import RunRequest
 
 
 def planned(results: Path, *requests: RunRequest, **more: Any) -> Plan:
@@ -111,7 +111,7 @@ def test_two_requests_that_mean_the_same_are_one_task(tmp_path: Path, inline: li
 def test_a_run_without_the_answers_that_are_asked_for_is_done_again(
     done: Path, inline: list[Inline], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("unbench.probes.probe.STEPS", 2)
+    monkeypatch.setattr("unbench.experiment.probes.probe.STEPS", 2)
     asked = request("none", probe=True)
     assert [task.request for task in planned(done, asked).tasks] == [asked]
 

@@ -13,7 +13,7 @@ import pytest
 from sweeping import Inline, kill, rows_of, small, start, trainings
 
 import unbench
-from unbench.claims import holders
+from unbench.store.locks import holders
 
 SWEEP = ("sweep", "-m", "none", "-m", "ft", "-d", "synthetic", "--preset", "smoke")
 OPTIONS = ("--jobs", "1", "--threads", "1", "--no-evaluate", "--device", "cpu")

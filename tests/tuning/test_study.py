@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from unbench.cards import Hyperparameter, Value
-from unbench.tuning.study import Study, open_study
+from unbench.config.cards import Hyperparameter, Value
+from unbench.experiment.tuning.study import Study, open_study
 
 MEANING = {"method": ["m"], "dataset": ["d"], "scenario": "random10"}
 SPACE = {

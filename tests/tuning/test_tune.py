@@ -12,16 +12,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unbench import load_outputs, load_results, registry, run
-from unbench.cards import MethodCard, Tuned, read_card
+from unbench import load_outputs, load_results, run
+from unbench.config import registry
+from unbench.config.cards import MethodCard, Tuned, read_card
 from unbench.errors import CardError, SpecError, TimedOutError, UnknownNameError
-from unbench.evaluation.columns import columns_of as evaluate
+from unbench.experiment.spec import RunSpec
+from unbench.experiment.tuning import FINAL_SEEDS, TUNING_SEED, Tuning, tune
+from unbench.experiment.tuning.record import write_to_card
+from unbench.experiment.tuning.study import Study
 from unbench.metrics import RunOutputs
+from unbench.metrics.row_columns import columns_of as evaluate
 from unbench.progress import Deadline, Progress
-from unbench.spec import RunSpec
-from unbench.tuning import FINAL_SEEDS, TUNING_SEED, Tuning, tune
-from unbench.tuning.record import write_to_card
-from unbench.tuning.study import Study
 
 REPO = Path(__file__).resolve().parents[2]
 SMALL = {"dataset": "synthetic", "preset": "smoke", "device": "cpu"}
@@ -42,7 +43,7 @@ def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def test_trials_run_on_a_forget_set_that_is_never_reported(tmp_path: Path) -> None:
     said: list[str] = []
-    tuning = tune("ft", trials=3, results=tmp_path, tell=said.append, **SMALL)  # type: ignore[arg-type]
+    tuning = tune("ft", trials=3, results=tmp_path, log=said.append, **SMALL)  # type: ignore[arg-type]
     rows = load_results(tmp_path / "tuning")
     assert set(rows["seed"]) == {TUNING_SEED, *FINAL_SEEDS}
     assert not (tmp_path / "runs").exists(), "nothing that a report would read"
@@ -60,14 +61,14 @@ def test_trials_run_on_a_forget_set_that_is_never_reported(tmp_path: Path) -> No
     assert again.chosen == tuning.chosen
     assert len(list((tmp_path / "tuning" / "runs").iterdir())) == count, "what was done is not done again"
     said.clear()
-    tune("ft", trials=4, results=tmp_path, tell=said.append, **SMALL)  # type: ignore[arg-type]
+    tune("ft", trials=4, results=tmp_path, log=said.append, **SMALL)  # type: ignore[arg-type]
     assert sum(line.startswith("trial") for line in said) == 1
     fewer = tune("ft", trials=3, results=tmp_path, **SMALL)  # type: ignore[arg-type]
     assert fewer.chosen == tuning.chosen, "a budget is what was asked for, however many trials there are"
 
 
 def test_two_processes_on_one_search_make_its_trials_between_them(tmp_path: Path) -> None:
-    code = f"from unbench.tuning import tune; tune('ft', trials=3, results={str(tmp_path)!r}, **{SMALL})"
+    code = f"from unbench.experiment.tuning import tune; tune('ft', trials=3, results={str(tmp_path)!r}, **{SMALL})"
     both = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
     assert [process.wait() for process in both] == [0, 0]
     (file,) = (tmp_path / "tuning" / "studies").glob("*.log")
@@ -83,7 +84,7 @@ def test_what_wins_on_one_forget_set_alone_is_not_chosen(tmp_path: Path, monkeyp
         gap = 4.0 if method == "none" else 1.0 if lr < 0.005 and seed == TUNING_SEED else 50.0 if lr < 0.005 else 2.0
         return {"status": "ok", "val_gap": gap, "oracle_seconds": 1.0, "data_fingerprint": "x", "run_key": "y"}
 
-    monkeypatch.setattr("unbench.runner.run", pretend)
+    monkeypatch.setattr("unbench.experiment.run.run", pretend)
     chosen = tune("ft", trials=12, results=tmp_path, **SMALL).chosen  # type: ignore[arg-type]
     assert (chosen.score, chosen.default_score, chosen.none_score) == (2.0, 2.0, 4.0)
     assert chosen.hparams["lr"] == 0.01, "the default, which is always in the final"

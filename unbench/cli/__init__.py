@@ -16,11 +16,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from unbench.analysis.comparison.rule import NOISE_RULE
 from unbench.cli import cards, catalogue, deployment, results, running, sweeping
-from unbench.comparison.rule import NOISE_RULE
-from unbench.console import say
+from unbench.cli.console import log
+from unbench.config.interpreter import collect_rarely
 from unbench.errors import UnbenchError
-from unbench.interpreter import collect_rarely
 
 INTERRUPTED = 130
 """Exit code of a command that Ctrl-C, or the system by SIGTERM, has ended."""
@@ -96,20 +96,20 @@ def main() -> None:
             raise KeyboardInterrupt
         sys.exit(code)
     except UnbenchError as error:
-        say(f"unbench: {error}")
+        log(f"unbench: {error}")
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         # Python ends by the signal itself if the interrupt came through an exec, as that of a dataclass being imported
         # is; the next exec makes it forget that.
         exec("")
-        say("unbench: interrupted; what was finished is stored, and the same command goes on from there")
+        log("unbench: interrupted; what was finished is stored, and the same command goes on from there")
         sys.exit(INTERRUPTED)
     except Exception as error:
         # Typer's complaints about arguments; their class has moved between its versions.
         if not hasattr(error, "format_message"):
             raise
         message = error.format_message()
-        say(message if message.startswith("Usage") else f"unbench: {message}")
+        log(message if message.startswith("Usage") else f"unbench: {message}")
         sys.exit(2)
 
 

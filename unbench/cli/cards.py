@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
+from unbench.cli.console import log
 from unbench.cli.options import DataRoot, Plugin
 from unbench.cli.starting import begin
-from unbench.console import say
 from unbench.errors import UnbenchError, UnknownNameError
 
 
@@ -26,12 +26,12 @@ def check(
         raise UnbenchError("say 'unbench check method NAME', 'unbench check dataset NAME' or 'unbench check --all'")
     if kind is not None and kind not in ("method", "dataset"):
         raise UnknownNameError("kind of card", kind, ["method", "dataset"])
-    from unbench import registry
+    from unbench.config import registry
 
     if name is not None:
         (registry.method if kind == "method" else registry.dataset)(name)
     begin([registry.method(name)] if name is not None and kind == "method" else [])
-    from unbench import check as checks
+    from unbench.cli import check as checks
 
     if everything:
         results = checks.check_all(data_root)
@@ -56,9 +56,9 @@ def new_method(
     out: Annotated[Path, typer.Option(help="Folder to write in.")] = Path(),
 ) -> None:
     """Write NAME.py, its card NAME.toml and test_NAME.py: a method that works, to put your idea in."""
-    from unbench.scaffold import new_method as write
+    from unbench.cli.scaffold import new_method as write
 
     paths = write(name, out)
     for path in paths:
         print(path)
-    say(f"next: {shlex.join(['unbench', 'check', 'method', name, '--plugin', str(paths[0])])}")
+    log(f"next: {shlex.join(['unbench', 'check', 'method', name, '--plugin', str(paths[0])])}")

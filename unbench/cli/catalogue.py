@@ -6,8 +6,8 @@ from pathlib import Path
 
 import typer
 
+from unbench.cli.console import print_record, print_rows
 from unbench.cli.options import AsJson, Plugin, Results
-from unbench.console import print_record, print_rows
 
 list_app = typer.Typer(no_args_is_help=True, help="List methods, datasets, scenarios, metrics or runs.")
 
@@ -15,7 +15,7 @@ list_app = typer.Typer(no_args_is_help=True, help="List methods, datasets, scena
 @list_app.command("methods")
 def list_methods(plugin: Plugin = None, as_json: AsJson = False) -> None:
     """Every unlearning method."""
-    from unbench import catalogue
+    from unbench.cli import listing as catalogue
 
     print_rows(catalogue.list_methods(), as_json)
 
@@ -23,7 +23,7 @@ def list_methods(plugin: Plugin = None, as_json: AsJson = False) -> None:
 @list_app.command("datasets")
 def list_datasets(as_json: AsJson = False) -> None:
     """Every data set."""
-    from unbench import catalogue
+    from unbench.cli import listing as catalogue
 
     print_rows(catalogue.list_datasets(), as_json)
 
@@ -31,7 +31,7 @@ def list_datasets(as_json: AsJson = False) -> None:
 @list_app.command("scenarios")
 def list_scenarios(as_json: AsJson = False) -> None:
     """Every forget scenario."""
-    from unbench import catalogue
+    from unbench.cli import listing as catalogue
 
     print_rows(catalogue.list_scenarios(), as_json)
 
@@ -39,7 +39,7 @@ def list_scenarios(as_json: AsJson = False) -> None:
 @list_app.command("metrics")
 def list_metrics(as_json: AsJson = False) -> None:
     """Every metric, with its unit and ideal value."""
-    from unbench import catalogue
+    from unbench.cli import listing as catalogue
 
     print_rows(catalogue.list_metrics(), as_json)
 
@@ -47,7 +47,7 @@ def list_metrics(as_json: AsJson = False) -> None:
 @list_app.command("runs")
 def list_runs(results: Results = Path("results"), as_json: AsJson = False) -> None:
     """Every stored run."""
-    from unbench import catalogue
+    from unbench.cli import listing as catalogue
 
     print_rows(catalogue.list_runs(results), as_json)
 
@@ -58,7 +58,7 @@ show_app = typer.Typer(no_args_is_help=True, help="Show one method, dataset, met
 @show_app.command("method")
 def show_method(name: str, plugin: Plugin = None, as_json: AsJson = False) -> None:
     """The card of a method."""
-    from unbench import catalogue
+    from unbench.cli import listing as catalogue
 
     print_record(catalogue.show_method(name), as_json)
 
@@ -66,7 +66,7 @@ def show_method(name: str, plugin: Plugin = None, as_json: AsJson = False) -> No
 @show_app.command("dataset")
 def show_dataset(name: str, as_json: AsJson = False) -> None:
     """The card of a data set."""
-    from unbench import catalogue
+    from unbench.cli import listing as catalogue
 
     print_record(catalogue.show_dataset(name), as_json)
 
@@ -74,7 +74,7 @@ def show_dataset(name: str, as_json: AsJson = False) -> None:
 @show_app.command("metric")
 def show_metric(name: str, as_json: AsJson = False) -> None:
     """Definition, formula, range, ideal value and source of a metric."""
-    from unbench import catalogue
+    from unbench.cli import listing as catalogue
 
     print_record(catalogue.show_metric(name), as_json)
 
@@ -82,6 +82,6 @@ def show_metric(name: str, as_json: AsJson = False) -> None:
 @show_app.command("run")
 def show_run(key: str, results: Results = Path("results"), as_json: AsJson = False) -> None:
     """A stored run, by the beginning of its key."""
-    from unbench import catalogue
+    from unbench.cli import listing as catalogue
 
     print_record(catalogue.show_run(key, results), as_json)

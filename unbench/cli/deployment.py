@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
+from unbench.cli.console import console, log, print_record, print_rows
 from unbench.cli.options import AsJson, Checksums, DataRoot, Device, Model, Plugin, Preset, Results
 from unbench.cli.starting import check_checksums
-from unbench.console import console, print_record, print_rows, say
 from unbench.errors import UnbenchError
 
 
@@ -30,11 +30,11 @@ def train(
     plugin: Plugin = None,
 ) -> None:
     """Train a model on all training images and save it as a folder, for 'forget' and 'predict'."""
-    from unbench.spec import RunSpec
+    from unbench.experiment.spec import RunSpec
 
     check_checksums(checksums)
     RunSpec.parse(method, dataset, "random10", preset, seed, model)
-    say("unbench is starting ...")
+    log("unbench is starting ...")
     from unbench.deployment.saved import SavedModel
     from unbench.deployment.train import train as train_one
     from unbench.progress import ConsoleProgress
@@ -54,7 +54,7 @@ def train(
     )
     print(folder)
     forgets = f", unbench forget {folder} --ids FILE" if SavedModel(folder).has_memory else ""
-    say(f"next: unbench predict {folder} IMAGES{forgets}")
+    log(f"next: unbench predict {folder} IMAGES{forgets}")
 
 
 def forget(
@@ -64,17 +64,17 @@ def forget(
     as_json: AsJson = False,
 ) -> None:
     """Delete images from a saved model that has a memory: needs no data, prints a receipt."""
-    from unbench.files import read_text
+    from unbench.store.files import read_text
 
     text = sys.stdin.read() if str(ids) == "-" else read_text(ids)
-    say("unbench is starting ...")
+    log("unbench is starting ...")
     from unbench.deployment.forget import forget as delete
     from unbench.deployment.forget import read_ids
 
     receipt = delete(model_dir, read_ids(text, "standard input" if str(ids) == "-" else str(ids)), strict)
     absent = receipt["not_stored"]
     if absent:
-        say(f"{len(absent)} of the ids were not in the model, such as {absent[0]}")
+        log(f"{len(absent)} of the ids were not in the model, such as {absent[0]}")
     print_record(receipt, as_json)
 
 
@@ -86,7 +86,7 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """The class of each image, and its probability, by a saved model."""
-    say("unbench is starting ...")
+    log("unbench is starting ...")
     from unbench.deployment.predict import predict as ask
     from unbench.progress import ConsoleProgress
 
@@ -104,7 +104,7 @@ def cost(
     sizes = [word.strip() for word in entries.split(",")]
     if not all(word.isascii() and word.isdigit() for word in sizes):
         raise UnbenchError(f"--entries must be whole numbers separated by commas, not '{entries}'")
-    say("unbench is starting ...")
+    log("unbench is starting ...")
     from unbench.deployment.costs import cost as measure
     from unbench.progress import ConsoleProgress
 

@@ -25,7 +25,7 @@ Checksums = Annotated[str, typer.Option(help="auto, strict or accept: may files 
 
 def _add_plugins(paths: list[Path] | None) -> None:
     if paths:
-        from unbench import registry
+        from unbench.config import registry
 
         for path in paths:
             registry.add_plugin(path)

@@ -11,10 +11,10 @@ from typing import Annotated, Any
 
 import typer
 
+from unbench.analysis.comparison.rule import NOISE_RULE
+from unbench.cli.console import console, log, print_leaderboard, print_rows
 from unbench.cli.interrupting import end_now
 from unbench.cli.options import AsJson, Plugin, Results
-from unbench.comparison.rule import NOISE_RULE
-from unbench.console import console, print_leaderboard, print_rows, say
 
 
 def evaluate(
@@ -25,10 +25,10 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Compute what stored runs lack of the metrics, without training or loading a model, and print the metrics."""
-    from unbench.evaluation import evaluate as compute
+    from unbench.analysis.evaluation import evaluate as compute
     from unbench.progress import ConsoleProgress
 
-    frame = compute(results, metric or [], progress=ConsoleProgress(console()), tell=say)
+    frame = compute(results, metric or [], progress=ConsoleProgress(console()), log=log)
     shown = frame[frame["metric"].isin(metric)] if metric else frame
     about = ["run_key", "dataset", "scenario", "preset", "method", "seed"]
     columns = [*about, "metric", "of", "value", "low", "high", "missing"]
@@ -86,8 +86,8 @@ def report(
 ) -> None:
     """Write leaderboard.md, .csv, .tex and .html, explorer.html and plots from stored results."""
     from unbench.progress import ConsoleProgress
-    from unbench.reporting import FORMATS, check_request
-    from unbench.reporting import report as write
+    from unbench.report import FORMATS, check_request
+    from unbench.report import report as write
 
     formats, plot_formats = file_format or FORMATS, plot_format or ("png",)
     make = partial(
@@ -108,25 +108,25 @@ def report(
         plot_data=plot_data,
         images=not no_images,
         diff=diff,
-        tell=cache(say),  # once, in however many rounds it is found
+        log=cache(log),  # once, in however many rounds it is found
         progress=ConsoleProgress(console()),
     )
     if not watch:
-        say(f"reading {results} ...")
+        log(f"reading {results} ...")
         for path in make():
             print(path)
         return
     check_request(formats, metric, plot_formats)
     if diff is not None:
-        from unbench.comparison.sides import read_side
+        from unbench.analysis.comparison.sides import read_side
 
-        read_side(diff, tell=lambda line: None)
+        read_side(diff, log=lambda line: None)
     _watch(results, out, interval, make)
 
 
 def _watch(results: Path, out: Path, interval: float, make: Callable[[], object]) -> None:
     """`make` a report whenever the results have changed, until Ctrl-C."""
-    from unbench.reporting.watch import watch
+    from unbench.report.watch import watch
 
     hint = f"watching {results} every {interval:g} s; Ctrl-C ends it"
 
@@ -134,13 +134,13 @@ def _watch(results: Path, out: Path, interval: float, make: Callable[[], object]
         make()
         print(f"{out}: {news}", flush=True)
         if sys.stdout.isatty():
-            say(hint)  # the leaderboard has cleared it away
+            log(hint)  # the leaderboard has cleared it away
 
     try:
-        say(hint)
-        watch(results, write, interval=interval, tell=say)
+        log(hint)
+        watch(results, write, interval=interval, log=log)
     except KeyboardInterrupt:
-        say(f"stopped watching {results}")
+        log(f"stopped watching {results}")
         end_now(0)
 
 
@@ -153,7 +153,7 @@ def export(
     plugin: Plugin = None,
 ) -> None:
     """Write runs and metrics for other tools."""
-    from unbench.exporting.export import export as write
+    from unbench.report.export import export as write
 
     for path in write(results, out, kind):
         print(path)
@@ -167,25 +167,25 @@ def diff(
     as_json: AsJson = False,
 ) -> None:
     """Show which numbers changed beyond noise from A to B; exit code 1 if one did, or a run's status got worse."""
-    say(f"reading {a} and {b} ...")
-    from unbench.comparison.compare import diff as compare
-    from unbench.comparison.compare import summary
-    from unbench.comparison.noise import ALARMS
-    from unbench.rows.records import plain_records
+    log(f"reading {a} and {b} ...")
+    from unbench.analysis.comparison.compare import diff as compare
+    from unbench.analysis.comparison.compare import summary
+    from unbench.analysis.comparison.noise import ALARMS
+    from unbench.analysis.rows.records import plain_records
 
-    frame = compare(a, b, tell=say)
+    frame = compare(a, b, log=log)
     shown = frame if everything else frame[frame["verdict"] != "same"]
     if as_json or len(shown):
         rows = plain_records(shown)
         print_rows(rows if as_json else [_line(row) for row in rows], as_json)
-        say(NOISE_RULE)
-    say(summary(frame))
+        log(NOISE_RULE)
+    log(summary(frame))
     if frame["verdict"].isin(ALARMS).any():
         raise typer.Exit(1)
 
 
 def _line(row: dict[str, Any]) -> dict[str, Any]:
-    from unbench.rows.values import clean
+    from unbench.analysis.rows.values import clean
 
     place = " ".join(clean(row[name]) for name in ("dataset", "scenario", "preset", "model"))
     numbers = {"seeds": "seeds", "mean_a": "A", "mean_b": "B", "difference": "B - A", "noise": "noise", "p_holm": "p"}

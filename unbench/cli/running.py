@@ -7,9 +7,9 @@ from typing import Annotated, cast
 
 import typer
 
+from unbench.cli.console import console, log, print_json, print_rows, print_runs, say_what_happened
 from unbench.cli.options import AsJson, Checksums, DataRoot, Device, Hparams, Model, Plugin, Preset, Results
 from unbench.cli.starting import begin, check_checksums
-from unbench.console import console, print_json, print_rows, print_runs, say, say_what_happened
 
 
 def run(
@@ -37,8 +37,8 @@ def run(
 
     A method may carry hyper-parameters, each with alternatives: -m "ft[lr=0.01|0.1,epochs=3]" is two runs.
     """
-    from unbench.spec import RunSpec, Start
-    from unbench.text import expand
+    from unbench.config.grammar import expand
+    from unbench.experiment.spec import RunSpec, Start
 
     check_checksums(checksums)
     methods = [one for m in method or ["munkey"] for one in expand(m)]
@@ -47,9 +47,9 @@ def run(
     start = cast(Start, hparams)
     specs = [RunSpec.parse(m, d, scenario, preset, s, model, start) for m, d, s in wanted]
     begin(spec.method for spec in specs)
-    from unbench.catalogue import decode_json
+    from unbench.experiment.run import run as run_one
     from unbench.progress import ConsoleProgress
-    from unbench.runner import run as run_one
+    from unbench.store.results import decode_json
 
     rows = []
     for m, d, s in wanted:
@@ -97,16 +97,16 @@ def tune(
     as_json: AsJson = False,
 ) -> None:
     """Choose hyper-parameters with equal budgets, on a forget set of their own, and write them to the method's card."""
-    from unbench.spec import RunSpec
-    from unbench.tuning.study import check_installed
+    from unbench.experiment.spec import RunSpec
+    from unbench.experiment.tuning.study import check_installed
 
     check_installed()
     wanted = dict.fromkeys((m, d) for d in dataset or ["digits"] for m in method)
     specs = [RunSpec.parse(m, d, scenario, preset, 0, model) for m, d in wanted]
     begin(spec.method for spec in specs)
+    from unbench.experiment.tuning import tune as tune_one
+    from unbench.experiment.tuning.record import write_to_card
     from unbench.progress import ConsoleProgress
-    from unbench.tuning import tune as tune_one
-    from unbench.tuning.record import write_to_card
 
     rows = []
     for m, d in wanted:
@@ -123,9 +123,9 @@ def tune(
             data_root=data_root,
             device=device,
             progress=ConsoleProgress(console()),
-            tell=lambda line, m=m, d=d: say(f"{m} on {d}: {line}"),  # type: ignore[misc]
+            log=lambda line, m=m, d=d: log(f"{m} on {d}: {line}"),  # type: ignore[misc]
         )
-        say(f"{m} on {d}: chosen values are in {write_to_card(tuning)}, all trials in {tuning.study}")
+        log(f"{m} on {d}: chosen values are in {write_to_card(tuning)}, all trials in {tuning.study}")
         rows.append({"method": m, "dataset": d, **tuning.chosen.model_dump(mode="json")})
     print_rows(rows, as_json)
 
@@ -146,14 +146,14 @@ def shadow(
     as_json: AsJson = False,
 ) -> None:
     """Train models on random halves, once for all methods, and make each forget: what U-LiRA, RMIA and others need."""
-    from unbench.spec import RunSpec, Start
+    from unbench.experiment.spec import RunSpec, Start
 
     start = cast(Start, hparams)
     wanted = dict.fromkeys((m, d) for d in dataset or ["digits"] for m in method)
     specs = [RunSpec.parse(m, d, scenario, preset, 0, model, start) for m, d in wanted]
     begin(spec.method for spec in specs)
+    from unbench.experiment.shadow_models.grow import shadow as grow
     from unbench.progress import ConsoleProgress
-    from unbench.shadows.grow import shadow as grow
 
     rows = []
     for m, d in wanted:
@@ -170,10 +170,10 @@ def shadow(
             data_root=data_root,
             device=device,
             progress=ConsoleProgress(console()),
-            tell=say,
+            log=log,
         )
         rows.append({"method": m, "dataset": d, "models": grown.models, "failed": len(grown.failed)})
     print_rows(rows, as_json)
-    say(f"next: unbench evaluate --results {results}")
+    log(f"next: unbench evaluate --results {results}")
     if any(row["failed"] for row in rows):
         raise typer.Exit(1)

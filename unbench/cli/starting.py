@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from unbench.console import say
+from unbench.cli.console import log
 from unbench.errors import UnknownNameError
 
 if TYPE_CHECKING:
-    from unbench.cards import MethodCard
+    from unbench.config.cards import MethodCard
 
 
 def begin(methods: Iterable[MethodCard]) -> None:
     """Say that work begins, and import its methods' code: what is wrong with that shows before the work."""
-    from unbench import registry
+    from unbench.methods.loading import load_method
 
-    say("unbench is starting ...")
+    log("unbench is starting ...")
     for card in methods:
-        registry.load_code(card)
+        load_method(card)
 
 
 def check_checksums(value: str) -> None:

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
+from unbench.cli.console import console, log, print_json, print_rows
 from unbench.cli.options import AsJson, Checksums, DataRoot, Device, Plugin, Results
 from unbench.cli.starting import check_checksums
-from unbench.console import console, print_json, print_rows, say
 from unbench.errors import UnbenchError
 
 SweepFile = Annotated[Path | None, typer.Argument(help="TOML file of a sweep; flags take the place of what it says.")]
@@ -63,7 +63,7 @@ def sweep(
     What runs share is trained once, before what needs it. Runs that failed are shown and left alone; --retry failed
     tries them again.
     """
-    from unbench.sweeps.card import SweepCard, parse_seeds, read_sweep
+    from unbench.sweeps.sweep_file import SweepCard, parse_seeds, read_sweep
 
     check_checksums(checksums)
     card = (read_sweep(file) if file else SweepCard()).with_flags(
@@ -87,7 +87,7 @@ def sweep(
     )
     for request in card.requests():
         request.spec()  # every mistake is found before the first hour of training
-    say("unbench is starting ...")
+    log("unbench is starting ...")
     from unbench.progress import ConsoleProgress
     from unbench.sweeps.display import Lines, Table
     from unbench.sweeps.preview import preview
@@ -99,11 +99,11 @@ def sweep(
     if dry_run:
         rows, time_it_takes = preview(card, **where)
         print_rows(rows, as_json)
-        say(time_it_takes)
+        log(time_it_takes)
         return
-    swept = do(card, display=Table(console()) if sys.stderr.isatty() else Lines(say), tell=say, **where)
+    swept = do(card, display=Table(console()) if sys.stderr.isatty() else Lines(log), log=log, **where)
     if as_json:
-        from unbench.catalogue import decode_json
+        from unbench.store.results import decode_json
 
         for row in swept.ran:
             print_json(decode_json(row))
@@ -111,12 +111,12 @@ def sweep(
         counts = Counter(state.status or "missing" for state in swept.states.values())
         print_rows([{"status": name, "runs": count} for name, count in counts.items()], as_json=False)
     for request, state in swept.bad.items():
-        say(f"{request}: {state.status}: {state.error}")
+        log(f"{request}: {state.status}: {state.error}")
     for what, reason in swept.failed.items():
-        say(f"{what}: {reason}")
+        log(f"{what}: {reason}")
     if swept.bad:
-        say(f"{len(swept.bad)} of {len(swept.states)} runs went wrong; --retry tries them again")
-    say(f"next: unbench report --results {results}")
+        log(f"{len(swept.bad)} of {len(swept.states)} runs went wrong; --retry tries them again")
+    log(f"next: unbench report --results {results}")
     if swept.bad or swept.failed:
         raise typer.Exit(1)
 
@@ -131,15 +131,15 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """How far the sweeps of a results folder are: running (by whom, since when), failed and why, missing."""
-    from unbench.sweeps.card import read_sweep
     from unbench.sweeps.status import status as look
+    from unbench.sweeps.sweep_file import read_sweep
 
     check_checksums(checksums)
     card = read_sweep(file) if file else None
     rows = look(card, results=results, data_root=data_root, checksums=checksums)  # type: ignore[arg-type]
     print_rows([row for row in rows if everything or row["state"] not in ("done", "skipped")], as_json)
     counts = Counter(row["state"] for row in rows)
-    say(", ".join(f"{count} {state}" for state, count in counts.items()) or "no sweep was begun here")
+    log(", ".join(f"{count} {state}" for state, count in counts.items()) or "no sweep was begun here")
 
 
 def gc(
@@ -156,14 +156,14 @@ def gc(
     print_rows([{"path": str(one.path), "bytes": one.size, "why": one.why} for one in found], as_json)
     total = f"{sum(one.size for one in found) / 2**20:.1f} MiB in {len(found)} places"
     if not found:
-        say("there is nothing to remove")
+        log("there is nothing to remove")
         return
     if not yes:
         if not sys.stdin.isatty():
             raise UnbenchError(f"{total} can go; --yes removes them")
         if not typer.confirm(f"Remove {total}?", err=True):
-            say("nothing was removed")
+            log("nothing was removed")
             return
         still = find_garbage(results, data_root)  # somebody may have come to need it while we asked
         found = [one for one in found if one in still]
-    say(f"{remove(found) / 2**20:.1f} MiB are free now")
+    log(f"{remove(found) / 2**20:.1f} MiB are free now")

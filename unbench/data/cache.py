@@ -20,13 +20,13 @@ from filelock import FileLock
 from numpy.lib.format import open_memmap
 from PIL import Image, ImageOps
 
-from unbench.cards import DatasetCard
+from unbench.config.cards import DatasetCard
 from unbench.data.images import Bytes, Ints
 from unbench.data.sources.base import Files, RawData, RawSplit, Source
 from unbench.errors import DataError
-from unbench.files import atomic_folder
 from unbench.progress import Progress
 from unbench.seeds import digest
+from unbench.store.files import atomic_folder
 
 DECODE_VERSION = 1
 """Raised when decoding or resizing changes, so that no old cache is used."""

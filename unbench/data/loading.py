@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from unbench.cards import DatasetCard, Preset
+from unbench.config.cards import DatasetCard, Preset
 from unbench.data import sources
 from unbench.data.cache import Decoded, cache_folder, decode
 from unbench.data.images import Dataset, Images, Ints

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from unbench.errors import SpecError
-from unbench.models.memory_costs import build, memory_costs, prediction_costs
+from unbench.methods.components.memory_costs import build, memory_costs, prediction_costs
 from unbench.models.munkey import MemoryTransformer
 from unbench.models.vit import VisionTransformer
 
@@ -30,7 +30,7 @@ def cost(
         entries: sizes of the memory.
         dim: of a key; 768 is ViT-B/16's, the paper's encoder.
         request: how many ids one request deletes.
-        index: as of unbench.memory.Memory.
+        index: as of unbench.models.memory.Memory.
 
     Yields:
         entries; bytes_per_entry; index; build_seconds; delete_seconds, of one request; predict_ms_ensemble, _softmax,

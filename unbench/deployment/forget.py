@@ -12,10 +12,10 @@ from torch import Tensor
 
 from unbench.deployment.saved import MEMORY, SavedModel
 from unbench.errors import SpecError, StoreError
-from unbench.memory import Memory
-from unbench.provenance import now
-from unbench.store import write_json
-from unbench.tensors import content_hash
+from unbench.experiment.provenance import now
+from unbench.models.memory import Memory
+from unbench.store.results import write_json
+from unbench.store.tensors import content_hash
 
 
 def forget(model_dir: Path | str, ids: Iterable[int], strict: bool = False) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def forget(model_dir: Path | str, ids: Iterable[int], strict: bool = False) -> d
 
     Returns:
         receipt: its number; deleted and not_stored (lists of ids); entries_left; deleted_at (UTC); model_before and
-        model_after, SHA-256 over the tensors (unbench.tensors.content_hash).
+        model_after, SHA-256 over the tensors (unbench.store.tensors.content_hash).
 
     Raises:
         StoreError: there is no model, it is damaged, or it cannot be written; nothing was changed.

@@ -12,15 +12,17 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor, nn
 
-from unbench import encoders, registry
-from unbench.batches import normalise
+from unbench.config import registry
+from unbench.data import encoders
+from unbench.data.batches import normalise
 from unbench.data.cache import to_bytes
+from unbench.data.encoders.base import Encoder, FeatureEncoder
 from unbench.deployment.saved import EncoderRecord, ModelRecord, SavedModel
-from unbench.devices import choose_device
-from unbench.encoders.base import Encoder, FeatureEncoder
 from unbench.errors import DataError, StoreError
 from unbench.methods.base import Context, Method
+from unbench.methods.loading import load_method
 from unbench.progress import Progress
+from unbench.training.devices import choose_device
 
 BATCH = 32
 
@@ -73,7 +75,7 @@ class Predictor:
             chosen,
             Progress(),
         )
-        method: Method = registry.load_code(card)(context)
+        method: Method = load_method(card)(context)
         model = method.build(0).to(chosen)
         try:
             model.load_state_dict(saved.read_state()[0])

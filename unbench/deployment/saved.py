@@ -21,10 +21,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from unbench.cards import Preset, Value
+from unbench.config.cards import Preset, Value
 from unbench.errors import StoreError, refusals_as
-from unbench.files import atomic_path, write_text
-from unbench.tensors import storable
+from unbench.store.files import atomic_path, write_text
+from unbench.store.tensors import storable
 
 FORMAT = 1
 """Version of the folder's layout."""

@@ -6,16 +6,16 @@ from importlib.metadata import version
 from pathlib import Path
 
 from unbench.data import load_dataset
+from unbench.data.encoders.base import Encoder
 from unbench.data.loading import Checksums
 from unbench.deployment.saved import FORMAT, EncoderRecord, ModelRecord, SavedModel
-from unbench.devices import choose_device, make_deterministic
-from unbench.encoders.base import Encoder
 from unbench.errors import SpecError, StoreError
-from unbench.inputs import make_method, prepare
+from unbench.experiment.inputs import make_method, prepare
+from unbench.experiment.reference_models import train_or_load
+from unbench.experiment.spec import RunSpec
 from unbench.progress import Progress
-from unbench.spec import RunSpec
-from unbench.stages import train_or_load
-from unbench.store import Store
+from unbench.store.results import Store
+from unbench.training.devices import choose_device, make_deterministic
 
 
 def train(

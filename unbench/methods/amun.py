@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from unbench.batches import Batch, Batches, PairedBatches
+from unbench.data.batches import Batch, Batches, PairedBatches
 from unbench.data.images import Images
 from unbench.errors import NotApplicableError
 from unbench.methods.base import Access, Method
-from unbench.training import descend
-from unbench.unlearning.adversarial import Flips, find_flips
+from unbench.methods.components.adversarial import Flips, find_flips
+from unbench.training.loops import descend
 
 SEARCH_BATCH = 256
 WORTH_A_WARNING = 0.1

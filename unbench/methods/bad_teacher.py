@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unbench.batches import Batch
+from unbench.data.batches import Batch
 from unbench.data.images import Images
 from unbench.methods.base import Access, Method
+from unbench.methods.components.losses import divergence
 from unbench.models.parts import frozen_copy
-from unbench.training import descend, seeded
-from unbench.unlearning.losses import divergence
+from unbench.training.loops import descend, seeded
 
 
 class BadTeacher(Method):

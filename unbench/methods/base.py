@@ -14,16 +14,16 @@ import torch
 from torch import nn
 
 from unbench import models
-from unbench.batches import Batch, Batches
-from unbench.cards import MethodCard, Preset, Value
+from unbench.config.cards import MethodCard, Preset, Value
+from unbench.data.batches import Batch, Batches
 from unbench.data.images import Images, Ints
 from unbench.errors import AccessError
 from unbench.progress import Progress
 from unbench.seeds import derive_seed
-from unbench.training import seeded, train_classifier
+from unbench.training.loops import seeded, train_classifier
 
 if TYPE_CHECKING:
-    from unbench.encoders.cache import FeatureCache
+    from unbench.data.encoders.cache import FeatureCache
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class Method:
 
     @staticmethod
     def encoder(hparams: Mapping[str, Value], preset: Preset) -> str | None:
-        """Name of the encoder (unbench.encoders) whose keys the models are fed beside the images; None for no keys."""
+        """Return the name of the encoder whose keys models are fed beside the images; None for no keys."""
         return None
 
     def __init__(self, context: Context) -> None:
@@ -158,11 +158,11 @@ class Method:
         raise NotImplementedError
 
     def pathways(self, model: nn.Module) -> dict[str, nn.Module]:
-        """Parts of `model` to be audited as models of their own, by name; see unbench.schema.PATHWAYS."""
+        """Parts of `model` to be audited as models of their own, by name; see unbench.store.schema.PATHWAYS."""
         return {}
 
     def deployment_costs(self, model: nn.Module, batch: Batch, deleted: int) -> dict[str, int | float | str]:
-        """Columns of unbench.schema on what keeping and asking `model` costs, after `deleted` images were forgotten."""
+        """Return schema columns on what keeping and asking `model` costs, after `deleted` images were forgotten."""
         return {}
 
     def batches(self, images: Images, purpose: str, batch_size: int | None = None) -> Batches:

@@ -8,7 +8,7 @@ from torch import nn
 
 from unbench.methods.base import Access, Method
 from unbench.models.parts import head
-from unbench.training import classification_loss, descend, seeded
+from unbench.training.loops import classification_loss, descend, seeded
 
 
 class BoundaryExpand(Method):

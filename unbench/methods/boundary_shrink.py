@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from unbench.batches import Batches
+from unbench.data.batches import Batches
 from unbench.data.images import Images, Ints
 from unbench.methods.base import Access, Method
-from unbench.training import classification_loss, descend
-from unbench.unlearning.adversarial import fgsm
+from unbench.methods.components.adversarial import fgsm
+from unbench.training.loops import classification_loss, descend
 
 PIXEL_LIMITS = (-1.0, 1.0)
 """Black and white after normalisation."""

@@ -9,9 +9,9 @@ from torch import nn
 
 from unbench.errors import NotApplicableError
 from unbench.methods.base import Access, Method
+from unbench.methods.components.schedules import by_epoch
 from unbench.models.convolutions import convolutions
-from unbench.training import classification_loss, descend
-from unbench.unlearning.schedules import by_epoch
+from unbench.training.loops import classification_loss, descend
 
 
 class ConvolutionTranspose(Method):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from unbench.batches import Batch
+from unbench.data.batches import Batch
 from unbench.data.images import Images
 from unbench.methods.base import Access, Method
-from unbench.training import classification_loss, descend
-from unbench.unlearning.losses import divergence
+from unbench.methods.components.losses import divergence
+from unbench.training.loops import classification_loss, descend
 
 
 class Fcs(Method):

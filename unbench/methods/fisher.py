@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from unbench.methods.base import Access, Method
+from unbench.methods.components.gradients import fisher_diagonal
 from unbench.models.parts import head
-from unbench.unlearning.gradients import fisher_diagonal
 
 LARGEST, LARGEST_LAST = 1e3, 1e2
 """Of 1 / F, in general and in the last layer."""

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unbench.batches import Batch
+from unbench.data.batches import Batch
 from unbench.methods.base import Access, Method
-from unbench.training import descend
-from unbench.unlearning.held_out import HeldOutAnswers
-from unbench.unlearning.losses import divergence_from
+from unbench.methods.components.held_out import HeldOutAnswers
+from unbench.methods.components.losses import divergence_from
+from unbench.training.loops import descend
 
 
 class Forsaken(Method):

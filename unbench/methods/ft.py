@@ -3,7 +3,7 @@
 from torch import nn
 
 from unbench.methods.base import Access, Method
-from unbench.training import classification_loss, descend
+from unbench.training.loops import classification_loss, descend
 
 
 class FineTune(Method):

@@ -2,9 +2,9 @@
 
 from torch import Tensor, nn
 
-from unbench.batches import Batch
+from unbench.data.batches import Batch
 from unbench.methods.base import Access, Method
-from unbench.training import classification_loss, descend
+from unbench.training.loops import classification_loss, descend
 
 
 class GradientAscent(Method):

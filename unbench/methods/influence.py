@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unbench.batches import Batches
+from unbench.data.batches import Batches
 from unbench.data.images import Images
 from unbench.methods.base import Access, Method
+from unbench.methods.components.gradients import Gradients, chunk_size, per_example_gradients, weighted_gradient
 from unbench.progress import Progress
-from unbench.unlearning.gradients import Gradients, chunk_size, per_example_gradients, weighted_gradient
 
 BLOCK_BYTES = 2**29
 """Of single examples' gradients that are multiplied with others at once."""

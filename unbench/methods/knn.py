@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from unbench.data.images import Images
-from unbench.memory.labels import LabelMemory
 from unbench.methods.base import Access
-from unbench.methods.keyed import KeyedMethod
+from unbench.methods.components.keyed import KeyedMethod
+from unbench.models.memory.labels import LabelMemory
 from unbench.models.neighbours import NearestNeighbours
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from unbench.batches import Batch
+from unbench.data.batches import Batch
 from unbench.methods.base import Access, Method
-from unbench.training import classification_loss, descend
-from unbench.unlearning.masks import highest, hold
+from unbench.methods.components.masks import highest, hold
+from unbench.training.loops import classification_loss, descend
 
 
 class L1Sparse(Method):

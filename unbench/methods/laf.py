@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unbench.batches import Batch
+from unbench.data.batches import Batch
 from unbench.data.images import Images
 from unbench.methods.base import Access, Method
 from unbench.models.parts import features_and_logits, frozen_copy, head
 from unbench.models.vae import FeatureVAE
-from unbench.training import descend
+from unbench.training.loops import descend
 
 VAE_LR = 1e-3
 

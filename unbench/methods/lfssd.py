@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from unbench.data.images import Images
+from unbench.methods.components.gradients import Gradients, mean_over_examples
 from unbench.methods.ssd import SelectiveSynapticDampening
-from unbench.unlearning.gradients import Gradients, mean_over_examples
 
 
 class LossFreeDampening(SelectiveSynapticDampening):

@@ -7,13 +7,13 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from unbench.batches import Batches
+from unbench.data.batches import Batches
 from unbench.data.images import Images
 from unbench.methods.base import Access, Method
+from unbench.methods.components.masks import highest
+from unbench.methods.components.schedules import by_epoch
 from unbench.models.convolutions import convolutions
-from unbench.training import classification_loss, descend, seeded
-from unbench.unlearning.masks import highest
-from unbench.unlearning.schedules import by_epoch
+from unbench.training.loops import classification_loss, descend, seeded
 
 
 class MaskedSmallGradients(Method):

@@ -9,15 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unbench.batches import Batch, Batches
+from unbench.data.batches import Batch, Batches
 from unbench.data.images import Images
-from unbench.memory import Memory
 from unbench.methods.base import Access
-from unbench.methods.keyed import KeyedMethod
+from unbench.methods.components.keyed import KeyedMethod
+from unbench.methods.components.memory_costs import build, memory_costs, prediction_costs
 from unbench.models import build_transformer
-from unbench.models.memory_costs import build, memory_costs, prediction_costs
+from unbench.models.memory import Memory
 from unbench.models.munkey import MemoryTransformer, Pathway
-from unbench.training import descend_by_recipe, seeded
+from unbench.training.loops import descend_by_recipe, seeded
 
 
 class Munkey(KeyedMethod):

@@ -7,13 +7,13 @@ import math
 import torch
 from torch import Tensor, nn
 
-from unbench.batches import Batch, Batches
+from unbench.data.batches import Batch, Batches
 from unbench.data.images import Images
 from unbench.errors import NotApplicableError
 from unbench.methods.base import Access
-from unbench.methods.keyed import KeyedMethod
+from unbench.methods.components.keyed import KeyedMethod
 from unbench.models.prompts import PromptBank, log_softmax_among
-from unbench.training import descend, seeded
+from unbench.training.loops import descend, seeded
 
 
 class PreForgettable(KeyedMethod):

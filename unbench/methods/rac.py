@@ -6,13 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from unbench import models
-from unbench.batches import Batch, Batches
+from unbench.data.batches import Batch, Batches
 from unbench.data.images import Images
-from unbench.memory.labels import LabelMemory
 from unbench.methods.base import Access
-from unbench.methods.keyed import KeyedMethod
+from unbench.methods.components.keyed import KeyedMethod
+from unbench.models.memory.labels import LabelMemory
 from unbench.models.retrieval import Branch, RetrievalClassifier
-from unbench.training import descend_by_recipe, seeded
+from unbench.training.loops import descend_by_recipe, seeded
 
 
 class RetrievalAugmented(KeyedMethod):

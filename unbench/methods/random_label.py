@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from unbench.batches import Batches
+from unbench.data.batches import Batches
 from unbench.data.images import Images
 from unbench.methods.base import Access, Method
-from unbench.training import classification_loss, descend
+from unbench.training.loops import classification_loss, descend
 
 
 class RandomLabel(Method):

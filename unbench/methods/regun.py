@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor, nn
 
-from unbench.batches import Batch
+from unbench.data.batches import Batch
 from unbench.data.images import Ints
 from unbench.methods.base import Access, Method
-from unbench.training import classification_loss, descend
-from unbench.unlearning.held_out import HeldOutAnswers
-from unbench.unlearning.losses import divergence_from
+from unbench.methods.components.held_out import HeldOutAnswers
+from unbench.methods.components.losses import divergence_from
+from unbench.training.loops import classification_loss, descend
 
 
 class ReferenceGuided(Method):

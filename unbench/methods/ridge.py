@@ -8,7 +8,7 @@ from torch import nn
 from unbench.data.images import Images
 from unbench.errors import NotApplicableError
 from unbench.methods.base import Access
-from unbench.methods.keyed import KeyedMethod
+from unbench.methods.components.keyed import KeyedMethod
 from unbench.models.ridge import RidgeClassifier
 
 

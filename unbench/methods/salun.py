@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from unbench.batches import Batches
+from unbench.data.batches import Batches
 from unbench.data.images import Images
 from unbench.methods.base import Access
+from unbench.methods.components.masks import highest, hold
 from unbench.methods.random_label import RandomLabel
-from unbench.unlearning.masks import highest, hold
 
 
 class SalUn(RandomLabel):

@@ -11,7 +11,7 @@ from unbench.methods.base import Access, Method
 from unbench.models.sharded import ShardedEnsemble
 from unbench.progress import Progress
 from unbench.seeds import derive_seed
-from unbench.training import seeded, train_classifier
+from unbench.training.loops import seeded, train_classifier
 
 
 class Sisa(Method):

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from unbench.data.images import Images
 from unbench.methods.base import Access, Method
-from unbench.unlearning.gradients import Gradients, mean_over_examples
+from unbench.methods.components.gradients import Gradients, mean_over_examples
 
 NEXT_TO_NOTHING = 1e-4
 """Share of the parameters below which dampening so few is worth a warning."""

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unbench.batches import Batch, normalise
+from unbench.data.batches import Batch, normalise
 from unbench.data.images import Images
 from unbench.errors import NotApplicableError
 from unbench.methods.base import Access, Method
 from unbench.models.parts import frozen_copy
-from unbench.training import classification_loss, descend
+from unbench.training.loops import classification_loss, descend
 
 
 class Unsir(Method):

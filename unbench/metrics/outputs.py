@@ -28,7 +28,7 @@ Model = Literal[
     "oracle_memory",
 ]
 MODELS: tuple[Model, ...] = get_args(Model)
-"""Models of a run, and the pathways of memory models as models of their own (unbench.schema.PATHWAYS)."""
+"""Models of a run, and the pathways of memory models as models of their own (unbench.store.schema.PATHWAYS)."""
 
 Split = Literal["retain", "forget", "val", "test"]
 
@@ -166,7 +166,7 @@ class RunOutputs:
 
     @classmethod
     def from_table(cls, table: pa.Table, forget_class: int | None = None) -> RunOutputs:
-        """Read the stored per-example outputs (unbench.schema.OUTPUT_COLUMNS)."""
+        """Read the stored per-example outputs (unbench.store.schema.OUTPUT_COLUMNS)."""
         logits: dict[Model, NDArray[np.float32]] = {}
         for model in MODELS:
             column = table[model].combine_chunks()

@@ -1,4 +1,4 @@
-"""What the models of a run answered when they were asked themselves (unbench.probes), as metrics read it."""
+"""What the models of a run answered when they were asked themselves (unbench.experiment.probes), as metrics read it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ProbeOutputs:
     """Answers by question/model/part.
 
     Attributes:
-        arrays: see unbench.probes.probe.Probed.
+        arrays: see unbench.experiment.probes.probe.Probed.
         missing: question/model to the reason why it could not be asked.
     """
 

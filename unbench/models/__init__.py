@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from unbench.cards import Preset
+from unbench.config.cards import Preset
 from unbench.errors import NotApplicableError, SpecError
 from unbench.models.convnet import ConvNet
 from unbench.models.resnet import resnet18

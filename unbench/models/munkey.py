@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from unbench.memory import Memory
+from unbench.models.memory import Memory
 from unbench.models.vit import VisionTransformer
 
 Aggregation = Literal["ensemble", "softmax", "rank"]

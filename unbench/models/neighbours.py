@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from unbench.memory.labels import LabelMemory
+from unbench.models.memory.labels import LabelMemory
 
 Weights = Literal["plurality", "distance", "softmax", "rank"]
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unbench.memory.labels import LabelMemory
+from unbench.models.memory.labels import LabelMemory
 
 
 class RetrievalClassifier(nn.Module):

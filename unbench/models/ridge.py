@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unbench.memory.vectors import unit
+from unbench.models.memory.vectors import unit
 
 
 class RidgeClassifier(nn.Module):

@@ -108,25 +108,25 @@ class Lines(Counts):
         tell: prints a line.
     """
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        self.tell = tell
+    def __init__(self, log: Callable[[str], None]) -> None:
+        self.log = log
 
     def planned(self, plan: Plan, jobs: int, history: pd.DataFrame) -> None:
         """Say how much there is to do."""
         super().planned(plan, jobs, history)
         for line in summary(self):
-            self.tell(line)
+            self.log(line)
 
     def busy(self, task: Task) -> None:
         """Say it once."""
         if task.id not in self.elsewhere:
-            self.tell(f"{task}: another process is at it")
+            self.log(f"{task}: another process is at it")
         super().busy(task)
 
     def ended(self, task: Task, outcome: Outcome) -> None:
         """Say what came of it."""
         super().ended(task, outcome)
-        self.tell(f"[{sum(self.done.values())}/{sum(self.total.values())}] {result(task, outcome)}")
+        self.log(f"[{sum(self.done.values())}/{sum(self.total.values())}] {result(task, outcome)}")
 
 
 class Table(Counts):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from unbench.config.grammar import parse_call
 from unbench.sweeps.plan import Task
-from unbench.text import parse_call
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ class Estimator:
     """Medians over past runs on the same data set and preset, of the same method where that matters.
 
     Args:
-        history: rows of runs, columns as in unbench.schema.COLUMNS.
+        history: rows of runs, columns as in unbench.store.schema.COLUMNS.
     """
 
     def __init__(self, history: pd.DataFrame) -> None:

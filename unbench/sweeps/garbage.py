@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from unbench.claims import holders, is_held
 from unbench.errors import StoreError, UnbenchError
-from unbench.store import Store, load_results
+from unbench.store.locks import holders, is_held
+from unbench.store.results import Store, load_results
+from unbench.sweeps.history import remembered
 from unbench.sweeps.plan import FAILED, Planner, Site
-from unbench.sweeps.remembered import remembered
 
 
 @dataclass(frozen=True)

@@ -14,17 +14,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from unbench import registry
+from unbench.config.reference_names import ORACLE
 from unbench.data import Dataset, load_dataset
 from unbench.data.loading import Checksums
-from unbench.data.splits import Split, freeze_split
 from unbench.errors import DataMissingError, NotApplicableError, SpecError, UnknownNameError
+from unbench.experiment.spec import RunSpec
+from unbench.experiment.splits import Split, freeze_split
+from unbench.methods.loading import load_method
 from unbench.progress import Progress
 from unbench.scenarios import Scenario
-from unbench.spec import RunSpec
-from unbench.store import Store, newest_attempts
-from unbench.sweeps.card import RunRequest
-from unbench.yardsticks import ORACLE
+from unbench.store.results import Store, newest_attempts
+from unbench.sweeps.sweep_file import RunRequest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -279,7 +279,7 @@ class Planner:
 
     def _stages(self, request: RunRequest, plan: Plan) -> tuple[str, ...]:
         """Ids of the stages that a run has to wait for; those nobody has planned yet are added."""
-        from unbench.stages import is_stored, stage_name
+        from unbench.experiment.reference_models import is_stored, reference_model_name
 
         spec = self.spec(request)
         try:
@@ -291,7 +291,7 @@ class Planner:
         waiting = []
         for role in STAGES:
             ids = data.train.ids if role == "original" else data.train.ids[split.retain]
-            name = stage_name(role, spec, own, data, ids)
+            name = reference_model_name(role, spec, own, data, ids)
             if name not in plan.shared:
                 plan.shared[name] = 0
                 if is_stored(self.store, name):
@@ -305,7 +305,7 @@ class Planner:
 
     def _shadows(self, request: RunRequest, count: int, plan: Plan) -> None:
         """Add tasks for the shadow models of one cell: first the models, which all methods share, then the method's."""
-        from unbench.shadows.work import open_cell
+        from unbench.experiment.shadow_models.work import open_cell
         from unbench.sweeps.work import shadow_request
 
         spec = self.spec(request)
@@ -331,4 +331,4 @@ class Planner:
                 plan.tasks.append(Task(name, "shadow", request, after, number=number))
 
     def _code(self, spec: RunSpec) -> type[Method]:
-        return registry.load_code(spec.method)
+        return load_method(spec.method)

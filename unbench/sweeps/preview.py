@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unbench.progress import Progress
-from unbench.store import Store
-from unbench.sweeps.card import SweepCard
+from unbench.store.results import Store
 from unbench.sweeps.display import KINDS, Counts, duration
 from unbench.sweeps.plan import Planner, check_extent
 from unbench.sweeps.sweep import jobs, make_site
+from unbench.sweeps.sweep_file import SweepCard
 
 if TYPE_CHECKING:
     from unbench.data.loading import Checksums

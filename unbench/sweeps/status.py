@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unbench.claims import holders
 from unbench.errors import DataMissingError
-from unbench.store import Store
-from unbench.sweeps.card import RunRequest, SweepCard
+from unbench.store.locks import holders
+from unbench.store.results import Store
+from unbench.sweeps.history import remembered
 from unbench.sweeps.plan import Planner, Site
-from unbench.sweeps.remembered import remembered
+from unbench.sweeps.sweep_file import RunRequest, SweepCard
 
 if TYPE_CHECKING:
     from unbench.data.loading import Checksums

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from unbench.errors import UnbenchError
 from unbench.progress import Progress
-from unbench.store import Store
-from unbench.sweeps.card import RunRequest, SweepCard
+from unbench.store.results import Store
 from unbench.sweeps.display import Display
+from unbench.sweeps.history import remember
 from unbench.sweeps.machine import cores, gpus
 from unbench.sweeps.plan import FAILED, Plan, Planner, Site, State, Task, check_extent
-from unbench.sweeps.remembered import remember
+from unbench.sweeps.sweep_file import RunRequest, SweepCard
 
 if TYPE_CHECKING:
     from unbench.data.loading import Checksums
@@ -62,7 +62,7 @@ def sweep(
     verify: bool = False,
     progress: Progress | None = None,
     display: Display | None = None,
-    tell: Callable[[str], None] = lambda line: None,
+    log: Callable[[str], None] = lambda line: None,
 ) -> Swept:
     """Do what is missing of a sweep.
 
@@ -70,7 +70,7 @@ def sweep(
     share a results folder: each does what no other is at.
 
     Args:
-        card: the runs, and how many at a time; see unbench.sweeps.card.
+        card: the runs, and how many at a time; see unbench.sweeps.sweep_file.
         results, data_root, device, checksums: as for `unbench.run`.
         retry: of "failed", "diverged" and "timed_out", what is tried again.
         limit: runs to do at most.
@@ -107,9 +107,9 @@ def sweep(
             planner.store.history()  # brings the copy of all rows up to date: the next plan is made at once
         # Also where no task was left: a sweep may have been ended between its last task and this.
         if site.evaluate and (plan.tasks or not _is_evaluated(planner.store, plan.states.values())):
-            from unbench.evaluation import evaluate
+            from unbench.analysis.evaluation import evaluate
 
-            evaluate(results, progress=progress, tell=tell)
+            evaluate(results, progress=progress, log=log)
     return swept
 
 
@@ -220,7 +220,7 @@ class _Loop:
                 self._failed(self._tasks[one], replace(outcome, reason=f"{task}: {outcome.reason}", seconds=0.0))
 
     def _record(self, task: Task, outcome: Outcome) -> dict[str, Any]:
-        from unbench.runner import record
+        from unbench.experiment.run import record
         from unbench.sweeps.work import order
 
         spec = self.planner.spec(task.request)

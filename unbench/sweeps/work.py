@@ -15,26 +15,26 @@ from typing import Any
 import torch
 from threadpoolctl import threadpool_limits
 
-from unbench import registry
+from unbench.analysis.evaluation import evaluate_run
+from unbench.config import registry
 from unbench.data import Dataset, load_dataset
-from unbench.data.splits import freeze_split
-from unbench.devices import choose_device, make_deterministic
 from unbench.errors import FOREIGN, BusyError, UnbenchError
-from unbench.evaluation import evaluate_run
-from unbench.files import write_text
-from unbench.inputs import make_method, prepare
+from unbench.experiment.inputs import make_method, prepare
+from unbench.experiment.reference_models import train_or_load
+from unbench.experiment.run import Order, reason_of, run_spec, status_of
+from unbench.experiment.shadow_models import work as shadows
+from unbench.experiment.spec import RunSpec
+from unbench.experiment.splits import freeze_split
 from unbench.progress import LogProgress
-from unbench.runner import Order, reason_of, run_spec, status_of
-from unbench.shadows import work as shadows
-from unbench.spec import RunSpec
-from unbench.stages import train_or_load
-from unbench.store import Store
-from unbench.sweeps.card import RunRequest
+from unbench.store.files import write_text
+from unbench.store.results import Store
 from unbench.sweeps.limits import limited
 from unbench.sweeps.outcome import Outcome
 from unbench.sweeps.plan import STAGES, Site, Task
+from unbench.sweeps.sweep_file import RunRequest
+from unbench.training.devices import choose_device, make_deterministic
 
-log = logging.getLogger("unbench")
+logger = logging.getLogger("unbench")
 
 
 def perform(task: Task, site: Site) -> Outcome:
@@ -129,7 +129,7 @@ def _data(dataset: str, preset: str, site: Site) -> Dataset:
 
 
 def _progress(spec: RunSpec) -> LogProgress:
-    return LogProgress(log, str(spec))
+    return LogProgress(logger, str(spec))
 
 
 def _capped(task: Task, site: Site) -> AbstractContextManager[None]:
@@ -161,20 +161,20 @@ def _logged(task: Task, site: Site) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     handler = _QuietHandler(folder / f"{task.id}.log", encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    log.addHandler(handler)
-    level = log.level
-    log.setLevel(logging.DEBUG)
-    log.info("%s, unbench %s, %d threads", task, version("unbench"), site.threads)
+    logger.addHandler(handler)
+    level = logger.level
+    logger.setLevel(logging.DEBUG)
+    logger.info("%s, unbench %s, %d threads", task, version("unbench"), site.threads)
     try:
         yield
     except BusyError:
-        log.info("another process is at it")
+        logger.info("another process is at it")
         raise
     except Exception:
-        log.exception("%s", task)
+        logger.exception("%s", task)
         raise
     finally:
-        log.removeHandler(handler)
-        log.setLevel(level)
+        logger.removeHandler(handler)
+        logger.setLevel(level)
         with suppress(OSError):
             handler.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-from unbench.cards import DatasetCard
+from unbench.config.cards import DatasetCard
 from unbench.data.sources.base import Source
 from unbench.errors import CardError, UnknownNameError
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from unbench.cards import DatasetCard
+from unbench.config.cards import DatasetCard
 
 
 @dataclass(frozen=True)

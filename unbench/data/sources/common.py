@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from unbench.cards import DatasetCard
+from unbench.config.cards import DatasetCard
 from unbench.data.images import Bytes, Ints
 from unbench.data.sources.base import RawSplit
 from unbench.errors import CardError, DataError, DataMissingError, UnbenchError

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from unbench.cards import DatasetCard
+from unbench.config.cards import DatasetCard
 from unbench.data.sources.common import one_line, reading
 from unbench.errors import ChecksumError, DataMissingError, UnbenchError
 

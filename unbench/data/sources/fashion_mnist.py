@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from unbench.cards import DatasetCard
+from unbench.config.cards import DatasetCard
 from unbench.data.images import Bytes
 from unbench.data.sources.base import Files, RawData, RawSplit
 from unbench.data.sources.common import array_split, missing, reading

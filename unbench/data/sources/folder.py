@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from unbench.cards import DatasetCard
+from unbench.config.cards import DatasetCard
 from unbench.data.sources.base import Files, RawData, RawSplit
 from unbench.data.sources.common import file_split, first, list_files, missing
 from unbench.errors import DataError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from unbench.cards import DatasetCard
+from unbench.config.cards import DatasetCard
 from unbench.data.sources.common import reading
 from unbench.data.sources.download import differing, explained
 from unbench.errors import ChecksumError

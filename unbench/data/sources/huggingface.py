@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unbench.cards import DatasetCard
+from unbench.config.cards import DatasetCard
 from unbench.data.sources.base import Files, RawData, RawSplit
 from unbench.data.sources.common import checked_labels, first, missing, option
 from unbench.data.sources.download import differing

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from unbench.cards import DatasetCard
+from unbench.config.cards import DatasetCard
 from unbench.data.sources.base import Files, RawData
 from unbench.data.sources.common import array_split, first, missing, option, reading
 from unbench.data.sources.download import differing, staged

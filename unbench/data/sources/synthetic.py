@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unbench.cards import DatasetCard
+from unbench.config.cards import DatasetCard
 from unbench.data.sources.base import Files, RawData
 from unbench.data.sources.common import array_split, option
 from unbench.errors import CardError

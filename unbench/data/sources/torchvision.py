@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
-from unbench.cards import DatasetCard
+from unbench.config.cards import DatasetCard
 from unbench.data.sources.base import Files, RawData, RawSplit
 from unbench.data.sources.common import file_split, list_files, missing, reading
 from unbench.data.sources.download import differing, staged

@@ -16,7 +16,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from pebble import ProcessExpired, ProcessPool
 
-from unbench.interpreter import collect_rarely
+from unbench.config.interpreter import collect_rarely
 from unbench.sweeps.executors.base import perform
 from unbench.sweeps.outcome import Outcome
 from unbench.sweeps.plan import Site, Task

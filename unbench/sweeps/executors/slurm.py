@@ -9,7 +9,7 @@ from typing import Any
 import submitit
 
 from unbench.errors import SpecError
-from unbench.store import Store
+from unbench.store.results import Store
 from unbench.sweeps.executors.base import perform
 from unbench.sweeps.outcome import Outcome
 from unbench.sweeps.plan import Site, Task

@@ -1,0 +1,1 @@
+"""The leaderboard as plain data: frames in, frames out."""

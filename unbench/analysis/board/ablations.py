@@ -1,0 +1,136 @@
+"""Ablations: what one hyper-parameter does, told from rows that differ from the method's default in nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import compress
+from typing import TYPE_CHECKING, Any
+
+from unbench.analysis.rows.defaults import NEEDED, default_hparams, is_default
+from unbench.analysis.rows.labels import setting_text
+from unbench.analysis.rows.records import records
+from unbench.analysis.rows.values import is_number, json_object
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Row = dict[str, Any]
+"""One row of the leaderboard, columns as in unbench.analysis.board.leaderboard.COLUMNS."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of a hyper-parameter.
+
+    Attributes:
+        value: as stored in the row's hparams.
+        default: whether it is the method's default.
+        row: the row of the leaderboard with this value, its scores as `<name>_mean` and `<name>_std`.
+    """
+
+    value: Any
+    default: bool
+    row: Row
+
+    @property
+    def text(self) -> str:
+        """The value in words."""
+        return setting_text(self.value)
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """One hyper-parameter of a method.
+
+    Attributes:
+        hparam: its name.
+        points: numbers in rising order, else by name; one of them is the default.
+    """
+
+    hparam: str
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A method whose default stands beside variants of it in one cell, all of one card, recipe and size of model.
+
+    Attributes:
+        method: its name.
+        default: the row with the default hyper-parameters.
+        rows: the default and all its variants in the order of the leaderboard, those that differ from it in
+            several hyper-parameters included.
+        ablations: one per hyper-parameter that was varied alone, in the order of the card; at least one.
+    """
+
+    method: str
+    default: Row
+    rows: tuple[Row, ...]
+    ablations: tuple[Ablation, ...]
+
+    @property
+    def ablated(self) -> list[Row]:
+        """The rows that differ from the default in exactly one hyper-parameter."""
+        return [point.row for ablation in self.ablations for point in ablation.points if not point.default]
+
+    def difference(self, row: Row) -> str:
+        """In which hyper-parameters one of `rows` differs from the default: `null=0.2, own=0.9`, or `default`."""
+        base = json_object(self.default["hparams"])
+        values = json_object(row["hparams"]).items()
+        return ", ".join(f"{k}={setting_text(v)}" for k, v in values if v != base[k]) or "default"
+
+
+def studies(rows: pd.DataFrame) -> list[Study]:
+    """The ablations that the rows of one cell hold, in the order in which their methods appear.
+
+    What is the default, the method's card says; a method whose card is unknown, or of another version than its
+    rows, has none. Where the default was run by several recipes, the one with most variants is told of.
+
+    Args:
+        rows: of one cell of the leaderboard.
+
+    Raises:
+        CardError: the cards cannot be read.
+    """
+    found = []
+    for _, own in rows.groupby("method", sort=False):
+        if len(own) == 1:
+            continue
+        # Few columns first: whole rows are wide, and most methods have nothing to tell.
+        defaults = [is_default(row) for row in records(own[[*NEEDED, "hparams"]])]
+        if not any(defaults):
+            continue
+        whole = records(own)
+        known = [study for row in compress(whole, defaults) if (study := _study(row, whole))]
+        if known:
+            found.append(max(known, key=lambda study: len(study.rows)))
+    return found
+
+
+def _study(default: Row, rows: Sequence[Row]) -> Study | None:
+    """The study around the row of the defaults, if something was varied."""
+    base = default_hparams(default) or {}
+    alike = ("method_version", "training", "model_options")
+    variants = []
+    points: dict[str, list[Point]] = {name: [] for name in base}
+    for row in rows:
+        hparams = json_object(row["hparams"])
+        if hparams.keys() != base.keys() or any(row[name] != default[name] for name in alike):
+            continue
+        variants.append(row)
+        changed = [name for name in base if hparams[name] != base[name]]
+        if len(changed) == 1:
+            points[changed[0]].append(Point(hparams[changed[0]], False, row))
+    ablations = tuple(
+        Ablation(name, tuple(_sorted([*others, Point(base[name], True, default)])))
+        for name, others in points.items()
+        if others
+    )
+    return Study(str(default["method"]), default, tuple(variants), ablations) if ablations else None
+
+
+def _sorted(points: Sequence[Point]) -> list[Point]:
+    if all(is_number(point.value) for point in points):
+        return sorted(points, key=lambda point: float(point.value))
+    return sorted(points, key=lambda point: point.text)

@@ -1,0 +1,145 @@
+"""Cells of the leaderboard: rows that may be compared with each other, under one heading."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from unbench.analysis.board.ablations import Study, studies
+from unbench.analysis.board.formatting import seed_span
+from unbench.analysis.board.oracles import OracleGroup, oracle_groups
+from unbench.analysis.board.references import Reference, references
+from unbench.analysis.rows.labels import CELL
+from unbench.analysis.rows.records import records
+from unbench.analysis.rows.values import clean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One comparison.
+
+    Attributes:
+        place: data set, scenario, preset and model, and what else tells it from others, in words.
+        slug: the same as a file name without an ending, unlike that of every other cell.
+        rows: its rows of the leaderboard, in order.
+        main: those of them that are compared with each other: all but the variants of `studies`.
+        studies: ablations, told of apart from the comparison of methods.
+    """
+
+    place: tuple[str, ...]
+    slug: str
+    rows: pd.DataFrame
+    main: pd.DataFrame
+    studies: tuple[Study, ...]
+
+    @property
+    def title(self) -> str:
+        """Such as "digits · random10 · preset cpu · vit"."""
+        return " · ".join(self.place)
+
+    @property
+    def seeds(self) -> str:
+        """How many seeds the comparison rests on: `3 seeds`, `1 to 3 seeds`."""
+        return seed_span(self.main["n_seeds"])
+
+    @property
+    def mixes_seeds(self) -> bool:
+        """Whether some of its rows rest on more seeds than others, rows of none aside."""
+        return len({count for count in self.main["n_seeds"] if count > 0}) > 1
+
+    @cached_property
+    def current(self) -> pd.DataFrame:
+        """Those of `main` that no newer version outdates."""
+        return self.main[self.main["outdated"] == ""]
+
+    @cached_property
+    def competitors(self) -> dict[str, dict[str, Any]]:
+        """The rows of `current` by label."""
+        return {row["label"]: row for row in records(self.current)}
+
+    @cached_property
+    def references(self) -> list[Reference]:
+        """What stands on top of the rows of `current`."""
+        return references(self.current)
+
+    @cached_property
+    def oracles(self) -> list[OracleGroup]:
+        """The pairs of original and oracle that the rows of `main` are measured by."""
+        return oracle_groups(self.main)
+
+    @cached_property
+    def oracle_of(self) -> dict[str, OracleGroup]:
+        """The one of `oracles` that each row of `main` is measured by, by label; rows without an ok run have none."""
+        return {label: group for group in self.oracles for label in group.labels}
+
+    @property
+    def left_out(self) -> list[str]:
+        """In words, which of its rows the comparison leaves out."""
+        return [
+            f"{study.method}: rows with one hyper-parameter changed from the default are among its ablations in "
+            f"leaderboard.md, not in this table: {len(study.ablated)}."
+            for study in self.studies
+        ]
+
+
+def split_cells(board: pd.DataFrame) -> list[Cell]:
+    """The cells of a leaderboard, in its order.
+
+    Raises:
+        CardError: the cards of the methods, which say what a default is, cannot be read.
+    """
+    if board.empty:
+        return []
+    groups = [rows for _, rows in board.groupby(list(CELL), dropna=False, sort=False)]
+    short = ("dataset", "scenario", "preset")
+    heads = [{name: clean(rows.iloc[0][name]) for name in CELL} for rows in groups]
+    alike = Counter(tuple(head[name] for name in short) for head in heads)
+    same_inputs = Counter(tuple(head[name] for name in (*short, "model", "stem")) for head in heads)
+    cells: list[Cell] = []
+    taken: set[str] = set()
+    for head, rows in zip(heads, groups, strict=True):
+        base = tuple(head[name] for name in short)
+        place = [head["dataset"], head["scenario"], f"preset {head['preset']}", head["model"]]
+        names = list(base)
+        if alike[base] > 1:
+            names.append(head["model"])
+            if head["stem"]:
+                place.append(f"stem {head['stem']}")
+                names.append(head["stem"])
+        if same_inputs[(*base, head["model"], head["stem"])] > 1:
+            # Other images under the same name: another version of the card, or files that differ.
+            data = f"data v{head['dataset_version']} {head['data_fingerprint'][:8]}"
+            place.append(data)
+            names.append(data)
+        slug = "-".join(safe(name) for name in names)
+        number = 2
+        unique = slug
+        # Lower case, because some file systems do not tell a.png from A.png.
+        while unique.lower() in taken:
+            unique, number = f"{slug}-{number}", number + 1
+        taken.add(unique.lower())
+        found = tuple(studies(rows))
+        apart = {row["label"] for study in found for row in study.ablated}
+        main = rows[~rows["label"].isin(apart)].reset_index(drop=True)
+        cells.append(Cell(tuple(place), unique, rows.reset_index(drop=True), main, found))
+    return cells
+
+
+def short_titles(cells: Sequence[Cell]) -> tuple[str, ...]:
+    """Of some cells, without what is the same in all of them where that leaves each its own."""
+    places = [cell.place for cell in cells]
+    shared = set(places[0]).intersection(*places[1:]) if places else set()
+    short = tuple(" · ".join(part for part in place if part not in shared) for place in places)
+    return short if all(short) and len(set(short)) == len(short) else tuple(cell.title for cell in cells)
+
+
+def safe(name: str) -> str:
+    """Letters, digits, dots and underscores: a hyphen only ever separates, and length stays within bounds."""
+    return re.sub(r"[^A-Za-z0-9.]+", "_", name).strip("_.")[:60] or "_"

@@ -1,0 +1,107 @@
+"""What a reader must know of a row before its numbers: is it current, can it be checked, what was it allowed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from unbench.analysis.rows.defaults import card_defaults, default_hparams
+from unbench.analysis.rows.labels import numerics
+from unbench.analysis.rows.values import json_object
+from unbench.config import registry
+from unbench.experiment.spec import NUMERICS_VERSION
+
+VERIFIED = (
+    "every seed's run was made from a clean commit, with the current version of the method's card, of the "
+    "data set's card and of the shared code, on data that match the publisher's checksums or have none published"
+)
+"""What the badge `verified` says; `unverified` says which part of it does not hold."""
+
+_TOUCHES = {
+    "forget_images": "forget",
+    "retain_images": "retain",
+    "held_out_images": "held-out",
+    "labels": "labels",
+    "original_training": "training",
+}
+
+
+def outdated(row: Mapping[str, Any]) -> str:
+    """Why newer numbers than this row's are to be had: which versions have gone on. Empty for a current row.
+
+    Cards that are not known here are taken to be current: nobody can tell.
+
+    Args:
+        row: with the columns method, method_version, dataset, dataset_version and numerics_version.
+
+    Raises:
+        CardError: the cards cannot be read.
+    """
+    method, dataset = registry.methods().get(row["method"]), registry.datasets().get(row["dataset"])
+    found = [
+        ("card of the method", row["method_version"], method and method.version),
+        ("card of the data set", row["dataset_version"], dataset and dataset.version),
+        ("shared code", numerics(row), NUMERICS_VERSION),
+    ]
+    return ", ".join(f"{what} v{was}, now v{now}" for what, was, now in found if now is not None and was < now)
+
+
+def unverified(row: Mapping[str, Any], ok: Sequence[Mapping[str, Any]]) -> str:
+    """Why a row is not verified, as VERIFIED defines it; empty if it is.
+
+    Args:
+        row: as for `outdated`.
+        ok: its ok runs, with the columns git_commit, git_dirty and data_checksum.
+    """
+    if not ok:
+        return "no run ended well"
+    reasons = [outdated(row)]
+    if row["method"] not in registry.methods():
+        reasons.append("the card of the method is not known here")
+    if not all(isinstance(run["git_commit"], str) for run in ok):
+        reasons.append("no commit is known")
+    elif not all(run["git_dirty"] is False for run in ok):
+        reasons.append("uncommitted changes")
+    if not all(run["data_checksum"] in ("matches", "none published") for run in ok):
+        reasons.append("data differ from the published ones")
+    return "; ".join(reason for reason in reasons if reason)
+
+
+def made_with(row: Mapping[str, Any]) -> list[str]:
+    """The versions that a row was made with, as far as they are known: `card v1`, `unbench 0.1.0`, ..."""
+    names = {"unbench": "unbench_version", "torch": "torch_version", "Python": "python_version", "commit": "git_commit"}
+    known = (f"{name} {row[column]}" for name, column in names.items() if row[column])
+    return [f"card v{row['method_version']}", *known]
+
+
+def hparams_of(row: Mapping[str, Any]) -> str:
+    """Every hyper-parameter of a row, defaults included: `lr=0.01, epochs=3`."""
+    return ", ".join(f"{name}={json.dumps(value)}" for name, value in json_object(row["hparams"]).items())
+
+
+def chosen(row: Mapping[str, Any]) -> str:
+    """How a row's hyper-parameters came about: `tuned`, `default`, `set by hand`; empty if its card cannot tell.
+
+    Values that tuning chose and that are the defaults count as tuned.
+
+    Args:
+        row: with the columns of unbench.analysis.rows.defaults.NEEDED, hparams, and `tuned`, whether all its runs were.
+    """
+    if row["tuned"]:
+        return "tuned"
+    plain, today = card_defaults(row), default_hparams(row)
+    if plain is None:
+        return ""
+    hparams = json_object(row["hparams"])
+    if hparams == today and today != plain:
+        return "tuned"
+    return "default" if hparams == plain else "set by hand"
+
+
+def touches(method: str) -> str:
+    """What a method may touch besides the model, by its card: `forget, labels`, `nothing`; empty for an unknown one."""
+    card = registry.methods().get(method)
+    if card is None:
+        return ""
+    return ", ".join(short for need, short in _TOUCHES.items() if need in card.needs) or "nothing"

@@ -1,0 +1,116 @@
+"""One of the two things that are compared: a results folder, or what one commit left in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unbench.analysis.rows.records import plain_records
+from unbench.analysis.rows.reruns import ASKED, newest_reruns
+from unbench.errors import SpecError, StoreError, UnknownNameError
+from unbench.store.results import Store, load_results, newest_attempts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Cell = tuple[str, ...]
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Side:
+    """What is on one side.
+
+    Attributes:
+        name: as it was asked for.
+        store: its results folder.
+        frame: the rows that it was made from, one for each run.
+        runs: cell and seed to the one row that stands for them.
+    """
+
+    name: str
+    store: Store
+    frame: pd.DataFrame
+    runs: dict[tuple[Cell, int], Row]
+
+    def metrics(self, row: Row) -> list[Row]:
+        """What `unbench evaluate` made of just this attempt, with METRIC_COLUMNS; none if it was not evaluated."""
+        return self.store.read_metrics(self.store.metrics_path(row))
+
+
+def read_side(
+    asked: Path | str,
+    log: Callable[[str], None],
+    keep: Callable[[pd.DataFrame], pd.DataFrame] = lambda frame: frame,
+) -> Side:
+    """The runs of FOLDER, or of FOLDER@COMMIT those made at the commit whose hash begins with COMMIT.
+
+    Of the attempts of a run its newest ok one counts, else its newest.
+
+    Args:
+        asked: FOLDER or FOLDER@COMMIT.
+        tell: is given a line about runs that are left out, or made with uncommitted changes.
+        keep: takes from the rows of all runs those that matter.
+
+    Raises:
+        StoreError: there is no such folder, it holds no runs, or a file in it is corrupt.
+        SpecError: a file is named, or several commits begin so; UnknownNameError: none does.
+    """
+    folder, commit = _split(asked)
+    if folder.is_file():
+        raise SpecError(f"{folder} is a file; name a folder of results, or FOLDER@COMMIT")
+    frame = load_results(folder, "all")
+    if frame.empty:
+        raise StoreError(f"there are no runs in {folder}")
+    if commit is not None:
+        frame = frame[frame["git_commit"] == _commit(commit, frame["git_commit"].dropna().unique().tolist(), folder)]
+    side = make_side(asked, folder, newest_attempts(keep(frame)), log)
+    dirty = sum(row["git_dirty"] is True for row in side.runs.values())
+    if commit is not None and dirty:
+        log(f"{asked}: {dirty} of {len(side.runs)} runs were made with uncommitted changes to that commit")
+    return side
+
+
+def make_side(name: Path | str, folder: Path, frame: pd.DataFrame, log: Callable[[str], None]) -> Side:
+    """The side of rows that have been read already.
+
+    Where runs differ in nothing but versions, data or training recipe, the newest ok one stands for them all.
+
+    Args:
+        name: what `tell` calls it.
+        folder: the results folder of the rows.
+        frame: one row for each run.
+        tell: is given a line about runs that are left out.
+    """
+    newest = newest_reruns(frame)
+    runs = {(cell_of(row), int(row["seed"])): row for row in plain_records(newest)}
+    if older := len(frame) - len(newest):
+        log(f"{name}: {older} older run(s) of what was run again with other versions, data or training are left out")
+    return Side(str(name), Store(folder), frame, runs)
+
+
+def cell_of(row: Row) -> Cell:
+    """What was asked for in a run, but for its seed; its hyper-parameters are as `sorted_json` writes them."""
+    return tuple(str(row[name]) for name in ASKED)
+
+
+def _split(asked: Path | str) -> tuple[Path, str | None]:
+    # A folder's own name may hold an @.
+    if "@" not in str(asked) or Path(asked).is_dir():
+        return Path(asked), None
+    folder, _, commit = str(asked).rpartition("@")
+    if not folder or not commit:
+        raise SpecError(f"cannot read '{asked}'; write FOLDER or FOLDER@COMMIT")
+    return Path(folder), commit.lower()
+
+
+def _commit(start: str, known: list[str], folder: Path) -> str:
+    found = [commit for commit in known if commit.startswith(start)]
+    if not found:
+        raise UnknownNameError("commit", start, [commit[:12] for commit in known])
+    if len(found) > 1:
+        names = ", ".join(commit[:12] for commit in sorted(found))
+        raise SpecError(f"{len(found)} commits in {folder} begin with '{start}': {names}")
+    return found[0]

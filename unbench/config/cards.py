@@ -1,0 +1,283 @@
+"""What a method or a data set says of itself, in TOML. No torch here: listing names must be instant.
+
+A card is the single place for names, versions, defaults and sources; code is found through it and imported
+on use. Unknown keys are errors, because a misspelt key is a setting that silently does nothing.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+
+from unbench.config import encoder_names
+from unbench.errors import CardError, SpecError, UnknownNameError
+
+Need = Literal["forget_images", "retain_images", "held_out_images", "labels", "original_training"]
+Family = Literal["natural", "fine-grained", "medical", "synthetic", "custom"]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Value = bool | int | float | str
+CardT = TypeVar("CardT", bound="Card")
+
+
+class Card(BaseModel):
+    """Common to all cards: strict keys, immutable once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Name
+    version: int = Field(ge=1, description="Raised whenever numbers may change.")
+    title: str
+    path: Path | None = Field(default=None, exclude=True, description="The file that the card was read from.")
+
+
+class Source(BaseModel):
+    """Where an idea comes from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    citation: str
+    url: str = ""
+
+
+class Hyperparameter(BaseModel):
+    """One knob of a method: its default, the reason for it, and the range in which it may be searched."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    default: Value
+    with_stem: Value | None = None
+    """Default for presets with a stem, whose features are strong from the first step; None: the same."""
+    why: str = Field(min_length=1)
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    choices: tuple[Value, ...] | None = None
+    names: Literal["encoders"] | None = None
+    """Values are "auto" or names of this kind."""
+    search: tuple[Value, ...] | None = None
+    """Where `unbench tune` looks: lowest and highest of a number, else the values to choose from; None: nowhere."""
+
+    def parse(self, method: str, name: str, value: Value) -> Value:
+        """Turn `value` (typed, or text from a command line) into this hyper-parameter's type, or raise."""
+        where = f"hyper-parameter '{name}' of method '{method}'"
+        parsed = _coerce(value, type(self.default))
+        if parsed is None:
+            wanted = {bool: "true or false", int: "an integer", float: "a number", str: "text"}
+            raise SpecError(f"{where} must be {wanted[type(self.default)]}, not '{value}'")
+        if self.names == "encoders" and parsed != "auto":
+            encoder_names.check_name(str(parsed))
+        if self.choices is not None and parsed not in self.choices:
+            raise SpecError(f"{where} must be one of {', '.join(map(str, self.choices))}, not '{value}'")
+        if isinstance(parsed, (int, float)) and not isinstance(parsed, bool):
+            if not float("-inf") < parsed < float("inf"):
+                raise SpecError(f"{where} must be finite, not '{value}'")
+            if (self.low is not None and parsed < self.low) or (self.high is not None and parsed > self.high):
+                raise SpecError(f"{where} must lie in [{self.low}, {self.high}], not '{value}'")
+        return parsed
+
+    @model_validator(mode="after")
+    def _default_is_legal(self) -> Hyperparameter:
+        with _faults_of_a_card():
+            self.parse("of this card", "default", self.default)
+            if self.with_stem is not None:
+                self.parse("of this card", "with_stem", self.with_stem)
+            for value in self.search or ():
+                self.parse("of this card", "search", value)
+        if self.search is not None and not self._is_searchable(self.search):
+            raise ValueError(
+                "search must be the lowest and the highest value to try, or choices, the default among them"
+            )
+        return self
+
+    def _is_searchable(self, search: tuple[Any, ...]) -> bool:
+        defaults = [value for value in (self.default, self.with_stem) if value is not None]
+        if not self.is_number:
+            return all(value in search for value in defaults)
+        return len(search) == 2 and search[0] < search[1] and all(search[0] <= value <= search[1] for value in defaults)
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it lies on a scale, rather than being one of some choices."""
+        return self.choices is None and type(self.default) in (int, float)
+
+
+class Tuned(BaseModel):
+    """What `unbench tune` chose for one data set, preset and scenario, and how."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: int = Field(ge=1, description="Of the method; values for another one are not used.")
+    model: str = Field(description="Backbone; values for another one are not used.")
+    rule: str = Field(description="What was minimised, a column of the row of a run.")
+    trials: int = Field(ge=1)
+    score: float = Field(description="By the rule, of the chosen values; mean over the tuning forget sets.")
+    default_score: float | None = Field(
+        default=None, description="Of the defaults; None if they did not run to the end."
+    )
+    none_score: float | None = Field(default=None, description="Of doing nothing.")
+    hparams: dict[str, Value]
+    remark: str = Field(
+        default="",
+        description="Why runs with these values are no better than doing nothing, with numbers. Tuning anew drops it.",
+    )
+
+
+class MethodCard(Card):
+    """A way of unlearning: what it is, what it may touch, and its knobs."""
+
+    family: Literal["post-hoc", "by-design", "reference"]
+    code: str = Field(pattern=r"^[\w.]+:\w+$", description="'module:class', imported on use.")
+    claim: str
+    source: Source
+    needs: tuple[Need, ...] = ()
+    scenarios: tuple[str, ...] = ("random", "class")
+    models: tuple[str, ...] = ()
+    """Names of the backbones that it can work with; empty means any."""
+    notes: str = ""
+    hparams: dict[str, Hyperparameter] = {}
+    tuned: dict[str, dict[str, dict[str, Tuned]]] = {}
+    """By data set, preset and scenario."""
+
+    @model_validator(mode="after")
+    def _tuned_values_are_legal(self) -> MethodCard:
+        with _faults_of_a_card():
+            for presets in self.tuned.values():
+                for scenarios in presets.values():
+                    for tuned in scenarios.values():
+                        self.resolve_hparams(tuned.hparams)
+        return self
+
+    def tuned_for(self, dataset: str, preset: str, scenario: str, model: str) -> Tuned | None:
+        """What was chosen for this version of the method on these, if it was tuned on them."""
+        found = self.tuned.get(dataset, {}).get(preset, {}).get(scenario)
+        return found if found is not None and (found.version, found.model) == (self.version, model) else None
+
+    def resolve_hparams(self, given: dict[str, Value], stem: bool = False) -> dict[str, Value]:
+        """Defaults, for presets with or without a stem, overridden by `given`; typed, checked, in the card's order."""
+        for name in given:
+            if name not in self.hparams:
+                raise UnknownNameError(f"hyper-parameter of method '{self.name}'", name, self.hparams)
+        defaults = {k: h.with_stem if stem and h.with_stem is not None else h.default for k, h in self.hparams.items()}
+        return {k: h.parse(self.name, k, given.get(k, defaults[k])) for k, h in self.hparams.items()}
+
+
+class Training(BaseModel):
+    """The recipe that trains the original and the oracle of a preset alike."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    lr: float = Field(gt=0)
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    weight_decay: float = Field(default=0.05, ge=0)
+    warmup_epochs: float = Field(default=1, ge=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    augment: tuple[Literal["crop", "flip"], ...] = ()
+
+
+Backbone = Literal["vit", "convnet", "resnet18"]
+
+
+class Preset(BaseModel):
+    """One size of an experiment on a data set. Sizes count images; 0 means all of them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    image_size: int = Field(ge=4)
+    train_size: int = Field(default=0, ge=0)
+    val_size: int = Field(default=0, ge=0)
+    test_size: int = Field(default=0, ge=0)
+    model: Backbone = "vit"
+    model_options: dict[str, Value] = {}
+    stem: str = ""
+    """Encoder whose frozen feature maps take the place of the pixels, for every method alike; empty means none."""
+    keys: str = ""
+    """Encoder of the keys, for methods that find images by keys; empty means the stem, or pixels without one."""
+    training: Training
+
+    @field_validator("stem", "keys")
+    @classmethod
+    def _is_an_encoder(cls, name: str, info: ValidationInfo) -> str:
+        if name:
+            with _faults_of_a_card():
+                encoder_names.check_name(name, stem=info.field_name == "stem")
+        return name
+
+    @model_validator(mode="after")
+    def _maps_are_not_augmented(self) -> Preset:
+        if self.stem and self.training.augment:
+            raise ValueError("with a stem there is nothing to augment: its maps are made once, of whole images")
+        return self
+
+
+class DatasetCard(Card):
+    """A labelled set of images: where it comes from, how it splits, and the sizes it is used in."""
+
+    family: Family
+    source: str
+    """Name of a loader in unbench.data.sources."""
+    source_options: dict[str, Value] = {}
+    licence: str
+    citation: str
+    homepage: str = ""
+    classes: int = Field(ge=0, description="Number of classes; 0 where only the files can say.")
+    channels: Literal[1, 3]
+    sizes: dict[Literal["train", "val", "test"], int] = {}
+    """Published numbers of images per split, before a validation set is carved out of train."""
+    val_fraction: float = Field(default=0.1, gt=0, lt=1)
+    """Share of train that becomes the validation set where none is published."""
+    scenarios: tuple[str, ...] = ("random", "class")
+    notes: str = ""
+    presets: dict[str, Preset]
+
+
+def read_card(path: Path, kind: type[CardT]) -> CardT:
+    """Read one TOML file as a `kind` card; its name must be the file's name."""
+    try:
+        card = kind.model_validate({**tomllib.loads(path.read_text("utf-8")), "path": path})
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise CardError(f"cannot read the card {path}: {error}") from error
+    except ValidationError as error:
+        raise CardError(f"the card {path} is wrong: {_first_fault(error, kind)}") from error
+    if card.name != path.stem:
+        raise CardError(f"the card {path} calls itself '{card.name}'; the file's name must be the same")
+    return card
+
+
+@contextmanager
+def _faults_of_a_card() -> Iterator[None]:
+    """Hand mistakes to pydantic, which collects ValueErrors and says where they are."""
+    try:
+        yield
+    except SpecError as error:
+        raise ValueError(str(error)) from error
+
+
+def _first_fault(error: ValidationError, kind: type[Card]) -> str:
+    # A misspelt key is also a missing one; the misspelling is what to say.
+    fault = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
+    where = ".".join(map(str, fault["loc"]))
+    if fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1:
+        return str(UnknownNameError("key", where, kind.model_fields))
+    return f"{where}: {fault['msg']}"
+
+
+def _coerce(value: Any, kind: type) -> Any:
+    """`value` as `kind`, or None. An int is a legal float; nothing else changes type silently."""
+    if isinstance(value, str) and kind is not str:
+        text = value.strip()
+        if kind is bool:
+            return {"true": True, "false": False}.get(text.lower())
+        try:
+            return kind(text)
+        except ValueError:
+            return None
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return value if type(value) is kind else None

@@ -1,0 +1,41 @@
+"""Names of the encoders, which cards and hyper-parameters may mention; checked without importing torch."""
+
+from __future__ import annotations
+
+from unbench.errors import SpecError, UnknownNameError
+
+MAPS = {"pixels": "unbench.data.encoders.pixels", "pca": "unbench.data.encoders.pca"}
+"""Encoders that give keys alone, with the modules that load them."""
+
+NETWORKS = {
+    "vit_b_16": "unbench.data.encoders.torchvision",
+    "efficientnet_lite0": "unbench.data.encoders.efficientnet",
+}
+"""Pretrained networks, which also give feature maps, with the modules that load them."""
+
+TIMM = "timm:"
+"""Prefix of the name of any pretrained network of timm."""
+
+
+def names() -> list[str]:
+    """Return every name an encoder can have; "timm:NAME" stands for any pretrained network of timm."""
+    return [*MAPS, *NETWORKS, f"{TIMM}NAME"]
+
+
+def check_name(name: str, stem: bool = False) -> None:
+    """Check a name without loading anything; whether timm has a network of that name shows on loading.
+
+    Args:
+        name: of an encoder.
+        stem: whether feature maps are needed, which only networks give.
+
+    Raises:
+        UnknownNameError: no such encoder; the message offers the nearest name.
+        SpecError: `stem` with an encoder that has no feature map.
+    """
+    is_timm = name.startswith(TIMM) and name != TIMM
+    if name not in MAPS and name not in NETWORKS and not is_timm:
+        raise UnknownNameError("encoder", name, names())
+    if stem and name in MAPS:
+        able = ", ".join([*NETWORKS, f"{TIMM}NAME"])
+        raise SpecError(f"the encoder {name} gives no feature map to start from; these do: {able}")

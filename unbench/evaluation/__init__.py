@@ -1,5 +1,0 @@
-"""From stored outputs to numbers: the columns of a run's row, and every other metric afterwards."""
-
-from unbench.evaluation.evaluate import evaluate, evaluate_run
-
-__all__ = ["evaluate", "evaluate_run"]

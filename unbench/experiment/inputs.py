@@ -1,0 +1,86 @@
+"""What models are fed: the images of a data set, or a frozen stem's maps of them, and keys where a method asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from unbench.data import encoders
+from unbench.data.encoders.base import Encoder, FeatureEncoder
+from unbench.data.encoders.cache import FeatureCache
+from unbench.data.images import Dataset, Images
+from unbench.experiment.spec import RunSpec
+from unbench.methods.base import Context, Method
+from unbench.methods.loading import load_method
+from unbench.progress import Progress
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A data set as models see it.
+
+    Attributes:
+        data: pixels, or the stem's maps in their place, and keys; the fingerprint is still that of the pixels.
+        stem: the network whose maps take the place of the pixels, if any.
+        key_encoder: what made the keys, if there are any.
+        features: where maps and keys are kept on disk.
+    """
+
+    data: Dataset
+    stem: Encoder | None
+    key_encoder: Encoder | None
+    features: FeatureCache
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Channels and side of an input."""
+        pixels = self.data.train.pixels
+        return pixels.shape[1], pixels.shape[2]
+
+    @property
+    def key_dim(self) -> int:
+        """Length of a key; 0 without keys."""
+        return 0 if self.key_encoder is None else self.key_encoder.dim
+
+
+def prepare(data: Dataset, spec: RunSpec, device: torch.device, progress: Progress) -> Inputs:
+    """Compute, or read from the cache, the maps of the preset's stem and the keys that the method asks for.
+
+    Raises:
+        UnknownNameError, SpecError: no such encoder, or one that cannot be a stem.
+        EncoderUnavailableError: its package or weights are missing.
+        DataError: the cache cannot be used.
+    """
+    code: type[Method] = load_method(spec.method)
+    stem, keys = spec.preset.stem, code.encoder(spec.hparams, spec.preset)
+    features = FeatureCache(data)
+    network = encoders.load(stem, device) if stem else None
+    encoder = network if keys == stem else encoders.load(keys, device) if keys else None
+
+    def seen(name: str, images: Images) -> Images:
+        # Maps first: the pass that makes them makes the same network's keys.
+        if isinstance(network, FeatureEncoder):
+            images = replace(images, pixels=features.maps(network, name, progress))
+        return images if encoder is None else replace(images, keys=features.keys(encoder, name, progress))
+
+    train, val, test = (seen(name, images) for name, images in data.splits.items())
+    return Inputs(replace(data, train=train, val=val, test=test), network, encoder, features)
+
+
+def make_method(spec: RunSpec, inputs: Inputs, device: torch.device, progress: Progress) -> Method:
+    """The spec's method, ready to train and unlearn on `inputs`."""
+    context = Context(
+        card=spec.method,
+        hparams=spec.hparams,
+        preset=spec.preset,
+        shape=inputs.shape,
+        classes=len(inputs.data.classes),
+        key_dim=inputs.key_dim,
+        seed=spec.seed,
+        device=device,
+        progress=progress,
+        features=inputs.features,
+    )
+    method: Method = load_method(spec.method)(context)
+    return method

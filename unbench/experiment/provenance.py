@@ -1,0 +1,53 @@
+"""What a result was made with: versions, commit, device, time."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@cache
+def versions() -> dict[str, str | bool | None]:
+    """Versions of python, torch and unbench, and the commit of its checkout if it runs from one."""
+    commit, dirty = _git()
+    return {
+        "python_version": platform.python_version(),
+        "torch_version": torch.__version__,
+        "unbench_version": version("unbench"),
+        "git_commit": commit,
+        "git_dirty": dirty,
+    }
+
+
+def device_name(device: torch.device) -> str:
+    """The kind of device, and its model where it has one."""
+    if device.type == "cuda":
+        return f"cuda {torch.cuda.get_device_name(device)}"
+    return device.type
+
+
+def _git() -> tuple[str | None, bool | None]:
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None, None
+    try:
+        commit = _run(root, "rev-parse", "HEAD")
+        return commit, bool(_run(root, "status", "--porcelain", "--untracked-files=no"))
+    except (OSError, subprocess.CalledProcessError):
+        return None, None
+
+
+def _run(root: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(root), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()

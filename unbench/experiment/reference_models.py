@@ -1,0 +1,176 @@
+"""Models that are trained once and shared by all methods: the original and the oracles.
+
+STAGES/<role>-<key>/ holds the weights, the logits on every image of the data set, by the whole model and by each of the
+pathways that its method has audited, and what it cost. The key is made of
+what decides the weights, so a method that trains models of its own gets stages of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from unbench.data.batches import first_batch
+from unbench.data.images import Dataset, Images, Ints
+from unbench.errors import DamagedError
+from unbench.experiment.spec import NUMERICS_VERSION, RunSpec
+from unbench.methods.base import Method
+from unbench.seeds import derive_seed, digest
+from unbench.store.checksum import BLANK, CHECKSUM_KEY
+from unbench.store.files import atomic_folder, read_verified, write_with_checksum
+from unbench.store.locks import locked
+from unbench.store.results import Store, read_json, write_json
+from unbench.store.tensors import storable
+from unbench.training.cost import measured, warm_up
+from unbench.training.loops import predict, require_finite
+
+logger = logging.getLogger("unbench")
+
+LAYOUT_VERSION = 3
+"""Raised when the files of a stage change, so that none of an older layout is read."""
+
+Role = Literal["original", "oracle", "oracle_2", "shadow", "shadow_oracle"]
+
+
+@dataclass(frozen=True)
+class ReferenceModel:
+    """A trained model on disk and its outputs in memory.
+
+    Attributes:
+        folder: where it is stored.
+        images: size of its training set.
+        logits: float32 per split of the data set: "train" (N, K) in the order of Dataset.train, "val", "test".
+        pathways: the same for each pathway of the model.
+        seconds, peak_memory_mb: of its training.
+    """
+
+    folder: Path
+    images: int
+    logits: dict[str, Tensor]
+    pathways: dict[str, dict[str, Tensor]]
+    seconds: float
+    peak_memory_mb: float | None
+
+    def load(self, method: Method) -> nn.Module:
+        """A fresh copy of the model, on the method's device, in eval mode; raises DamagedError, StoreError."""
+        model = method.build(self.images).to(method.context.device)
+        path = self.folder / "model.safetensors"
+        state = _load(path)
+        try:
+            model.load_state_dict(state)
+        except RuntimeError as error:
+            raise DamagedError(path, error) from error
+        return model.eval()
+
+
+def train_or_load(
+    role: Role, store: Store, spec: RunSpec, method: Method, data: Dataset, images: Images, wait: bool = True
+) -> ReferenceModel:
+    """The model of `role` trained on `images`, from disk if it is there and whole; a damaged one is set aside.
+
+    Raises:
+        DivergedError: training gave weights or outputs that are not finite; nothing is stored then.
+        BusyError: another process is training it, and `wait` is false.
+    """
+    name = reference_model_name(role, spec, method.own_training, data, images.ids)
+    folder = store.stages / name
+    with locked(store.locks, name, wait):
+        stored = store.recover(folder, read_reference_model)
+        if stored is not None:
+            return stored
+        seed = derive_seed(role, data.name, spec.seed)
+        device = method.context.device
+        warm_up(method.build(len(images)).to(device), first_batch(images, spec.preset.training.batch_size, device))
+        with measured(device) as cost:
+            model = method.train(images, seed)
+        # The others are asked about the whole model alone.
+        outputs = predict_parts(model, method, data, pathways=role in ("original", "oracle"))
+        for logits in outputs.values():
+            require_finite(logits, f"training the {role} gave")
+        about = {
+            "role": role,
+            "images": len(images),
+            "seconds": cost.seconds,
+            "peak_memory_mb": cost.peak_memory_mb,
+        }
+        _write(folder, model, outputs, about)
+        logger.info("trained %s in %.1f s", name, cost.seconds)
+        return read_reference_model(folder)
+
+
+def read_reference_model(folder: Path) -> ReferenceModel:
+    """The stage in a folder, its weights verified but not loaded; raises DamagedError, StoreError."""
+    about = read_json(folder / "stage.json")
+    parts: dict[str, dict[str, Tensor]] = {}
+    for name, logits in _load(folder / "logits.safetensors").items():
+        part, _, split = name.partition("/")
+        parts.setdefault(part, {})[split] = logits
+    # The weights are loaded later, when a damaged file could no longer be trained again.
+    read_verified(folder / "model.safetensors")
+    try:
+        return ReferenceModel(folder, about["images"], parts.pop(""), parts, about["seconds"], about["peak_memory_mb"])
+    except KeyError as error:
+        raise DamagedError(folder, f"it lacks {error}") from error
+
+
+def predict_parts(
+    model: nn.Module, method: Method, data: Dataset, pathways: bool = True
+) -> dict[str, dict[str, Tensor]]:
+    """Logits of the whole model, under "", and of each of its pathways, as `predict` gives them."""
+    parts = {"": model, **(method.pathways(model) if pathways else {})}
+    context = method.context
+    return {name: predict(part, data.splits, context.device, context.progress) for name, part in parts.items()}
+
+
+def reference_model_name(role: Role, spec: RunSpec, own_training: bool, data: Dataset, ids: Ints) -> str:
+    """Name of the folder of a stage: its role, and a digest of all that decides the weights.
+
+    Args:
+        role, spec, data: of the stage.
+        own_training: whether the method trains models of its own kind, so that its settings count.
+        ids: of the training images, (N,).
+    """
+    card = spec.method
+    trainer = [card.name, card.version, spec.hparams] if own_training else ["standard"]
+    key = digest(
+        {
+            "numerics": NUMERICS_VERSION,
+            "layout": LAYOUT_VERSION,
+            "role": role,
+            "trainer": trainer,
+            "dataset": [data.name, data.version, data.fingerprint],
+            "images": digest(ids.tolist()),
+            "preset": spec.preset.model_dump(mode="json"),
+            "seed": spec.seed,
+        }
+    )
+    return f"{role}-{key}"
+
+
+def is_stored(store: Store, name: str) -> bool:
+    """Whether a stage is on disk, as far as can be said without reading it."""
+    return (store.stages / name / "stage.json").exists()
+
+
+def _write(folder: Path, model: nn.Module, outputs: dict[str, dict[str, Tensor]], about: Mapping[str, object]) -> None:
+    logits = {f"{part}/{split}": tensor for part, splits in outputs.items() for split, tensor in splits.items()}
+    with atomic_folder(folder) as temporary:
+        for name, tensors in (("model", model.state_dict()), ("logits", logits)):
+            write_with_checksum(
+                temporary / f"{name}.safetensors", save(storable(tensors), metadata={CHECKSUM_KEY: BLANK})
+            )
+        write_json(temporary / "stage.json", about)
+
+
+def _load(path: Path) -> dict[str, Tensor]:
+    try:
+        return dict(load(read_verified(path)))
+    except SafetensorError as error:
+        raise DamagedError(path, error) from error

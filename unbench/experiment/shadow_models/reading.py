@@ -1,0 +1,124 @@
+"""From pools on disk to what metrics are functions of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unbench.config.reference_names import ORACLE
+from unbench.experiment.shadow_models.pool import Cell, Pool, pools
+from unbench.metrics.outputs import MissingValue, Split
+from unbench.metrics.shadows import ReferenceExamples, References, ShadowOutputs
+from unbench.store.arrays import Arrays
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def pool_of(shadows: Path, row: Mapping[str, Any]) -> Pool | None:
+    """The pool whose models were trained as the original of a stored run, on halves of the same data; else None."""
+    own = [row["method"], row["method_version"], json.loads(row["hparams"])]
+    wanted = {
+        "dataset": row["dataset"],
+        "dataset_version": row["dataset_version"],
+        "data_fingerprint": row["data_fingerprint"],
+        "preset": row["preset"],
+        "trainer": own if row["method_family"] == "by-design" else ["standard"],
+    }
+    settings = {
+        "model": row["model"],
+        "model_options": json.loads(row["model_options"]),
+        "training": json.loads(row["training"]),
+    }
+    for pool in pools(shadows):
+        about = pool.about
+        if wanted.items() <= about.items() and settings.items() <= about["settings"].items():
+            return pool
+    return None
+
+
+def references(pool: Pool, outputs: pa.Table) -> References:
+    """Every image of a run's outputs under the models of a pool.
+
+    Raises:
+        MissingValue: the pool has no models, or the images are not the run's.
+    """
+    numbers = pool.numbers()
+    if not numbers:
+        raise MissingValue("the pool has no shadow models")
+    models, examples = _models(pool.folder, tuple(numbers)), pool.examples()
+    parts, ids = np.asarray(outputs["split"].to_pylist()), np.asarray(outputs["example_id"])
+    labels = np.asarray(outputs["label"])
+    splits: dict[Split, ReferenceExamples] = {}
+    sources: dict[Split, str] = {"retain": "train", "forget": "train", "val": "val", "test": "test"}
+    for split, source in sources.items():
+        mask = parts == split
+        rows = _rows(examples[f"ids/{source}"], ids[mask])
+        if not np.array_equal(examples[f"labels/{source}"][rows], labels[mask]):
+            raise MissingValue("the shadow models were trained on other labels")
+        logits = np.stack([model[source][rows] for model in models])
+        seen = np.stack([model["half"][rows] for model in models]) if source == "train" else np.zeros(logits.shape[:2])
+        splits[split] = ReferenceExamples(labels[mask], logits, seen.astype(np.bool_))
+    return References(splits)
+
+
+def shadow_outputs(pool: Pool, cell: Cell, oracle: Cell) -> tuple[ShadowOutputs, ShadowOutputs]:
+    """A cell and the cell of retraining, of the models that both have.
+
+    Raises:
+        MissingValue: there are none.
+    """
+    numbers = sorted(set(pool.numbers()) & set(cell.numbers()) & set(oracle.numbers()))
+    if not numbers:
+        raise MissingValue("no shadow model has been both unlearned from and retrained")
+    examples, models = pool.examples(), _models(pool.folder, tuple(numbers))
+    after, retrained = ([part.read(number) for number in numbers] for part in (cell, oracle))
+    forgotten = np.stack([model["forgotten"] for model in after])
+    if not np.array_equal(forgotten, np.stack([model["forgotten"] for model in retrained])):
+        raise MissingValue("the models were retrained without other images than were unlearned")
+    labels = examples["labels/train"]
+    targets = np.flatnonzero(forgotten.any(axis=0))
+    before = np.stack([model["train"][targets] for model in models])
+    kept = np.stack([model["half"] for model in models]) & ~forgotten
+
+    def outputs(cells: list[dict[str, NDArray[Any]]]) -> ShadowOutputs:
+        right = np.stack([model["train"].argmax(axis=1) == labels for model in cells])
+        return ShadowOutputs(
+            labels=labels[targets],
+            forgotten=forgotten[:, targets],
+            logits=np.stack([model["train"][targets] for model in cells]),
+            before=before,
+            test_labels=examples["labels/test"],
+            test_logits=np.stack([model["test"] for model in cells]),
+            retain_acc=100 * (right & kept).sum(axis=1) / kept.sum(axis=1),
+        )
+
+    return outputs(after), outputs(retrained)
+
+
+def oracle_cell(pool: Pool, cell: Cell) -> Cell | None:
+    """The cell of retraining in the scenario of another, if it is there."""
+    scenario = cell.about["scenario"]
+    found = (other for other in pool.cells() if (other.about["method"], other.about["scenario"]) == (ORACLE, scenario))
+    return next(found, None)
+
+
+@lru_cache(maxsize=1)
+def _models(folder: Path, numbers: tuple[int, ...]) -> Sequence[Arrays]:
+    """Outputs of a pool's models, read once for the many runs that are judged by them; a stored one never changes."""
+    pool = Pool(folder)
+    return [pool.read(number) for number in numbers]
+
+
+def _rows(known: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+    order = np.argsort(known)
+    places = np.searchsorted(known[order], wanted)
+    if len(wanted) and (places.max() >= len(known) or not np.array_equal(known[order][places], wanted)):
+        raise MissingValue("the shadow models were trained on other images")
+    return order[places]

@@ -1,0 +1,146 @@
+"""A search by Optuna that can be interrupted anywhere and gives what it would have given."""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unbench.config.cards import Hyperparameter, Value
+from unbench.errors import SpecError
+from unbench.seeds import derive_seed, digest
+
+if TYPE_CHECKING:
+    import optuna
+
+RANDOM_TRIALS = 8
+"""Trials drawn at random before the sampler has seen enough to model the scores."""
+
+DIGITS = 3
+"""Significant digits of a suggested number: more say nothing and make cards unreadable."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Values that were tried and their score, the smaller the better."""
+
+    number: int
+    values: dict[str, Value]
+    score: float
+
+
+class Study:
+    """Trials of one search, on disk once they are finished.
+
+    What comes next is a function of the trials before it: the sampler is made anew for each, with a seed of its own.
+    """
+
+    def __init__(self, file: Path, name: str) -> None:
+        optuna = _optuna()
+        journal = optuna.storages.journal
+        self.file = file
+        # A lock of its own kind beside the file: links, the default, are not there on every file system.
+        backend = journal.JournalFileBackend(str(file), lock_obj=journal.JournalFileOpenLock(str(file)))
+        self._name = name
+        self._study = optuna.create_study(
+            study_name=name, storage=optuna.storages.JournalStorage(backend), load_if_exists=True
+        )
+
+    def __len__(self) -> int:
+        return len(self._study.trials)
+
+    @property
+    def first(self) -> Trial:
+        """The trial of the defaults."""
+        return _trial(self._study.trials[0])
+
+    def ranked(self, count: int | None = None) -> list[Trial]:
+        """Of the first `count` trials those of different values, the best first, of equal ones the earlier."""
+        different = {tuple(sorted(trial.params.items())): trial for trial in reversed(self._study.trials[:count])}
+        return [_trial(one) for one in sorted(different.values(), key=lambda trial: (trial.value, trial.number))]
+
+    def suggest(self, space: Mapping[str, Hyperparameter], defaults: Mapping[str, Value]) -> dict[str, Value]:
+        """Values to try next: at first the defaults, then what TPE (Bergstra et al., NeurIPS 2011) says."""
+        if len(self) == 0:
+            return {name: defaults[name] for name in space}
+        optuna = _optuna()
+        seed = derive_seed("tuning", self._name, len(self)) % 2**32
+        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=RANDOM_TRIALS)
+        # A copy in memory: a trial that was begun and never finished leaves no trace.
+        copy = optuna.create_study(sampler=sampler)
+        copy.add_trials(self._study.trials)
+        trial = copy.ask({name: _distribution(knob) for name, knob in space.items()})
+        return {name: _rounded(trial.params[name], knob) for name, knob in space.items()}
+
+    def record(
+        self, space: Mapping[str, Hyperparameter], values: Mapping[str, Value], score: float, run_key: str
+    ) -> None:
+        """Store a finished trial."""
+        optuna = _optuna()
+        finished = optuna.trial.create_trial(
+            params=dict(values),
+            distributions={name: _distribution(knob) for name, knob in space.items()},
+            value=score,
+            user_attrs={"run_key": run_key},
+        )
+        self._study.add_trial(finished)
+
+
+def open_study(folder: Path, meaning: Mapping[str, Any]) -> Study:
+    """The study of this meaning in a folder, made if it is not there.
+
+    Raises:
+        SpecError: Optuna is not installed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    name = study_name(meaning)
+    return Study(folder / f"{name}.log", name)
+
+
+def study_name(meaning: Mapping[str, Any]) -> str:
+    """Of the study and its file."""
+    return f"{meaning['method'][0]}-{meaning['dataset'][0]}-{meaning['scenario']}-{digest(meaning, 8)}"
+
+
+def _distribution(knob: Hyperparameter) -> optuna.distributions.BaseDistribution:
+    kinds = _optuna().distributions
+    assert knob.search is not None
+    if not knob.is_number:
+        return kinds.CategoricalDistribution(knob.search)
+    low, high = knob.search
+    kind = kinds.IntDistribution if isinstance(knob.default, int) else kinds.FloatDistribution
+    return kind(low, high, log=knob.log)
+
+
+def _rounded(value: Value, knob: Hyperparameter) -> Value:
+    if not isinstance(value, float):
+        return value
+    assert knob.search is not None
+    low, high = map(float, knob.search)
+    return min(high, max(low, float(f"{value:.{DIGITS}g}")))
+
+
+def _trial(trial: optuna.trial.FrozenTrial) -> Trial:
+    assert trial.value is not None
+    return Trial(trial.number, dict(trial.params), trial.value)
+
+
+def check_installed() -> None:
+    """Raise SpecError, with what to install, before any work is done."""
+    for package in ("optuna", "tomlkit"):
+        if importlib.util.find_spec(package) is None:
+            raise SpecError(f'tuning needs {package}: pip install "unbench[tune]"')
+
+
+@cache
+def _optuna() -> Any:
+    check_installed()
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+    return optuna

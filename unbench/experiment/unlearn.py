@@ -1,0 +1,69 @@
+"""The step that everything else is for: a method makes a trained model forget, seeded, measured and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from unbench.config.reference_names import NOTHING
+from unbench.data.batches import first_batch
+from unbench.data.images import Dataset
+from unbench.experiment.reference_models import ReferenceModel, predict_parts
+from unbench.experiment.splits import Split
+from unbench.methods.base import Access, Method
+from unbench.training.cost import Cost, measured, warm_up
+from unbench.training.loops import require_finite, seeded
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What came out of unlearning.
+
+    Attributes:
+        model: after unlearning, in eval mode.
+        logits: per part of the model ("" for the whole, or a pathway) and split of the data set, float32 (N, K).
+        cost: of unlearning alone.
+        deployment: what the method says of its running costs.
+        warnings: what a reader of the numbers should know.
+    """
+
+    model: nn.Module
+    logits: dict[str, dict[str, Tensor]]
+    cost: Cost
+    deployment: dict[str, int | float | str]
+    warnings: list[str]
+
+
+def forget(method: Method, original: ReferenceModel, split: Split, data: Dataset) -> Forgotten:
+    """Make a fresh copy of `original` forget the forget set of `split`, handing the method what its card declares.
+
+    Raises:
+        DivergedError: the model's outputs are not finite afterwards.
+        Exception: whatever the method raises.
+    """
+    card, device = method.context.card, method.context.device
+    gone, kept = split.forgotten(data), split.retained(data)
+    access = Access(card, gone.ids, gone, kept, data.val, split.forget_class)
+    model = original.load(method)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    batch = first_batch(gone, method.context.preset.training.batch_size, device)
+    warm_up(model, batch)
+    # Seeded, for methods that draw from torch's global generator rather than from one of their own.
+    with seeded(method.context.seed_for("unlearning")), measured(device) as cost:
+        model = method.unlearn(model, access).eval()
+    parts = predict_parts(model, method, data)
+    for logits in parts.values():
+        require_finite(logits, "the unlearned model gives")
+    warnings = list(method.warnings)
+    if not _differs(model, before) and card.name != NOTHING:
+        warnings.append("unlearning changed nothing in the model")
+    return Forgotten(model, parts, cost, method.deployment_costs(model, batch, len(gone)), warnings)
+
+
+def _differs(model: nn.Module, before: dict[str, Tensor]) -> bool:
+    after = model.state_dict()
+    if after.keys() != before.keys():
+        return True
+    return any(not torch.equal(after[name], tensor) for name, tensor in before.items())

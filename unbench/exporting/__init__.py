@@ -1,1 +1,0 @@
-"""Results for other tools: everything that is stored, in formats that they read."""

@@ -1,5 +1,0 @@
-"""A memory of keys and learnable tokens that finds the nearest entries and truly forgets; knows nothing of images."""
-
-from unbench.memory.memory import Memory
-
-__all__ = ["Memory"]

@@ -1,0 +1,5 @@
+"""A memory of keys and learnable tokens that finds the nearest entries and truly forgets; knows nothing of images."""
+
+from unbench.models.memory.memory import Memory
+
+__all__ = ["Memory"]

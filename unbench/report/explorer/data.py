@@ -1,0 +1,217 @@
+"""Everything that the explorer shows, as plain data that JSON can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unbench.analysis.board.cells import Cell
+from unbench.analysis.board.oracles import OracleGroup
+from unbench.analysis.board.row_status import hparams_of, made_with
+from unbench.analysis.rows.records import records
+from unbench.analysis.rows.values import clean, json_list
+from unbench.config.reference_names import NOTHING, ORACLE
+from unbench.errors import DamagedError
+from unbench.metrics import MEASURES
+from unbench.progress import Progress
+from unbench.report.explorer.columns import describe_columns
+from unbench.report.explorer.comparisons import paired, read_comparisons
+from unbench.report.explorer.examples import EDGES, Forgotten, digest_outputs
+from unbench.report.explorer.shadow_values import shadow_values
+from unbench.report.explorer.thumbnails import Thumbnails
+from unbench.report.explorer.values import Value, board_values, failure, stored_values
+from unbench.store.results import Store, load_metrics, load_outputs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST = 24
+"""Rows of a cell whose per-example outputs are read: the references, then the smallest gaps."""
+
+NO_IMAGES = "left out of this page by --no-images"
+
+
+def explorer_data(
+    cells: Sequence[Cell], frame: pd.DataFrame, results: Path, thumbnails: Thumbnails | None, progress: Progress
+) -> dict[str, Any]:
+    """What static/ draws: `columns`, `cells`, `runs` and `edges`.
+
+    Each cell has its rows in the order of the leaderboard, the levels of its oracles, paired differences and the
+    forgotten images by seed; a row's `runs` are positions in `runs`, by seed. A value is mean, spread and the ends of
+    its interval, or a reason; of shadow models there is no spread. No folder of this machine enters it.
+
+    Args:
+        cells: of the leaderboard.
+        frame: the runs, as unbench.load_results gives them.
+        results: the folder with their outputs and metrics.
+        thumbnails: draws the forgotten images; None leaves them out.
+        progress: shows of how many cells the outputs have been read.
+
+    Raises:
+        StoreError: a file of metrics or comparisons is corrupt.
+        CardError: the data sets' cards cannot be read.
+    """
+    tables = [records(cell.rows) for cell in cells]
+    numbered = [row for rows in tables for row in rows]
+    ok = frame[frame["status"] == "ok"]
+    keys = {key: number for number, row in enumerate(numbered) for key in row["run_keys"].split()}
+    metrics = load_metrics(results)
+    stored = stored_values(_of_runs(metrics, ok), keys) if keys else {}
+    shadows = shadow_values(metrics, numbered)
+    runs = {run["run_key"]: run for run in records(ok[["run_key", "attempt", "seed"]])}
+    reader = _Reader(Store(results), runs, thumbnails)
+    pairs = paired(tables, read_comparisons(results))
+    found, start = [], 0
+    together = list(zip(cells, tables, pairs, strict=True))
+    for cell, rows, differences in progress.track(together, "cells"):
+        evaluated = {
+            n: {of: stored.get((start + n, of), {}) | shadows.get((start + n, of), {}) for of in _OF}
+            for n in range(len(rows))
+        }
+        found.append({**_cell(cell, rows, evaluated), "comparisons": differences, **reader.cell(rows)})
+        start += len(rows)
+    names = {name for cell in found for row in cell["rows"] for name in row["values"]}
+    return {"columns": describe_columns(names), "cells": found, "runs": reader.read, "edges": list(EDGES)}
+
+
+_OF = ("unlearned", "oracle", "oracle_2")
+Evaluated = dict[int, dict[str, dict[str, Value]]]
+
+
+def _of_runs(metrics: pd.DataFrame, ok: pd.DataFrame) -> pd.DataFrame:
+    """The stored metrics of these very attempts, and of no others."""
+    return metrics[metrics["seed"].notna()].merge(ok[["run_key", "attempt"]], on=["run_key", "attempt"])
+
+
+def _cell(cell: Cell, rows: Sequence[dict[str, Any]], evaluated: Evaluated) -> dict[str, Any]:
+    first, main = rows[0], set(cell.main["label"])
+    numbers = {row["label"]: number for number, row in enumerate(rows)}
+    references = [
+        reference
+        for group in cell.oracles
+        for reference in _references(group, _shared([evaluated[numbers[label]] for label in group.labels]))
+    ]
+    return {
+        "title": cell.title,
+        **{name: clean(first[name]) for name in ("dataset", "family", "scenario", "preset")},
+        "place": " · ".join(cell.place[3:]),
+        "about": f"{first['n_train']} training images, {first['n_forget']} of them to forget, "
+        f"{first['n_test']} test images",
+        "rows": [_row(row, row["label"] in main, evaluated[number]) for number, row in enumerate(rows)],
+        "references": references,
+    }
+
+
+def _shared(members: Sequence[dict[str, dict[str, Value]]]) -> dict[str, dict[str, Value]]:
+    """What rows that share an oracle know of it: the first of them all of its runs, any of them its shadow models."""
+    found: dict[str, dict[str, Value]] = {of: {} for of in _OF}
+    for member in reversed(members):
+        found = {of: found[of] | member[of] for of in _OF}
+    return found
+
+
+def _row(row: dict[str, Any], main: bool, evaluated: dict[str, dict[str, Value]]) -> dict[str, Any]:
+    return {
+        "label": row["label"],
+        "method": clean(row["method"]),
+        "family": clean(row["method_family"]),
+        "kind": {ORACLE: "oracle", NOTHING: "nothing"}.get(row["method"], "method"),
+        "variant": not main,
+        "n": int(row["n_seeds"]),
+        "tie": row["within_noise"] is True,
+        # The leaderboard's own columns come first: both are of the same runs, and the page must agree with it.
+        "values": {**evaluated["unlearned"], **board_values(row)},
+        "failed": failure(row),
+        "notes": json_list(row["warnings"]),
+        "versions": ", ".join(made_with(row)),
+        "hparams": hparams_of(row),
+        "commands": row["commands"],
+    }
+
+
+def _references(group: OracleGroup, evaluated: dict[str, dict[str, Value]]) -> list[dict[str, Any]]:
+    """The oracle that a group of rows shares, and how far another oracle is from it."""
+    row, members = group.row, list(group.labels)
+    levels = board_values(row, [f"oracle_{measure}" for measure in MEASURES])
+    oracle = {name.removeprefix("oracle_"): value for name, value in levels.items()}
+    costs = board_values(row, ["oracle_seconds"])
+    floor = board_values(row, ["avg_gap_floor"])
+    if "oracle_seconds" in costs:
+        oracle["unlearn_seconds"] = costs["oracle_seconds"]
+    distances: dict[str, Value] = {"avg_gap": floor["avg_gap_floor"]} if "avg_gap_floor" in floor else {}
+    shared = {"of": group.who, "members": members, "n": int(row["n_seeds"])}
+    return [
+        {"kind": "oracle", **shared, "values": {**evaluated["oracle"], **oracle}},
+        {"kind": "floor", **shared, "values": {**evaluated["oracle_2"], **distances}},
+    ]
+
+
+class _Reader:
+    """Reads the outputs of runs, each once, and keeps what the page needs of them.
+
+    Attributes:
+        read: of each run that was read what digest_outputs gives.
+    """
+
+    def __init__(self, store: Store, runs: Mapping[str, Mapping[str, Any]], thumbnails: Thumbnails | None) -> None:
+        self._store, self._runs, self._thumbnails = store, runs, thumbnails
+        folder = store.outputs
+        # One listing instead of a question for each of many thousand runs.
+        self._there = {path.stem for path in folder.glob("*.parquet")} if folder.is_dir() else set()
+        self.read: list[dict[str, Any]] = []
+
+    def cell(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """For the rows of a cell: `outputs` (of each row its runs by seed, or why there are none) and `forgotten`."""
+        outputs: list[dict[str, Any]] = [{} for _ in rows]
+        images: dict[str, Forgotten] = {}
+        read = 0
+        for number in sorted(range(len(rows)), key=lambda n: rows[n]["method"] not in (ORACLE, NOTHING)):
+            stored = [key for key in rows[number]["run_keys"].split() if self._name(key) in self._there]
+            if not stored:
+                outputs[number] = {"runs": {}, "reason": _why(rows[number])}
+                continue
+            read += 1
+            if read > MOST:
+                outputs[number] = {"runs": {}, "reason": f"outputs are shown of {MOST} rows, those with the least gap"}
+                continue
+            outputs[number] = self._row(stored, images)
+        forgotten = {seed: self._images(rows[0], shown) for seed, shown in sorted(images.items())}
+        classes = self._thumbnails.classes(rows[0]) if self._thumbnails and forgotten else None
+        return {"outputs": outputs, "forgotten": forgotten, "classes": classes}
+
+    def _row(self, stored: Sequence[str], images: dict[str, Forgotten]) -> dict[str, Any]:
+        runs, reasons = dict[str, int](), []
+        for key in stored:
+            seed = str(self._runs[key]["seed"])
+            try:
+                found, shown = digest_outputs(load_outputs(self._store.folder, self._runs[key]))
+            except DamagedError as error:
+                reasons.append(f"seed {seed}: {error.what}")
+                continue
+            same = images.setdefault(seed, shown)
+            if not (np.array_equal(same.ids, shown.ids) and same.total == shown.total):
+                found["said"] = {}
+                found["missing"].append("another forget set than that of the other methods with this seed")
+            runs[seed] = len(self.read)
+            self.read.append(found)
+        return {"runs": runs, "reason": "; ".join(reasons)}
+
+    def _images(self, row: Mapping[str, Any], shown: Forgotten) -> dict[str, Any]:
+        drawn = self._thumbnails.draw(row, shown.ids) if self._thumbnails else NO_IMAGES
+        return {
+            "ids": shown.ids.tolist(),
+            "labels": shown.labels.tolist(),
+            "total": shown.total,
+            "images": drawn if isinstance(drawn, list) else None,
+            "reason": drawn if isinstance(drawn, str) else "",
+        }
+
+    def _name(self, key: str) -> str:
+        return f"{key}-{self._runs[key]['attempt']}"
+
+
+def _why(row: Mapping[str, Any]) -> str:
+    return "no per-example outputs are stored for its runs" if row["n_seeds"] else f"no run ended well: {failure(row)}"

@@ -1,0 +1,90 @@
+"""The explorer as one HTML file that asks nothing of any network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unbench.progress import Progress
+from unbench.report.explorer.data import explorer_data
+from unbench.report.explorer.library import vega
+from unbench.report.explorer.thumbnails import Thumbnails
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from unbench.analysis.board.cells import Cell
+    from unbench.report.origin import Origin
+
+SCRIPTS = ("format.js", "state.js", "controls.js", "table.js", "tradeoff.js", "examples.js", "compare.js", "main.js")
+"""Ours, in the order in which they run."""
+
+
+def explorer_html(
+    cells: Sequence[Cell],
+    frame: pd.DataFrame,
+    results: Path,
+    images: bool = True,
+    origin: Origin | None = None,
+    progress: Progress | None = None,
+) -> str:
+    """The page; the same results, and the same files of data sets at hand, give the same text.
+
+    Args:
+        cells: of the leaderboard.
+        frame: the runs, as unbench.load_results gives them.
+        results: the folder with their outputs and metrics.
+        images: whether the forgotten images are put into the page.
+        origin: what the page was made from, to be told at its end.
+        progress: shows of how many cells the outputs have been read.
+
+    Raises:
+        StoreError: a stored file is corrupt.
+        CardError: the data sets' cards cannot be read.
+    """
+    data = explorer_data(cells, frame, results, Thumbnails() if images else None, progress or Progress())
+    return page(data, origin)
+
+
+def page(data: dict[str, Any], origin: Origin | None = None) -> str:
+    """The page that shows `data`, which is as explorer_data gives it."""
+    library, scripts = _script(vega()), _script("\n".join(_static(name) for name in SCRIPTS))
+    hashes = " ".join(f"'sha256-{_sha256(script)}'" for script in (library, scripts))
+    parts = {
+        # Only these two scripts run, and nothing is fetched. Vega writes styles into its own elements.
+        "policy": f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'",
+        "style": _static("style.css"),
+        "origin": "" if origin is None else f"{escape(origin.said)} <code>{escape(origin.command)}</code>",
+        "data": _json(data),
+        "library": library,
+        "scripts": scripts,
+    }
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _static("page.html"))
+
+
+def _static(name: str) -> str:
+    return files("unbench.report.explorer").joinpath("static", name).read_text("utf-8")
+
+
+def _json(data: dict[str, Any]) -> str:
+    """JSON in which no text can end the element that it is in."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _script(text: str) -> str:
+    """A script in which no string can end the element that it is in, or begin a comment of HTML."""
+    return text.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def _sha256(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,1 @@
+"""Results on disk: schema, tables, atomic writes, locks and checksums."""

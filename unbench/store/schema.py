@@ -1,0 +1,223 @@
+"""The columns of a result: one row per attempt of a run, and one row per example beside it.
+
+Changing a column's meaning or type raises SCHEMA_VERSION; adding one at the end does not, because readers fill
+what an older file lacks with nulls.
+
+Schema 2 has the columns of schema 1; its files carry a seal (unbench.store.checksum) and one without a valid seal is
+corrupt.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+SCHEMA_VERSION = 2
+
+CHECKSUMS_SINCE = 2
+"""Schema version from which on files have a seal; those of schema 1 are read without one."""
+
+PATHWAYS = ("image", "memory")
+"""Parts of a memory model that are audited as models of their own: the image alone, and the memory alone."""
+
+AUDITED = {"": "after unlearning", "original_": "of the original", "oracle_": "of the oracle"}
+"""Column prefixes of the three models of a run whose pathways are audited."""
+
+
+class Column(NamedTuple):
+    """Name, Arrow type and meaning of one column."""
+
+    name: str
+    type: str
+    meaning: str
+
+
+def _audit_columns() -> list[Column]:
+    """Pathway accuracies, membership inference and sensitivity; null for methods without pathways."""
+    measures = {
+        "test_acc": "accuracy on test",
+        "retain_acc": "accuracy on the retain set",
+        "forget_acc": "accuracy on the forget set",
+        "mia_auroc": "AUROC of the loss attack",
+    }
+    columns = []
+    for prefix, when in AUDITED.items():
+        for pathway in PATHWAYS:
+            for measure, meaning in measures.items():
+                text = f"{meaning} by the {pathway} pathway alone {when}, percent"
+                columns.append(Column(f"{prefix}{pathway}_{measure}", "double", text))
+        for split in ("val", "forget"):
+            text = f"P_s on {split} {when}: accuracy by the image pathway alone minus by the memory's, points"
+            columns.append(Column(f"{prefix}pathway_sensitivity_{split}", "double", text))
+    return columns
+
+
+AUDIT: tuple[Column, ...] = tuple(_audit_columns())
+
+DEPLOYMENT: tuple[Column, ...] = (
+    Column("memory_entries", "int64", "entries of the method's memory after unlearning; null for no memory"),
+    Column("memory_bytes_per_entry", "double", "bytes of id, key, token and share of the index"),
+    Column("memory_index", "string", "exact or approximate search"),
+    Column("index_build_seconds", "double", "wall-clock of building the memory's index from its keys"),
+    Column("delete_seconds", "double", "wall-clock of deleting as many entries as the forget set from the memory"),
+    Column("predict_ms_ensemble", "double", "milliseconds an image: K passes, one for each neighbour; median"),
+    Column("predict_ms_softmax", "double", "milliseconds an image: one pass, neighbours merged by similarity; median"),
+    Column("predict_ms_rank", "double", "milliseconds an image: one pass, neighbours merged by rank; median"),
+    Column("predict_ms_plain", "double", "milliseconds an image: the same transformer without a memory; median"),
+)
+
+COLUMNS: tuple[Column, ...] = (
+    Column("run_key", "string", "16 hexadecimal digits made of everything that decides the numbers"),
+    Column("attempt", "int64", "1 for the first try of this run_key, then counting up"),
+    Column("status", "string", "ok, failed, diverged, timed_out or skipped"),
+    Column("error", "string", "why the status is not ok"),
+    Column("warnings", "string", "JSON list: what a reader of the numbers should know"),
+    Column("missing", "string", "JSON object: columns without a value here, each with its reason"),
+    Column("method", "string", "name of the method card"),
+    Column("method_version", "int64", "version of the method card"),
+    Column("method_family", "string", "post-hoc, by-design or reference"),
+    Column("dataset", "string", "name of the data set card"),
+    Column("dataset_version", "int64", "version of the data set card"),
+    Column("data_fingerprint", "string", "hash of all pixels, labels and class names in use"),
+    Column("data_checksum", "string", "source files against the publisher's: matches, differs, none published"),
+    Column("family", "string", "family of the data set"),
+    Column("scenario", "string", "forget scenario"),
+    Column("forget_class", "string", "label and name of the forgotten class, for scenario class"),
+    Column("split_hash", "string", "hash of the frozen index file"),
+    Column("n_train", "int64", "training images: forget and retain together"),
+    Column("n_forget", "int64", "images to forget"),
+    Column("n_test", "int64", "test images"),
+    Column("model", "string", "backbone"),
+    Column("model_options", "string", "JSON"),
+    Column("preset", "string", "name of the preset in the data set card"),
+    Column("training", "string", "JSON: the recipe shared by original and oracle"),
+    Column("seed", "int64", "seed of split, training and unlearning"),
+    Column("hparams", "string", "JSON: every hyper-parameter of the method, defaults included"),
+    Column("test_acc", "double", "accuracy on test after unlearning, percent"),
+    Column("retain_acc", "double", "accuracy on the retain set after unlearning, percent"),
+    Column("forget_acc", "double", "accuracy on the forget set after unlearning, percent"),
+    Column("mia_auroc", "double", "AUROC of the loss attack, forget against test, percent, never folded"),
+    Column(
+        "forget_class_test_acc",
+        "double",
+        "test accuracy on the forgotten class, percent; scenario class only",
+    ),
+    Column("avg_gap", "double", "mean absolute difference of the four measures to the oracle, points"),
+    Column("avg_gap_floor", "double", "the same for a second oracle with another seed: the noise floor"),
+    Column("original_test_acc", "double", "the original's test_acc"),
+    Column("original_retain_acc", "double", "the original's retain_acc"),
+    Column("original_forget_acc", "double", "the original's forget_acc"),
+    Column("original_mia_auroc", "double", "the original's mia_auroc"),
+    Column("oracle_test_acc", "double", "the oracle's test_acc"),
+    Column("oracle_retain_acc", "double", "the oracle's retain_acc"),
+    Column("oracle_forget_acc", "double", "the oracle's forget_acc"),
+    Column("oracle_mia_auroc", "double", "the oracle's mia_auroc"),
+    Column("unlearn_seconds", "double", "wall-clock of unlearning alone: precomputation in, evaluation out"),
+    Column("train_seconds", "double", "wall-clock of training the original"),
+    Column("oracle_seconds", "double", "wall-clock of training the oracle"),
+    Column("peak_memory_mb", "double", "highest memory in use during unlearning above that at its start, MiB"),
+    Column("device", "string", "cpu, cuda or mps, with the device's name"),
+    Column("threads", "int64", "CPU threads of the run; sums on a CPU depend on it"),
+    Column("python_version", "string", "version"),
+    Column("torch_version", "string", "version"),
+    Column("unbench_version", "string", "version"),
+    Column("git_commit", "string", "commit of the unbench checkout, null for an installed wheel"),
+    Column("git_dirty", "bool", "whether that checkout had uncommitted changes"),
+    Column("started_at", "string", "UTC, ISO 8601"),
+    Column("command", "string", "the command that repeats this run"),
+    Column("val_acc", "double", "accuracy on validation after unlearning, percent"),
+    Column("stem", "string", "encoder whose frozen feature maps take the place of the pixels; null for none"),
+    Column("stem_trained_on", "string", "what the stem had seen before"),
+    Column("key_encoder", "string", "encoder of the keys that the method finds images by; null for none"),
+    Column("key_encoder_trained_on", "string", "what that encoder had seen before"),
+    *AUDIT,
+    *DEPLOYMENT,
+    Column("val_gap", "double", "avg_gap with validation in the place of test, points: what tune chooses by"),
+    Column("tuned", "bool", "whether the hyper-parameters are those that tune chose for this cell"),
+    Column("seconds", "double", "wall-clock of the whole run, without the training of the models that runs share"),
+    Column("stages", "string", "JSON object: the stored models that the run began with and is compared with"),
+    Column("numerics_version", "int64", "version of the shared code that decides numbers; null means 1"),
+)
+
+OUTPUT_COLUMNS: tuple[Column, ...] = (
+    Column("example_id", "int64", "position in the published split (train for retain, forget and a carved val)"),
+    Column("split", "string", "retain, forget, val or test"),
+    Column("label", "int64", "true class"),
+    Column("original", "list<float>", "logits of the original model, one per class"),
+    Column("unlearned", "list<float>", "logits after unlearning"),
+    Column("oracle", "list<float>", "logits of the model retrained on the retain set"),
+    Column("oracle_2", "list<float>", "logits of a second oracle with another seed"),
+    *(
+        Column(
+            f"{model}_{pathway}", "list<float>", f"logits of the {pathway} pathway alone of {model}, if there is one"
+        )
+        for model in ("original", "unlearned", "oracle")
+        for pathway in PATHWAYS
+    ),
+)
+
+PLACE = ("dataset", "scenario", "preset", "backbone")
+"""Columns that say where methods are compared."""
+
+BUT_SEED = (*PLACE, "method", "method_version", "hparams")
+"""Columns that say what runs of several seeds have in common."""
+
+METRIC_COLUMNS: tuple[Column, ...] = (
+    Column("run_key", "string", "of the run, or of the pool and cell of shadow models"),
+    Column("attempt", "int64", "of the run; null for shadow models"),
+    Column("method", "string", "name of the method card"),
+    Column("method_version", "int64", "version of the method card"),
+    Column("hparams", "string", "JSON: every hyper-parameter of the method, defaults included"),
+    Column("dataset", "string", "name of the data set card"),
+    Column("scenario", "string", "forget scenario"),
+    Column("preset", "string", "name of the preset in the data set card"),
+    Column("backbone", "string", "model, as in the column of that name of a run"),
+    Column("seed", "int64", "of the run; null for shadow models"),
+    Column("metric", "string", "name; see unbench show metric"),
+    Column("metric_version", "int64", "version of its definition"),
+    Column("of", "string", "which model of the run: unlearned, original, oracle or oracle_2"),
+    Column("value", "double", "in the metric's unit; null if it cannot be computed"),
+    Column("low", "double", "lower end of the 95 % bootstrap interval; null for none"),
+    Column("high", "double", "its upper end"),
+    Column("missing", "string", "why there is no value"),
+    Column("shadows", "int64", "shadow models that it was computed from; null for none"),
+    Column("unbench_version", "string", "version"),
+)
+"""One row for each metric of each model of a run: what `unbench evaluate` writes."""
+
+SEEDS_COLUMNS: tuple[Column, ...] = (
+    *(column for column in METRIC_COLUMNS if column.name in BUT_SEED),
+    Column("metric", "string", "name; see unbench show metric"),
+    Column("of", "string", "which model of the runs"),
+    Column("seeds", "int64", "runs with a value"),
+    Column("mean", "double", "over the seeds, in the metric's unit"),
+    Column("low", "double", "lower end of the 95 % t-interval over the seeds; null for none"),
+    Column("high", "double", "its upper end"),
+    Column("reason", "string", "why there is no interval"),
+)
+"""One row for each metric of each method over its seeds."""
+
+POWER_COLUMNS: tuple[Column, ...] = (
+    *(column for column in METRIC_COLUMNS if column.name in PLACE),
+    Column("metric", "string", "name of an attack"),
+    Column("idle", "double", "its value on models that forgot nothing"),
+    Column("oracle", "double", "its value on models that never saw the forget set"),
+    Column("low", "double", "lower end of the 95 % interval of idle minus oracle; null if it cannot be told"),
+    Column("high", "double", "its upper end"),
+    Column("powerful", "bool", "whether that interval excludes 0; if not, the attack clears no method here"),
+)
+"""One row for each attack on the same data: would it notice?"""
+
+COMPARISON_COLUMNS: tuple[Column, ...] = (
+    *(column for column in METRIC_COLUMNS if column.name in PLACE),
+    Column("metric", "string", "name; see unbench show metric"),
+    Column("first", "string", "a method, with its hyper-parameters where it was run with several"),
+    Column("second", "string", "another"),
+    Column("seeds", "string", "JSON list: those that both have a value for"),
+    Column("difference", "double", "mean over them of first minus second, in the metric's unit"),
+    Column("low", "double", "lower end of its 95 % t-interval, of this comparison alone"),
+    Column("high", "double", "its upper end"),
+    Column("p_value", "double", "two-sided, of the paired t-test"),
+    Column("p_holm", "double", "corrected for all comparisons of this metric in this place, by Holm's method"),
+    Column("reason", "string", "why there is no p-value"),
+)
+"""One row for each two methods on the same data, by each metric."""

@@ -1,0 +1,108 @@
+"""Wall-clock and peak memory of a block of work, on the device that does it."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from unbench.data.batches import Batch
+
+_CLEAR = Path("/proc/self/clear_refs")
+_STATUS = Path("/proc/self/status")
+
+
+@dataclass
+class Cost:
+    """What a block cost, filled in when it ends.
+
+    Attributes:
+        seconds: wall-clock, the device synchronised at both ends.
+        peak_memory_mb: highest memory in use during the block above that at its start, MiB: allocated on the GPU, or
+            resident in main memory; None where the system does not tell.
+        missing: why peak_memory_mb is None.
+    """
+
+    seconds: float = 0.0
+    peak_memory_mb: float | None = None
+    missing: str | None = None
+
+
+def warm_up(model: nn.Module, batch: Batch) -> None:
+    """Take one step on a copy of `model`, so that what torch loads or compiles on first use is in nobody's cost."""
+    copy = deepcopy(model).eval()  # in training mode, batch norm refuses a single image
+    copy(*batch.inputs).sum().backward()
+    for kind in (torch.optim.SGD, torch.optim.AdamW):
+        kind(copy.parameters(), lr=0.0).step()
+
+
+def working_clock(device: torch.device) -> Callable[[], float]:
+    """A clock in seconds that, where the work is done by the processor, stands still while others have it."""
+    if device.type != "cpu":
+        return time.perf_counter
+    return lambda: time.process_time() / torch.get_num_threads()
+
+
+@contextmanager
+def measured(device: torch.device) -> Iterator[Cost]:
+    """Measure a block."""
+    cost = Cost()
+    before = _reset_peak(device)
+    started = clock(device)
+    yield cost
+    cost.seconds = clock(device) - started
+    if before is None:
+        cost.missing = "this system does not tell a process its peak memory"
+    else:
+        cost.peak_memory_mb = max(0.0, _peak(device) - before) / 2**20
+
+
+def clock(device: torch.device) -> float:
+    """Seconds since some fixed moment, read once the device has done all that it was asked to."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+    return time.perf_counter()
+
+
+def _reset_peak(device: torch.device) -> float | None:
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return float(torch.cuda.memory_allocated(device))
+    _return_freed_memory()
+    try:
+        _CLEAR.write_text("5")  # Linux: sets the high-water mark back to what is resident now
+        return _resident("VmRSS")
+    except (OSError, KeyError):
+        return None
+
+
+def _return_freed_memory() -> None:
+    """Give the system back what earlier work freed: the block would reuse it, and seem to need no memory."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # only glibc has it
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _peak(device: torch.device) -> float:
+    if device.type == "cuda":
+        return float(torch.cuda.max_memory_allocated(device))
+    return _resident("VmHWM")
+
+
+def _resident(field: str) -> float:
+    for line in _STATUS.read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == field:
+            return float(value.split()[0]) * 1024
+    raise KeyError(field)

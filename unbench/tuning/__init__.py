@@ -1,5 +1,0 @@
-"""Choosing hyper-parameters with equal budgets, never on what is reported."""
-
-from unbench.tuning.search import FINAL_SEEDS, TUNING_SEED, Tuning, tune
-
-__all__ = ["FINAL_SEEDS", "TUNING_SEED", "Tuning", "tune"]
