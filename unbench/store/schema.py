@@ -9,7 +9,11 @@ corrupt.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+Row = Mapping[str, Any]
+"""One stored row: column name to value. What the columns mean is in the tuples of Column below."""
 
 SCHEMA_VERSION = 2
 
