@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -38,6 +39,41 @@ def test_sizes_are_as_named_and_seeds_differ(name: str, size: int) -> None:
     draws = [draw_forget_set(parse_scenario(name), LABELS, 5, seed).forget for seed in range(8)]
     assert {len(draw) for draw in draws} == {size}
     assert len({tuple(draw) for draw in draws}) > 1
+
+
+DRAWN = {
+    ("random1", 0): [58, 91],
+    ("random1", 7): [30, 181],
+    ("random10", 0): [13, 14, 48, 63, 74, 76, 88, 108, 109, 110, 127, 128, 131, 132, 150, 152, 160, 177, 181, 194],
+    ("random10", 7): [0, 13, 20, 34, 70, 86, 89, 92, 104, 108, 111, 114, 145, 151, 169, 179, 186, 188, 192, 197],
+    ("class", 0): list(range(120, 160)),
+    ("class", 7): list(range(80, 120)),
+}
+
+
+@pytest.mark.parametrize(("name", "seed"), DRAWN)
+def test_a_seed_draws_the_forget_set_that_it_has_always_drawn(name: str, seed: int) -> None:
+    drawn = draw_forget_set(parse_scenario(name), LABELS, 5, seed)
+    assert drawn.forget.tolist() == DRAWN[name, seed]
+    assert drawn.forget_class == {("class", 0): 3, ("class", 7): 2}.get((name, seed))
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "digest"),
+    [
+        ("random1", None, "153b9a04ba80bbf1"),
+        ("random10", None, "b8903ea51a8435d2"),
+        ("random50", None, "28722eb3d4d8fc81"),
+        ("class", 5, "a93bdbb68211a4e1"),
+        ("class[label=3]", 3, "4c9ab860c6208f19"),
+    ],
+)
+def test_forget_and_retain_sets_of_a_seed_are_what_they_have_always_been(
+    name: str, label: int | None, digest: str
+) -> None:
+    drawn = draw_forget_set(parse_scenario(name), np.arange(1000) % 7, 7, seed=3)
+    assert hashlib.sha256(drawn.forget.tobytes() + drawn.retain.tobytes()).hexdigest()[:16] == digest
+    assert (drawn.forget.dtype, drawn.forget_class) == (np.int64, label)
 
 
 def test_class_forgets_all_of_one_class_and_nothing_else() -> None:
