@@ -28,13 +28,20 @@ class SpecError(UnbenchError):
 
 
 class UnknownNameError(SpecError):
-    """A name that no card or function has; the message offers the nearest one."""
+    """A name that no card or function has; the message offers the nearest one.
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+    Args:
+        kind: of the thing that has no such name, such as "preset".
+        name: as it was given.
+        known: names that there are.
+        where: that narrows the kind, such as "for dataset 'digits'".
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], where: str = "") -> None:
         names = sorted(known)
         near = get_close_matches(name, names, n=1, cutoff=0.5)
         hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names) or 'none'}"
-        super().__init__(f"unknown {kind} '{name}'; {hint}")
+        super().__init__(f"unknown {kind} '{name}'{where and ' '}{where}; {hint}")
 
 
 class DataError(UnbenchError):

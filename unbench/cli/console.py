@@ -1,11 +1,14 @@
-"""Printing: results to standard output in a form that pipes, everything else to standard error."""
+"""Printing: results to standard output in a form that pipes can use, everything else to standard error."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from unbench.store.schema import Row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,27 +16,25 @@ if TYPE_CHECKING:
 
     from unbench.analysis.board.changes import Changes
 
-Row = dict[str, Any]
-
 
 def console(stderr: bool = True) -> Console:
-    """A rich console that leaves text as it is."""
+    """Return a rich console that leaves text as it is."""
     from rich.console import Console
 
     class Plain(Console):
         def on_broken_pipe(self) -> None:
-            raise BrokenPipeError  # as print does: `main` knows what it means that the reader has gone
+            raise BrokenPipeError  # as print does; `main` handles a reader that has closed the pipe
 
     return Plain(stderr=stderr, highlight=False)
 
 
 def log(line: str) -> None:
-    """One line on standard error."""
+    """Write one line to standard error."""
     print(line, file=sys.stderr, flush=True)
 
 
 def say_what_happened(row: Row) -> None:
-    """Why a run is not ok, and what a reader of its numbers should know."""
+    """Report why a run is not ok, and its warnings."""
     what = f"{row['method']} on {row['dataset']} ({row['scenario']}, seed {row['seed']})"
     if row["status"] != "ok":
         log(f"{what}: {row['status']}: {row['error']}")
@@ -42,16 +43,18 @@ def say_what_happened(row: Row) -> None:
 
 
 def print_json(value: Any, indent: int | None = None) -> None:
-    """One JSON value on standard output."""
+    """Write one JSON value to standard output."""
     print(json.dumps(value, indent=indent, allow_nan=False), flush=True)
 
 
-def print_runs(rows: list[Row], results: Path) -> None:
-    """The table at the end of `unbench run`, and where everything was written."""
+def print_runs(rows: list[dict[str, Any]], results: Path) -> None:
+    """Print the table at the end of `unbench run`, and the paths of what was written."""
+    from unbench.analysis.rows.defaults import tuned_values_of
     from unbench.report.terminal import run_table
     from unbench.store.results import Store
 
-    console(stderr=False).print(run_table(rows))
+    with tuned_values_of(results):
+        console(stderr=False).print(run_table(rows))
     store = Store(results)
     for row in rows:
         print(store.run_path(row))
@@ -61,7 +64,7 @@ def print_runs(rows: list[Row], results: Path) -> None:
 
 
 def print_leaderboard(board: pd.DataFrame, changes: Changes | None = None, anew: bool = False) -> None:
-    """The leaderboard as a table, with what changed on it since other results; `anew` clears the terminal first."""
+    """Print the leaderboard, with what changed since other results; `anew` clears the terminal first."""
     from unbench.report.terminal import leaderboard_table
 
     screen = console(stderr=False)
@@ -71,8 +74,8 @@ def print_leaderboard(board: pd.DataFrame, changes: Changes | None = None, anew:
     screen.print(table)
 
 
-def print_rows(rows: list[Row], as_json: bool) -> None:
-    """A table on a terminal; in a pipe one tab-separated line a row, for cut, awk and grep."""
+def print_rows(rows: Sequence[Row], as_json: bool) -> None:
+    """Print a table on a terminal, and in a pipe one tab-separated line a row, for cut, awk and grep."""
     if as_json:
         print_json(rows, indent=1)
         return
@@ -91,7 +94,7 @@ def print_rows(rows: list[Row], as_json: bool) -> None:
 
 
 def print_record(record: Row, as_json: bool) -> None:
-    """One thing in full, a line for each of its parts."""
+    """Print one thing in full, a line for each of its parts."""
     if as_json:
         print_json(record, indent=1)
         return

@@ -33,7 +33,7 @@ def train(
     from unbench.experiment.spec import RunSpec
 
     check_checksums(checksums)
-    RunSpec.parse(method, dataset, "random10", preset, seed, model)
+    RunSpec.parse(method, dataset, "random10", preset, seed, model, results=results)
     log("unbench is starting ...")
     from unbench.deployment.saved import SavedModel
     from unbench.deployment.train import train as train_one

@@ -1,4 +1,4 @@
-"""Ctrl-C as an end that a command has foreseen."""
+"""The end of a command that Ctrl-C is meant to end."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import NoReturn
 
 
 def end_now(code: int) -> NoReturn:
-    """End the process with this exit code, in the middle of whatever was interrupted.
+    """End the process at once with this exit code.
 
-    Python is not taken down first: threads of libraries that are still at work on what was interrupted now and then
-    abort the process meanwhile, and its exit code would not be this one.
+    Python is not shut down first: threads of libraries that are still busy with what was interrupted sometimes abort
+    the process meanwhile, which would then have another exit code.
     """
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError):  # the reader of our output has gone
+        with suppress(OSError):  # the reader has closed the pipe
             stream.flush()
     os._exit(code)

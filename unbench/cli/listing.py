@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any
 
 from unbench.config import registry
+from unbench.config.tuned import TunedValues
 from unbench.errors import SpecError, UnknownNameError
 from unbench.scenarios import SCENARIOS
-
-Row = dict[str, Any]
+from unbench.store.schema import Row
 
 NEEDS = {
     "outputs": "the stored outputs of a run",
@@ -21,29 +20,40 @@ NEEDS = {
 }
 """What metrics are computed from (unbench.metrics.registry.Needs), for people."""
 
+DERIVED = {
+    "avg_gap_floor": ("points", "none: it is the measure's own noise"),
+    "unlearn_seconds": ("seconds", "0"),
+    "peak_memory_mb": ("MiB", "0"),
+    "train_seconds": ("seconds", "none"),
+    "oracle_seconds": ("seconds", "none"),
+}
+"""Numbers of a run that are no metrics of its outputs: unit and ideal value."""
+
+OF_A_RUN = (
+    *("run_key", "status", "method", "dataset", "scenario", "preset", "seed", "hparams"),
+    *("test_acc", "retain_acc", "forget_acc", "mia_auroc", "avg_gap", "avg_gap_floor", "error"),
+)
+"""Columns that `list_runs` shows."""
+
 
 def list_methods() -> list[Row]:
-    """Name, family, needs and title of every method."""
+    """Return name, family, needs and title of every method."""
     return [
-        {
-            "name": card.name,
-            "family": card.family,
-            "needs": ", ".join(card.needs) or "nothing",
-            "title": card.title,
-        }
+        {"name": card.name, "family": card.family, "needs": ", ".join(card.needs) or "nothing", "title": card.title}
         for card in registry.methods().values()
     ]
 
 
 def list_datasets() -> list[Row]:
-    """Name, family, classes, published sizes and title of every data set."""
+    """Return name, family, classes, published sizes and title of every data set."""
+    unknown = "from the files"
     return [
         {
             "name": card.name,
             "family": card.family,
-            "classes": card.classes or "from the files",
-            "train": card.sizes.get("train", "from the files"),
-            "test": card.sizes.get("test", "from the files"),
+            "classes": card.classes or unknown,
+            "train": card.sizes.get("train", unknown),
+            "test": card.sizes.get("test", unknown),
             "title": card.title,
         }
         for card in registry.datasets().values()
@@ -51,59 +61,54 @@ def list_datasets() -> list[Row]:
 
 
 def list_scenarios() -> list[Row]:
-    """Name and meaning of every forget scenario."""
+    """Return name and meaning of every forget scenario."""
     return [{"name": s.name, "description": s.description} for s in SCENARIOS.values()]
 
 
 def list_metrics() -> list[Row]:
-    """Name, unit, ideal value and definition of every metric, the derived ones included."""
+    """Return name, unit, ideal value and definition of every metric and of the numbers in DERIVED."""
     from unbench.metrics import METRICS
     from unbench.store.schema import COLUMNS
 
-    rows: list[Row] = [
-        {"name": m.name, "unit": m.unit, "ideal": m.ideal, "definition": m.definition} for m in METRICS.values()
-    ]
     meanings = {column.name: column.meaning for column in COLUMNS}
-    derived = {
-        "avg_gap_floor": ("points", "none: it is the measure's own noise"),
-        "unlearn_seconds": ("seconds", "0"),
-        "peak_memory_mb": ("MiB", "0"),
-        "train_seconds": ("seconds", "none"),
-        "oracle_seconds": ("seconds", "none"),
-    }
-    return rows + [
-        {"name": name, "unit": unit, "ideal": ideal, "definition": meanings[name]}
-        for name, (unit, ideal) in derived.items()
-    ]
+    metrics = [(m.name, m.unit, m.ideal, m.definition) for m in METRICS.values()]
+    derived = [(name, unit, ideal, meanings[name]) for name, (unit, ideal) in DERIVED.items()]
+    return [dict(zip(("name", "unit", "ideal", "definition"), row, strict=True)) for row in (*metrics, *derived)]
 
 
 def list_runs(results: Path | str = "results") -> list[Row]:
-    """Key, what was run, and the main numbers of every stored run."""
+    """Return key, request and main numbers of every stored run."""
     from unbench.store.results import load_results
 
-    columns = ["run_key", "status", "method", "dataset", "scenario", "preset", "seed", "hparams"]
-    columns += ["test_acc", "retain_acc", "forget_acc", "mia_auroc", "avg_gap", "avg_gap_floor", "error"]
-    frame = load_results(results)[columns]
-    return [dict(row) for row in json.loads(frame.to_json(orient="records"))]
+    rows: list[Row] = json.loads(load_results(results)[list(OF_A_RUN)].to_json(orient="records"))
+    return rows
 
 
-def show_method(name: str) -> Row:
-    """The whole card of a method."""
-    return registry.method(name).model_dump(mode="json")
+def show_method(name: str, results: Path | str | None = None) -> Row:
+    """Return the whole card of a method, and under `tuned` what tuning chose, by DATASET.PRESET.SCENARIO.
+
+    Args:
+        name: of the method.
+        results: results folder whose tuned values come before the shipped ones.
+    """
+    card, tuned = registry.method(name), TunedValues.of(results).of_method(name)
+    chosen = {".".join(place[1:]): value.model_dump(mode="json") for place, value in tuned.items()}
+    return {**card.model_dump(mode="json"), "tuned": chosen}
 
 
 def show_dataset(name: str) -> Row:
-    """The whole card of a data set."""
+    """Return the whole card of a data set."""
     return registry.dataset(name).model_dump(mode="json")
 
 
 def show_metric(name: str) -> Row:
-    """The whole record of a metric."""
+    """Return the whole record of a metric."""
     from unbench.metrics import METRICS
 
     if name not in METRICS:
         raise UnknownNameError("metric", name, METRICS)
     record = METRICS[name]
+    resampled = "shadow models" if record.needs == "shadows" else "examples"
     return {
         "name": record.name,
         "title": record.title,
@@ -114,16 +119,14 @@ def show_metric(name: str) -> Row:
         "ideal": record.ideal,
         "needs": NEEDS[record.needs],
         "models": list(record.models),
-        "interval": "bootstrap over " + ("shadow models" if record.needs == "shadows" else "examples")
-        if record.interval
-        else "none",
+        "interval": f"bootstrap over {resampled}" if record.interval else "none",
         "source": record.source,
         "version": record.version,
     }
 
 
 def show_run(key: str, results: Path | str = "results") -> Row:
-    """The row whose run_key begins with `key`; raises SpecError if several do."""
+    """Return the row whose run_key begins with `key`; raise SpecError if none or several do."""
     from unbench.store.results import Store, decode_json, load_results
 
     frame = load_results(results)
@@ -138,4 +141,5 @@ def show_run(key: str, results: Path | str = "results") -> Row:
 
 
 def _finite(bound: float) -> float | str:
+    """Return infinity as text, for JSON."""
     return bound if math.isfinite(bound) else str(bound)

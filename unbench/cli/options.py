@@ -1,4 +1,4 @@
-"""The options that several commands share."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
+import unbench
 
 Results = Annotated[Path, typer.Option("--results", help="Folder of results.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
@@ -18,17 +20,16 @@ Preset = Annotated[str, typer.Option(help="smoke, cpu or paper.")]
 Model = Annotated[str | None, typer.Option(help="vit, resnet18 or convnet; the data set decides if left out.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
 Hparams = Annotated[
-    str, typer.Option(help="tuned or default: what stands where -m gives no value. See 'unbench tune'.")
+    str, typer.Option(help="tuned or default: which values to use where -m gives none. See 'unbench tune'.")
 ]
-Checksums = Annotated[str, typer.Option(help="auto, strict or accept: may files differ from the published ones?")]
+Checksums = Annotated[
+    str, typer.Option(help="auto, strict or accept: whether files may differ from the published ones.")
+]
 
 
 def _add_plugins(paths: list[Path] | None) -> None:
-    if paths:
-        from unbench.config import registry
-
-        for path in paths:
-            registry.add_plugin(path)
+    for path in paths or ():
+        unbench.add_plugin(path)
 
 
 Plugin = Annotated[
@@ -37,7 +38,8 @@ Plugin = Annotated[
         "--plugin",
         envvar="UNBENCH_PLUGINS",
         callback=_add_plugins,
-        help="A method of your own: NAME.py with its card NAME.toml beside it, or a folder of such. May be repeated.",
+        help="Your own method or data set: NAME.py with its card NAME.toml beside it, a card, or a folder of them. "
+        "May be repeated.",
     ),
 ]
-"""What it names is known before a command begins, which has no use for its value."""
+"""The callback makes what it names known before a command begins; the command has no use for the value."""

@@ -45,7 +45,7 @@ def run(
     wanted = dict.fromkeys((m, d, s) for d in dataset or ["digits"] for s in seed or [0] for m in methods)
     # Every mistake is found before the first hour of training.
     start = cast(Start, hparams)
-    specs = [RunSpec.parse(m, d, scenario, preset, s, model, start) for m, d, s in wanted]
+    specs = [RunSpec.parse(m, d, scenario, preset, s, model, start, results) for m, d, s in wanted]
     begin(spec.method for spec in specs)
     from unbench.experiment.run import run as run_one
     from unbench.progress import ConsoleProgress
@@ -92,11 +92,15 @@ def tune(
     ] = None,
     results: Results = Path("results"),
     data_root: DataRoot = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File of tuned values to write to; RESULTS/tuning/tuned.toml if left out.")
+    ] = None,
     device: Device = "auto",
     plugin: Plugin = None,
     as_json: AsJson = False,
 ) -> None:
-    """Choose hyper-parameters with equal budgets, on a forget set of their own, and write them to the method's card."""
+    """Choose hyper-parameters with equal budgets, on forget sets of their own; later runs in RESULTS use them."""
+    from unbench.config.tuned import tuned_path
     from unbench.experiment.spec import RunSpec
     from unbench.experiment.tuning.study import check_installed
 
@@ -105,9 +109,11 @@ def tune(
     specs = [RunSpec.parse(m, d, scenario, preset, 0, model) for m, d in wanted]
     begin(spec.method for spec in specs)
     from unbench.experiment.tuning import tune as tune_one
-    from unbench.experiment.tuning.record import write_to_card
+    from unbench.experiment.tuning.record import check_out, write_choice
     from unbench.progress import ConsoleProgress
 
+    file = out or tuned_path(results)
+    check_out(file)
     rows = []
     for m, d in wanted:
         tuning = tune_one(
@@ -125,7 +131,8 @@ def tune(
             progress=ConsoleProgress(console()),
             log=lambda line, m=m, d=d: log(f"{m} on {d}: {line}"),  # type: ignore[misc]
         )
-        log(f"{m} on {d}: chosen values are in {write_to_card(tuning)}, all trials in {tuning.study}")
+        write_choice(tuning, file)
+        log(f"{m} on {d}: chosen values are in {file}, all trials in {tuning.study}")
         rows.append({"method": m, "dataset": d, **tuning.chosen.model_dump(mode="json")})
     print_rows(rows, as_json)
 
@@ -150,7 +157,7 @@ def shadow(
 
     start = cast(Start, hparams)
     wanted = dict.fromkeys((m, d) for d in dataset or ["digits"] for m in method)
-    specs = [RunSpec.parse(m, d, scenario, preset, 0, model, start) for m, d in wanted]
+    specs = [RunSpec.parse(m, d, scenario, preset, 0, model, start, results) for m, d in wanted]
     begin(spec.method for spec in specs)
     from unbench.experiment.shadow_models.grow import shadow as grow
     from unbench.progress import ConsoleProgress

@@ -1,4 +1,4 @@
-"""What commands do before the work, so that a mistake shows while it costs nothing."""
+"""What commands do first, so that mistakes show before the work begins."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def begin(methods: Iterable[MethodCard]) -> None:
-    """Say that work begins, and import its methods' code: what is wrong with that shows before the work."""
+    """Announce that work begins, and import the code of its methods; raise CardError if it cannot be used."""
     from unbench.methods.loading import load_method
 
     log("unbench is starting ...")
@@ -23,5 +23,6 @@ def begin(methods: Iterable[MethodCard]) -> None:
 
 def check_checksums(value: str) -> None:
     """Raise UnknownNameError for a value that --checksums does not have."""
-    if value not in ("auto", "strict", "accept"):
-        raise UnknownNameError("value of --checksums", value, ["auto", "strict", "accept"])
+    known = ("auto", "strict", "accept")
+    if value not in known:
+        raise UnknownNameError("value", value, known, "of --checksums")

@@ -86,7 +86,7 @@ def sweep(
         }
     )
     for request in card.requests():
-        request.spec()  # every mistake is found before the first hour of training
+        request.spec(results)  # every mistake is found before the first hour of training
     log("unbench is starting ...")
     from unbench.progress import ConsoleProgress
     from unbench.sweeps.display import Lines, Table

@@ -6,15 +6,15 @@ on use. Unknown keys are errors, because a misspelt key is a setting that silent
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from unbench.config import encoder_names
+from unbench.config.toml import first_fault, read_toml
 from unbench.errors import CardError, SpecError, UnknownNameError
 
 Need = Literal["forget_images", "retain_images", "held_out_images", "labels", "original_training"]
@@ -28,6 +28,7 @@ class Card(BaseModel):
     """Common to all cards: strict keys, immutable once read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    kind: ClassVar[str]
 
     name: Name
     version: int = Field(ge=1, description="Raised whenever numbers may change.")
@@ -35,7 +36,7 @@ class Card(BaseModel):
     path: Path | None = Field(default=None, exclude=True, description="The file that the card was read from.")
 
 
-class Source(BaseModel):
+class Citation(BaseModel):
     """Where an idea comes from."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -106,62 +107,26 @@ class Hyperparameter(BaseModel):
         return self.choices is None and type(self.default) in (int, float)
 
 
-class Tuned(BaseModel):
-    """What `unbench tune` chose for one data set, preset and scenario, and how."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    version: int = Field(ge=1, description="Of the method; values for another one are not used.")
-    model: str = Field(description="Backbone; values for another one are not used.")
-    rule: str = Field(description="What was minimised, a column of the row of a run.")
-    trials: int = Field(ge=1)
-    score: float = Field(description="By the rule, of the chosen values; mean over the tuning forget sets.")
-    default_score: float | None = Field(
-        default=None, description="Of the defaults; None if they did not run to the end."
-    )
-    none_score: float | None = Field(default=None, description="Of doing nothing.")
-    hparams: dict[str, Value]
-    remark: str = Field(
-        default="",
-        description="Why runs with these values are no better than doing nothing, with numbers. Tuning anew drops it.",
-    )
-
-
 class MethodCard(Card):
     """A way of unlearning: what it is, what it may touch, and its knobs."""
 
+    kind = "method"
     family: Literal["post-hoc", "by-design", "reference"]
     code: str = Field(pattern=r"^[\w.]+:\w+$", description="'module:class', imported on use.")
     claim: str
-    source: Source
+    source: Citation
     needs: tuple[Need, ...] = ()
     scenarios: tuple[str, ...] = ("random", "class")
     models: tuple[str, ...] = ()
     """Names of the backbones that it can work with; empty means any."""
     notes: str = ""
     hparams: dict[str, Hyperparameter] = {}
-    tuned: dict[str, dict[str, dict[str, Tuned]]] = {}
-    """By data set, preset and scenario."""
-
-    @model_validator(mode="after")
-    def _tuned_values_are_legal(self) -> MethodCard:
-        with _faults_of_a_card():
-            for presets in self.tuned.values():
-                for scenarios in presets.values():
-                    for tuned in scenarios.values():
-                        self.resolve_hparams(tuned.hparams)
-        return self
-
-    def tuned_for(self, dataset: str, preset: str, scenario: str, model: str) -> Tuned | None:
-        """What was chosen for this version of the method on these, if it was tuned on them."""
-        found = self.tuned.get(dataset, {}).get(preset, {}).get(scenario)
-        return found if found is not None and (found.version, found.model) == (self.version, model) else None
 
     def resolve_hparams(self, given: dict[str, Value], stem: bool = False) -> dict[str, Value]:
         """Defaults, for presets with or without a stem, overridden by `given`; typed, checked, in the card's order."""
         for name in given:
             if name not in self.hparams:
-                raise UnknownNameError(f"hyper-parameter of method '{self.name}'", name, self.hparams)
+                raise UnknownNameError("hyper-parameter", name, self.hparams, f"of method '{self.name}'")
         defaults = {k: h.with_stem if stem and h.with_stem is not None else h.default for k, h in self.hparams.items()}
         return {k: h.parse(self.name, k, given.get(k, defaults[k])) for k, h in self.hparams.items()}
 
@@ -219,6 +184,7 @@ class Preset(BaseModel):
 class DatasetCard(Card):
     """A labelled set of images: where it comes from, how it splits, and the sizes it is used in."""
 
+    kind = "data set"
     family: Family
     source: str
     """Name of a loader in unbench.data.sources."""
@@ -238,15 +204,23 @@ class DatasetCard(Card):
 
 
 def read_card(path: Path, kind: type[CardT]) -> CardT:
-    """Read one TOML file as a `kind` card; its name must be the file's name."""
+    """Read one TOML file as a card of this kind.
+
+    Raises:
+        CardError: the file cannot be read, has an unknown key or a wrong value, or its name is not the card's.
+    """
+    content = read_toml(path)
+    if kind is MethodCard and "tuned" in content:
+        raise CardError(
+            f"the card {path} has tuned values; move them to RESULTS/tuning/tuned.toml, "
+            f"where [tuned.DATASET.PRESET.SCENARIO] becomes [{path.stem}.DATASET.PRESET.SCENARIO]"
+        )
     try:
-        card = kind.model_validate({**tomllib.loads(path.read_text("utf-8")), "path": path})
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise CardError(f"cannot read the card {path}: {error}") from error
+        card = kind.model_validate({**content, "path": path})
     except ValidationError as error:
-        raise CardError(f"the card {path} is wrong: {_first_fault(error, kind)}") from error
+        raise CardError(f"the card {path} is wrong: {first_fault(error, kind.model_fields)}") from error
     if card.name != path.stem:
-        raise CardError(f"the card {path} calls itself '{card.name}'; the file's name must be the same")
+        raise CardError(f"the card {path} has the name '{card.name}'; its file must be called {card.name}.toml")
     return card
 
 
@@ -257,15 +231,6 @@ def _faults_of_a_card() -> Iterator[None]:
         yield
     except SpecError as error:
         raise ValueError(str(error)) from error
-
-
-def _first_fault(error: ValidationError, kind: type[Card]) -> str:
-    # A misspelt key is also a missing one; the misspelling is what to say.
-    fault = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
-    where = ".".join(map(str, fault["loc"]))
-    if fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1:
-        return str(UnknownNameError("key", where, kind.model_fields))
-    return f"{where}: {fault['msg']}"
 
 
 def _coerce(value: Any, kind: type) -> Any:

@@ -46,7 +46,7 @@ def train(
     Raises:
         UnbenchError: the request or the files are wrong, or the folder holds a model already.
     """
-    spec = RunSpec.parse(method, dataset, "random10", preset, seed, model)
+    spec = RunSpec.parse(method, dataset, "random10", preset, seed, model, results=results)
     if spec.method.family == "reference":
         raise SpecError(f"'{spec.method.name}' is a reference; train the method whose model is wanted, such as munkey")
     saved = SavedModel(Path(model_dir))

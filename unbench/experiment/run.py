@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from unbench.config import plugins
 from unbench.config.grammar import write_call
+from unbench.config.plugins import plugin_name
 from unbench.data import Dataset, load_dataset
 from unbench.data.loading import Checksums
 from unbench.errors import FOREIGN, DivergedError, NotApplicableError, SpecError, TimedOutError, UnbenchError, describe
@@ -87,7 +87,7 @@ def run(
     Raises:
         UnbenchError: the request or the files are wrong; nothing was stored.
     """
-    spec = RunSpec.parse(method, dataset, scenario, preset, seed, model, start)
+    spec = RunSpec.parse(method, dataset, scenario, preset, seed, model, start, results)
     order, store = Order(device, time_limit, probe, force), Store(results)
     store.check_writable()
     data = load_dataset(spec.dataset, spec.preset, data_root, checksums, progress or Progress())
@@ -192,8 +192,10 @@ def command(spec: RunSpec) -> str:
         words += ["--model", spec.preset.model]
     if any(knob.search for knob in spec.method.hparams.values()):
         words += ["--hparams", "default"]
-    if spec.method.path in plugins.loose_cards():
-        words += ["--plugin", f"{spec.method.path.stem}.py"]  # without its folder, which is that of one machine
+    for card in (spec.method, spec.dataset):
+        name = plugin_name(card)
+        if name is not None:
+            words += ["--plugin", name]
     return shlex.join(words)
 
 

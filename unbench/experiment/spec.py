@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import index
+from pathlib import Path
 from typing import Literal, get_args
 
 from unbench.config import registry
 from unbench.config.cards import Backbone, DatasetCard, MethodCard, Preset, Value
 from unbench.config.grammar import parse_call
+from unbench.config.tuned import TunedValues
 from unbench.errors import NotApplicableError, SpecError, UnknownNameError
 from unbench.scenarios import Scenario, parse_scenario
 from unbench.seeds import digest
@@ -37,6 +39,8 @@ class RunSpec:
     preset_name: str
     preset: Preset
     seed: int
+    results: Path | str | None = field(default=None, compare=False)
+    """Results folder whose tuned values come before the shipped ones."""
 
     @classmethod
     def parse(
@@ -48,8 +52,17 @@ class RunSpec:
         seed: int = 0,
         model: str | None = None,
         start: Start = "tuned",
+        results: Path | str | None = None,
     ) -> RunSpec:
-        """Look every name up and check every value; raises SpecError or UnknownNameError."""
+        """Look up every name and check every value.
+
+        Args:
+            results: results folder whose tuned values come before the shipped ones; None leaves the shipped ones alone.
+
+        Raises:
+            SpecError: a name is unknown or a value is wrong.
+            CardError: a card, or a file of tuned values, cannot be used.
+        """
         if start not in get_args(Start):
             raise UnknownNameError("choice of hyper-parameters", start, get_args(Start))
         method_name, options = parse_call(method)
@@ -57,7 +70,7 @@ class RunSpec:
         dataset_card = registry.dataset(dataset)
         parsed_scenario = parse_scenario(scenario)
         if preset not in dataset_card.presets:
-            raise UnknownNameError(f"preset of dataset '{dataset}'", preset, dataset_card.presets)
+            raise UnknownNameError("preset", preset, dataset_card.presets, f"for dataset '{dataset}'")
         try:
             whole = index(seed)
         except TypeError:
@@ -69,8 +82,9 @@ class RunSpec:
             if model not in MODELS:
                 raise UnknownNameError("model", model, MODELS)
             chosen = chosen.model_copy(update={"model": model, "model_options": {}})
-        tuned = method_card.tuned_for(dataset, preset, parsed_scenario.name, chosen.model) if start == "tuned" else None
-        given = {**(tuned.hparams if tuned else {}), **dict(options)}
+        values = TunedValues.of(results)
+        tuned = values.find(method_card, dataset, preset, parsed_scenario.name, chosen.model)
+        given = {**(tuned.hparams if tuned and start == "tuned" else {}), **dict(options)}
         return cls(
             method=method_card,
             hparams=method_card.resolve_hparams(given, stem=bool(chosen.stem)),
@@ -79,12 +93,14 @@ class RunSpec:
             preset_name=preset,
             preset=chosen,
             seed=whole,
+            results=results,
         )
 
     @property
     def tuned(self) -> bool:
         """Whether its hyper-parameters are those that tune chose for this data set, preset and scenario."""
-        found = self.method.tuned_for(self.dataset.name, self.preset_name, self.scenario.name, self.preset.model)
+        values = TunedValues.of(self.results)
+        found = values.find(self.method, self.dataset.name, self.preset_name, self.scenario.name, self.preset.model)
         stem = bool(self.preset.stem)
         return found is not None and self.hparams == self.method.resolve_hparams(found.hparams, stem)
 

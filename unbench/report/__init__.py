@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unbench.analysis.rows.defaults import with_tuned_values
 from unbench.errors import UnknownNameError
 from unbench.progress import Progress
 
@@ -35,6 +36,7 @@ PLOT_FORMATS = ("png", "svg")
 """What plots can be written as."""
 
 
+@with_tuned_values
 def report(
     results: Path | str = "results",
     out: Path | str = "reports",

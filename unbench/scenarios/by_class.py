@@ -26,7 +26,7 @@ class WholeClass(Scenario):
         """Return the scenario that forgets the class `label`."""
         for key in options:
             if key != "label":
-                raise UnknownNameError("option of scenario 'class'", key, ["label"])
+                raise UnknownNameError("option", key, ["label"], "of scenario 'class'")
         if not options["label"].isdecimal():
             raise SpecError(f"scenario 'class' needs a class number, not label='{options['label']}'")
         label = int(options["label"])

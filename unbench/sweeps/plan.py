@@ -174,7 +174,7 @@ class Planner:
         """Looked up once for all seeds."""
         of_all = replace(request, seed=0, probe=False)
         if of_all not in self._specs:
-            self._specs[of_all] = of_all.spec()
+            self._specs[of_all] = of_all.spec(self.site.results)
         return replace(self._specs[of_all], seed=request.seed)
 
     def data(self, spec: RunSpec) -> Dataset:

@@ -36,10 +36,10 @@ class RunRequest:
     start: Start = "tuned"
     probe: bool = False
 
-    def spec(self) -> RunSpec:
-        """With names looked up and defaults filled in; raises SpecError."""
+    def spec(self, results: Path | None = None) -> RunSpec:
+        """Look names up and fill defaults in, with tuned values of `results` first; raise SpecError."""
         return RunSpec.parse(
-            self.method, self.dataset, self.scenario, self.preset, self.seed, self.model, start=self.start
+            self.method, self.dataset, self.scenario, self.preset, self.seed, self.model, self.start, results
         )
 
     @property

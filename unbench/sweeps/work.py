@@ -63,7 +63,7 @@ def order(task: Task, site: Site) -> Order:
 
 def _run(task: Task, site: Site) -> dict[str, Any]:
     """Unlearn, store, and compute the metrics while outputs and code are at hand."""
-    spec, store = task.request.spec(), Store(site.results)
+    spec, store = task.request.spec(site.results), Store(site.results)
     row = run_spec(spec, _data(spec.dataset.name, spec.preset_name, site), store, order(task, site), _progress(spec))
     if site.evaluate and row["status"] == "ok":
         evaluate_run(store, row)
@@ -78,7 +78,7 @@ def _make(task: Task, site: Site) -> None:
             raise RuntimeError(reason)
         return
     role = next(role for role in STAGES if role == task.kind)
-    spec, store = task.request.spec(), Store(site.results)
+    spec, store = task.request.spec(site.results), Store(site.results)
     data, device = _data(spec.dataset.name, spec.preset_name, site), choose_device(site.device)
     inputs = prepare(data, spec, device, _progress(spec))
     method = make_method(spec, inputs, device, _progress(spec).named(f"{spec}: {role}"))

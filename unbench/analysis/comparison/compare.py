@@ -13,6 +13,7 @@ from unbench.analysis.comparison.context import circumstances
 from unbench.analysis.comparison.measures import Pair, metric_pairs, row_pairs
 from unbench.analysis.comparison.noise import Judged, Verdict, judge, settle
 from unbench.analysis.comparison.sides import Cell, Row, Side, read_side
+from unbench.analysis.rows.defaults import with_tuned_values
 from unbench.analysis.rows.labels import row_labels, seed_words
 from unbench.analysis.rows.reruns import ASKED
 from unbench.analysis.rows.values import clean
@@ -36,6 +37,7 @@ _BADNESS = {"ok": 0, "skipped": 1}
 Line = dict[str, Any]
 
 
+@with_tuned_values
 def diff(a: Path | str, b: Path | str, *, log: Callable[[str], None] = lambda line: None) -> pd.DataFrame:
     """Which numbers changed beyond noise from A to B: results folders, or FOLDER@COMMIT for the runs of one commit.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 
 from unbench.config.cards import DatasetCard
+from unbench.config.plugins import load_class
 from unbench.data.sources.base import Source
 from unbench.errors import CardError, UnknownNameError
 
@@ -25,9 +26,20 @@ SOURCES = {
 
 
 def create(card: DatasetCard) -> Source:
-    """The source that `card.source` names, for this card; raises CardError with the nearest name."""
-    if card.source not in SOURCES:
+    """Create the source of a card: one of SOURCES, or a class of a plug-in as "module:Class".
+
+    Raises:
+        CardError: there is no such source; the message offers the nearest name.
+    """
+    if ":" in card.source:
+        kind = load_class(card, card.source)
+        lacking = [name for name in ("find", "fetch", "read") if not callable(getattr(kind, name, None))]
+        if lacking:
+            raise CardError(f"data set '{card.name}': {card.source} lacks the methods {', '.join(lacking)}")
+    elif card.source in SOURCES:
+        module, _, name = SOURCES[card.source].partition(":")
+        kind = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    else:
         raise CardError(f"data set '{card.name}': {UnknownNameError('source', card.source, SOURCES)}")
-    module, _, kind = SOURCES[card.source].partition(":")
-    source: Source = getattr(importlib.import_module(f"{__name__}.{module}"), kind)(card)
+    source: Source = kind(card)
     return source

@@ -51,7 +51,7 @@ class Request:
     def spec(self, number: int = 0) -> RunSpec:
         """Of one model; raises SpecError."""
         return RunSpec.parse(
-            self.method, self.dataset, self.scenario, self.preset, number, self.model, start=self.start
+            self.method, self.dataset, self.scenario, self.preset, number, self.model, self.start, self.results
         )
 
 

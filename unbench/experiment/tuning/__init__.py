@@ -1,4 +1,4 @@
-"""Choosing hyper-parameters with equal budgets, never on what is reported."""
+"""Choice of hyper-parameters with equal budgets, never on what is reported."""
 
 from unbench.experiment.tuning.search import FINAL_SEEDS, TUNING_SEED, Tuning, tune
 

@@ -1,43 +1,79 @@
-"""Chosen hyper-parameters go to the method's card, whose other lines and comments stay as they are."""
+"""Writing what tuning chose, so that the file's other choices and comments stay as they are."""
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from unbench.config.tuned import read_tuned
 from unbench.errors import CardError
 from unbench.experiment.tuning.search import Tuning
 from unbench.experiment.tuning.study import check_installed
 from unbench.store.files import write_text
+from unbench.store.locks import locked
 
 
-def write_to_card(tuning: Tuning) -> Path:
-    """Put what was chosen under [tuned.DATASET.PRESET.SCENARIO] of the card's file; returns the file.
+def check_out(file: Path) -> None:
+    """Raise CardError, before any work is done, if `file` exists and is not one of tuned values."""
+    if file.exists():
+        read_tuned(file)
+
+
+def write_choice(tuning: Tuning, file: Path) -> None:
+    """Put what was chosen under [METHOD.DATASET.PRESET.SCENARIO] of a file of tuned values, which may not exist yet.
 
     Raises:
-        CardError: the file cannot be read or written; it is as it was.
+        CardError: the file exists and is not one of tuned values, or the choice cannot be added; it stays as it is.
+        StoreError: the file cannot be written; what was there stays.
         SpecError: tomlkit is not installed.
     """
     check_installed()
     import tomlkit
 
     spec = tuning.spec
-    path = spec.method.path
-    assert path is not None, "every registered card was read from a file"
-    try:
-        document = tomlkit.parse(path.read_text("utf-8"))
-        scenarios: Any = document
-        for name in ("tuned", spec.dataset.name, spec.preset_name):
-            if name not in scenarios:
-                scenarios.add(name, tomlkit.table(is_super_table=True))  # no header of its own
-            scenarios = scenarios[name]
-        values = tuning.chosen.model_dump(mode="json", exclude_defaults=True)
-        inline = tomlkit.inline_table()
-        inline.update(values.pop("hparams"))
-        table = tomlkit.table()
-        table.update({**values, "hparams": inline})
-        scenarios[spec.scenario.name] = table
-        write_text(path, tomlkit.dumps(document))
-    except (OSError, tomlkit.exceptions.TOMLKitError) as error:
-        raise CardError(f"cannot write what was chosen to {path}: {error}") from error
-    return path
+    place = (spec.method.name, spec.dataset.name, spec.preset_name, spec.scenario.name)
+    values = tuning.chosen.model_dump(mode="json", exclude_defaults=True)
+    with locked(file.parent, f".{file.name}"):
+        check_out(file)
+        before = file.read_text("utf-8") if file.exists() else ""
+        try:
+            after = _with_choice(before, place, values)
+            complete = tomllib.loads(after) == _merged(tomllib.loads(before), place, values)
+        except (tomlkit.exceptions.TOMLKitError, ValueError):
+            complete = False
+        if not complete:  # such as a choice inside an inline table
+            raise CardError(
+                f"cannot add [{'.'.join(place)}] to {file} without losing other lines; choose another --out"
+            )
+        write_text(file, after)
+
+
+def _with_choice(text: str, place: Sequence[str], values: Mapping[str, Any]) -> str:
+    import tomlkit
+
+    document = tomlkit.parse(text)
+    parent: Any = document
+    for name in place[:-1]:
+        if name not in parent:
+            parent.add(name, tomlkit.table(is_super_table=True))  # no header of its own
+        parent = parent[name]
+    if place[-1] not in parent:
+        parent.add(place[-1], tomlkit.table())
+    # An old table is changed in place: in TOML, comments between two tables belong to the first.
+    table = parent[place[-1]]
+    for key in table.keys() - values.keys():
+        del table[key]
+    hparams = tomlkit.inline_table()
+    hparams.update(values["hparams"])
+    table.update({**values, "hparams": hparams})
+    return tomlkit.dumps(document)
+
+
+def _merged(content: dict[str, Any], place: Sequence[str], values: Mapping[str, Any]) -> dict[str, Any]:
+    inner = content
+    for name in place[:-1]:
+        inner = inner.setdefault(name, {})
+    inner[place[-1]] = values
+    return content

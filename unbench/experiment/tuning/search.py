@@ -1,49 +1,52 @@
-"""Equal budgets for every method: as many trials, as much time, chosen by one rule on a forget set of their own."""
+"""Equal budgets for every method: the same trials, time and rule, on forget sets that are never reported."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from unbench.config.cards import Hyperparameter, Tuned, Value
+from unbench.config.cards import Hyperparameter, Value
 from unbench.config.grammar import parse_call, write_call
 from unbench.config.reference_names import NOTHING
+from unbench.config.tuned import Tuned
 from unbench.errors import SpecError, UnknownNameError
 from unbench.experiment.spec import NUMERICS_VERSION, RunSpec
 from unbench.experiment.tuning.study import Study, Trial, open_study, study_name
 from unbench.progress import Progress
 from unbench.store.locks import locked
 from unbench.store.results import Store
+from unbench.store.schema import Row
 
 TUNING_SEED = 1000
-"""Of the forget set, original and oracle that trials are judged on; results are reported for seeds 0, 1, 2, ..."""
+"""Seed of the forget set, original and oracle that trials are judged on; reports are about seeds 0, 1, 2, ..."""
 
 FINAL_SEEDS = (1001, 1002)
-"""Of the further forget sets on which the finalists are judged: what wins on one of them alone may ruin another."""
+"""Seeds of the further forget sets that finalists are judged on: what wins on one forget set may ruin another."""
 
 FINALISTS = 2
-"""Trials, the best ones, that meet the defaults in the final."""
+"""Number of the best trials that meet the defaults in the final."""
 
-RULES = {"val_gap": "smallest Average Gap to the oracle with the validation set in the place of the test set"}
-"""Columns of a row that trials may be chosen by, the smallest value winning."""
+RULES = {"val_gap": "smallest Average Gap to the oracle, with the validation set in place of the test set"}
+"""Columns of a row that trials can be chosen by; the smallest value wins."""
 
 WORST = 100.0
-"""Score, in points, of a trial that diverged or ran out of time: no gap is larger."""
+"""Score, in points, of a trial that diverged or ran out of time; no gap is larger."""
 
 TIME_FACTOR, LEAST_SECONDS = 2.0, 20.0
-"""A trial may unlearn for this many times the training of the oracle, and for so long in any case."""
+"""Time limit of a trial: this multiple of the oracle's training time, and at least this many seconds."""
 
 
 @dataclass(frozen=True)
 class Tuning:
-    """What came out of a study.
+    """Outcome of a study.
 
     Attributes:
-        spec: of the runs, with the method's plain defaults.
-        chosen: values of the hyper-parameters that were searched, with their score and what it is compared with.
+        spec: of the runs, with the defaults of the method's card.
+        chosen: values of the hyper-parameters that were searched, their score, and those it is compared with.
         study: Optuna's journal, with every trial and the key of its run.
     """
 
@@ -68,69 +71,71 @@ def tune(
     progress: Progress | None = None,
     log: Callable[[str], None] = lambda line: None,
 ) -> Tuning:
-    """Search the hyper-parameters that the method's card has a `search` for, by Optuna's TPE sampler.
+    """Search the hyper-parameters that have a `search` in the method's card, with Optuna's TPE sampler.
 
-    Every trial is a run like any other, with seed TUNING_SEED, stored in RESULTS/tuning. The first is the method's
-    default. The best FINALISTS and the default then run on FINAL_SEEDS too, and the smallest mean over all tuning
-    seeds wins: the choice is never worse than the default by the rule. Each suggestion follows from the trials before
-    it, and all is on disk: a search that was interrupted goes on, and gives what it would have given.
+    Every trial is a run like any other, with seed TUNING_SEED, stored in RESULTS/tuning. The first has the defaults of
+    the card. The best FINALISTS and the defaults then run on FINAL_SEEDS as well, and the smallest mean over all tuning
+    seeds wins, so the choice is never worse than the defaults by the rule. Each suggestion depends only on the trials
+    before it, and all are on disk: an interrupted search continues, with the same outcome. What was chosen is returned;
+    `unbench tune` writes it to a file.
 
     Args:
         method: name; values in brackets stay fixed.
         dataset, scenario, preset, model, data_root, device: as for `unbench.run`.
-        trials: in all. Those of an earlier call are among them; what it made beyond does not count.
+        trials: total number. Trials of an earlier call count, up to this number.
         rule: one of RULES.
-        time_limit: seconds of unlearning in a trial; default TIME_FACTOR times the training of the oracle, at
-            least LEAST_SECONDS.
-        results: results folder, made if it is not there.
-        progress: tells how far a trial is.
-        tell: is given a line when a trial is done.
+        time_limit: seconds of unlearning in a trial; by default TIME_FACTOR times the oracle's training, and at least
+            LEAST_SECONDS.
+        results: results folder, created if missing.
+        progress: shows how far a trial is.
+        log: is called with a line after each trial.
 
     Raises:
         UnbenchError: the request or the files are wrong, or Optuna is not installed.
-        SpecError: there is nothing to search, the method cannot serve this, or no trial ran to its end.
+        SpecError: there is nothing to search, the method cannot serve this, or no trial finished.
     """
     if rule not in RULES:
         raise UnknownNameError("rule of tuning", rule, RULES)
     if trials < 1:
-        raise SpecError(f"tuning takes at least one trial, not {trials}")
+        raise SpecError(f"tuning needs at least one trial, not {trials}")
     spec = RunSpec.parse(method, dataset, scenario, preset, TUNING_SEED, model, start="default")
     fixed = {name: spec.hparams[name] for name in parse_call(method)[1]}
     space = {name: knob for name, knob in spec.method.hparams.items() if knob.search and name not in fixed}
     if not space:
-        raise SpecError(f"method '{spec.method.name}' has nothing to tune: no hyper-parameter of its card has a search")
+        raise SpecError(f"method '{spec.method.name}' has nothing to tune: its card gives no hyper-parameter to search")
     from unbench.experiment.run import Order, run
 
-    Order(device, time_limit)  # which finds a mistake before any work is done
+    Order(device, time_limit)  # finds a mistake before any work is done
     folder = Path(results) / "tuning"
-    common: dict[str, Any] = {
-        "dataset": dataset,
-        "scenario": scenario,
-        "preset": preset,
-        "model": model,
-        "results": folder,
-        "data_root": data_root,
-        "device": device,
-        "progress": progress,
-        "start": "default",
-    }
-    nothing = run(NOTHING, seed=TUNING_SEED, **common)
+    run_here = partial(
+        run,
+        dataset=dataset,
+        scenario=scenario,
+        preset=preset,
+        model=model,
+        results=folder,
+        data_root=data_root,
+        device=device,
+        progress=progress,
+        start="default",
+    )
+    nothing = run_here(NOTHING, seed=TUNING_SEED)
     limit = time_limit if time_limit is not None else max(LEAST_SECONDS, TIME_FACTOR * nothing["oracle_seconds"])
-    trial_runs = _Trials(spec.method.name, fixed, rule, {**common, "time_limit": limit}, log)
+    trial_runs = _Trials(spec.method.name, fixed, rule, partial(run_here, time_limit=limit), log)
     meaning = _meaning(spec, fixed, space, rule, nothing, time_limit)
-    # Alone: each suggestion counts the trials before it, and two processes would make the same.
+    # One process at a time: each suggestion depends on the trials before it, and two processes would make the same.
     with locked(Store(folder).locks, study_name(meaning)):
         study = open_study(folder / "studies", meaning)
         while len(study) < trials:
             trial_runs.next(study, trials, space, spec.hparams)
     ranked = study.ranked(trials)
     if ranked[0].score >= WORST:
-        raise SpecError(f"no trial of '{spec.method.name}' on {dataset} gave finite outputs in time")
+        raise SpecError(f"no trial of '{spec.method.name}' on {dataset} gave finite outputs within the time limit")
 
     finalists = {trial.number: trial for trial in (study.first, *ranked[:FINALISTS])}
     finals = {number: trial_runs.final(trial) for number, trial in finalists.items()}
     winner = min(finals, key=lambda number: (finals[number], number))
-    idle = [nothing, *(run(NOTHING, seed=seed, **common) for seed in FINAL_SEEDS)]
+    idle = [nothing, *(run_here(NOTHING, seed=seed) for seed in FINAL_SEEDS)]
     chosen = Tuned(
         version=spec.method.version,
         model=spec.preset.model,
@@ -146,26 +151,26 @@ def tune(
 
 @dataclass(frozen=True)
 class _Trials:
-    """How values are tried: by runs of the method, told in a line.
+    """Runs of the method, by which values are tried.
 
     Attributes:
         method: its name.
         fixed: hyper-parameters that are not searched.
         rule: one of RULES.
-        order: what else `unbench.run` is told.
-        tell: is given a line for each trial.
+        run: `unbench.run` with all but method and seed given.
+        log: is called with a line for each trial.
     """
 
     method: str
     fixed: Mapping[str, Value]
     rule: str
-    order: Mapping[str, Any]
+    run: Callable[..., Row]
     log: Callable[[str], None]
 
     def next(
         self, study: Study, trials: int, space: Mapping[str, Hyperparameter], defaults: Mapping[str, Value]
     ) -> None:
-        """Make the next trial of a study."""
+        """Run the next trial of a study and record it."""
         number, values = len(study) + 1, study.suggest(space, defaults)
         row = self._run(values, TUNING_SEED)
         score = _score(row, self.rule)
@@ -174,23 +179,21 @@ class _Trials:
         self.log(f"trial {number} of {trials}: {self.rule} {score:.2f}, best {best:.2f}; {tried}")
 
     def final(self, trial: Trial) -> float:
-        """The mean score over all tuning seeds."""
+        """Return the mean score over all tuning seeds."""
         scores = [trial.score, *(_score(self._run(trial.values, seed), self.rule) for seed in FINAL_SEEDS)]
         tried = write_call(self.method, trial.values)
         self.log(f"final: {self.rule} {mean(scores):.2f} over {len(scores)} forget sets; {tried}")
         return round(mean(scores), 4)
 
-    def _run(self, values: Mapping[str, Value], seed: int) -> dict[str, Any]:
-        from unbench.experiment.run import run
-
-        row = run(write_call(self.method, {**self.fixed, **values}), seed=seed, **self.order)
+    def _run(self, values: Mapping[str, Value], seed: int) -> Row:
+        row = self.run(write_call(self.method, {**self.fixed, **values}), seed=seed)
         if row["status"] in ("failed", "skipped"):
             raise SpecError(f"a trial of '{self.method}' {row['status']}: {row['error']}")
         return row
 
 
-def _score(row: dict[str, Any], rule: str) -> float:
-    """What is minimised: the column that the rule names, or the worst for runs without numbers."""
+def _score(row: Row, rule: str) -> float:
+    """Return what is minimised: the column that the rule names, or WORST for a run without numbers."""
     return round(float(row[rule]), 4) if row[rule] is not None else WORST
 
 
@@ -199,10 +202,10 @@ def _meaning(
     fixed: dict[str, Value],
     space: dict[str, Hyperparameter],
     rule: str,
-    nothing: dict[str, Any],
+    nothing: Row,
     time_limit: float | None,
 ) -> dict[str, Any]:
-    """What makes two calls one study: everything that decides a trial's score, but not how many there are."""
+    """Return everything that decides a trial's score, but not the number of trials: the identity of a study."""
     return {
         "numerics": NUMERICS_VERSION,
         "method": [spec.method.name, spec.method.version, fixed],

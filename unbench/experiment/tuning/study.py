@@ -1,4 +1,4 @@
-"""A search by Optuna that can be interrupted anywhere and gives what it would have given."""
+"""A search with Optuna that can be interrupted anywhere and continues to the same outcome."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     import optuna
 
 RANDOM_TRIALS = 8
-"""Trials drawn at random before the sampler has seen enough to model the scores."""
+"""Number of trials drawn at random before the sampler has seen enough to model the scores."""
 
 DIGITS = 3
-"""Significant digits of a suggested number: more say nothing and make cards unreadable."""
+"""Significant digits of a suggested number: more mean nothing and are hard to read."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """Values that were tried and their score, the smaller the better."""
+    """Values that were tried and their score; smaller is better."""
 
     number: int
     values: dict[str, Value]
@@ -36,14 +36,14 @@ class Trial:
 class Study:
     """Trials of one search, on disk once they are finished.
 
-    What comes next is a function of the trials before it: the sampler is made anew for each, with a seed of its own.
+    Each suggestion is a function of the trials before it: it comes from a new sampler with a seed of its own.
     """
 
     def __init__(self, file: Path, name: str) -> None:
         optuna = _optuna()
         journal = optuna.storages.journal
         self.file = file
-        # A lock of its own kind beside the file: links, the default, are not there on every file system.
+        # A lock file, because links, the default, do not exist on every file system.
         backend = journal.JournalFileBackend(str(file), lock_obj=journal.JournalFileOpenLock(str(file)))
         self._name = name
         self._study = optuna.create_study(
@@ -55,22 +55,22 @@ class Study:
 
     @property
     def first(self) -> Trial:
-        """The trial of the defaults."""
+        """Trial of the defaults."""
         return _trial(self._study.trials[0])
 
     def ranked(self, count: int | None = None) -> list[Trial]:
-        """Of the first `count` trials those of different values, the best first, of equal ones the earlier."""
+        """Return the first `count` trials, best first, each set of values once; of equal scores the earlier first."""
         different = {tuple(sorted(trial.params.items())): trial for trial in reversed(self._study.trials[:count])}
         return [_trial(one) for one in sorted(different.values(), key=lambda trial: (trial.value, trial.number))]
 
     def suggest(self, space: Mapping[str, Hyperparameter], defaults: Mapping[str, Value]) -> dict[str, Value]:
-        """Values to try next: at first the defaults, then what TPE (Bergstra et al., NeurIPS 2011) says."""
+        """Return the values to try next: first the defaults, then what TPE (Bergstra et al., NeurIPS 2011) suggests."""
         if len(self) == 0:
             return {name: defaults[name] for name in space}
         optuna = _optuna()
         seed = derive_seed("tuning", self._name, len(self)) % 2**32
         sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=RANDOM_TRIALS)
-        # A copy in memory: a trial that was begun and never finished leaves no trace.
+        # A copy in memory, so that a trial that never finishes leaves no trace.
         copy = optuna.create_study(sampler=sampler)
         copy.add_trials(self._study.trials)
         trial = copy.ask({name: _distribution(knob) for name, knob in space.items()})
@@ -91,7 +91,7 @@ class Study:
 
 
 def open_study(folder: Path, meaning: Mapping[str, Any]) -> Study:
-    """The study of this meaning in a folder, made if it is not there.
+    """Open the study of this meaning in a folder; create it if it is missing.
 
     Raises:
         SpecError: Optuna is not installed.
@@ -102,7 +102,7 @@ def open_study(folder: Path, meaning: Mapping[str, Any]) -> Study:
 
 
 def study_name(meaning: Mapping[str, Any]) -> str:
-    """Of the study and its file."""
+    """Return the name of a study and its file."""
     return f"{meaning['method'][0]}-{meaning['dataset'][0]}-{meaning['scenario']}-{digest(meaning, 8)}"
 
 
@@ -130,7 +130,7 @@ def _trial(trial: optuna.trial.FrozenTrial) -> Trial:
 
 
 def check_installed() -> None:
-    """Raise SpecError, with what to install, before any work is done."""
+    """Raise SpecError, with what to install, if a package that tuning needs is missing."""
     for package in ("optuna", "tomlkit"):
         if importlib.util.find_spec(package) is None:
             raise SpecError(f'tuning needs {package}: pip install "unbench[tune]"')

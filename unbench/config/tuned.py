@@ -1,0 +1,134 @@
+"""Hyper-parameters that `unbench tune` chose, read from a results folder and from the file that ships with unbench.
+
+Such a file is TOML with a table [METHOD.DATASET.PRESET.SCENARIO] for each choice. The results folder comes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from unbench.config.cards import MethodCard, Value
+from unbench.config.toml import first_fault, read_toml
+from unbench.errors import CardError, SpecError, refusals_as
+
+SHIPPED = Path(__file__).with_name("tuned.toml")
+"""What tuning for the reference results chose, with a remark where it does not help."""
+
+
+class Tuned(BaseModel):
+    """What `unbench tune` chose for one method, data set, preset and scenario, and how."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: int = Field(ge=1, description="Version of the method; values for another one are not used.")
+    model: str = Field(description="Backbone; values for another one are not used.")
+    rule: str = Field(description="Column of a run's row that was minimised.")
+    trials: int = Field(ge=1)
+    score: float = Field(description="Score of the chosen values by the rule: mean over the tuning forget sets.")
+    default_score: float | None = Field(default=None, description="Score of the defaults; None if they did not finish.")
+    none_score: float | None = Field(default=None, description="Score of doing nothing.")
+    hparams: dict[str, Value]
+    remark: str = Field(
+        default="",
+        description="Why runs with these values are no better than doing nothing, with numbers. Tuning again drops it.",
+    )
+
+
+class Place(NamedTuple):
+    """Where a choice applies: the keys of its table."""
+
+    method: str
+    dataset: str
+    preset: str
+    scenario: str
+
+
+@dataclass(frozen=True, eq=False)
+class TunedFile:
+    """The choices in one file."""
+
+    path: Path
+    choices: Mapping[Place, Tuned]
+
+
+@dataclass(frozen=True)
+class TunedValues:
+    """The choices in several files, the first of which counts."""
+
+    files: tuple[TunedFile, ...]
+
+    @classmethod
+    def of(cls, results: Path | str | None = None) -> TunedValues:
+        """Read the values that apply to a results folder: its own, then the shipped ones.
+
+        Args:
+            results: the results folder; None, or one in which nothing was tuned, leaves the shipped values alone.
+
+        Raises:
+            CardError: a file cannot be read; the message says where it is wrong.
+        """
+        own = [] if results is None else [tuned_path(results)]
+        with refusals_as(CardError, "cannot read the tuned values"):
+            return cls(tuple(read_tuned(path) for path in (*own, SHIPPED) if path.exists()))
+
+    def find(self, card: MethodCard, dataset: str, preset: str, scenario: str, model: str) -> Tuned | None:
+        """Return what was chosen for this version of the method in this place, or None.
+
+        Raises:
+            CardError: the values are not legal for the method.
+        """
+        place = Place(card.name, dataset, preset, scenario)
+        for file in self.files:
+            found = file.choices.get(place)
+            if found is not None and (found.version, found.model) == (card.version, model):
+                try:
+                    card.resolve_hparams(found.hparams)
+                except SpecError as error:
+                    raise CardError(f"{file.path}, [{'.'.join(place)}]: {error}") from error
+                return found
+        return None
+
+    def of_method(self, method: str) -> dict[Place, Tuned]:
+        """Return every choice for a method."""
+        return {
+            place: tuned
+            for file in reversed(self.files)
+            for place, tuned in file.choices.items()
+            if place.method == method
+        }
+
+
+def tuned_path(results: Path | str) -> Path:
+    """Return where `unbench tune` writes the choices of a results folder, unless told otherwise."""
+    return Path(results) / "tuning" / "tuned.toml"
+
+
+def read_tuned(path: Path) -> TunedFile:
+    """Read a file of tuned values; raise CardError if it is not one."""
+    state = path.stat()
+    return _read(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=16)
+def _read(path: Path, _changed: int, _size: int) -> TunedFile:
+    try:
+        return TunedFile(path, dict(_choices(TypeAdapter(_Nested).validate_python(read_toml(path)))))
+    except ValidationError as error:
+        raise CardError(f"{path} is not a file of tuned values: {first_fault(error, ())}") from error
+
+
+_Nested = dict[str, dict[str, dict[str, dict[str, Tuned]]]]
+
+
+def _choices(nested: _Nested) -> Iterator[tuple[Place, Tuned]]:
+    for method, datasets in nested.items():
+        for dataset, presets in datasets.items():
+            for preset, scenarios in presets.items():
+                for scenario, tuned in scenarios.items():
+                    yield Place(method, dataset, preset, scenario), tuned
