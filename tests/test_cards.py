@@ -1,4 +1,4 @@
-"""Cards: what is accepted, and what is said of a mistake."""
+"""Cards: what is accepted, and how mistakes are reported."""
 
 from __future__ import annotations
 
@@ -47,10 +47,15 @@ def test_unknown_names_offer_the_nearest() -> None:
     ("old", "new", "said"),
     [
         ("claim =", "clam =", "did you mean 'claim'"),
-        ('name = "ft"', 'name = "tf"', "calls itself 'tf'"),
+        ('name = "ft"', 'name = "tf"', "has the name 'tf'; its file must be called tf.toml"),
         ("default = 0.01", "default = 5.0", "must lie in"),
         ('family = "post-hoc"', 'family = "posthoc"', "family"),
-        ('name = "ft"', "name = ", "cannot read"),
+        ('name = "ft"', "name = ", "is not valid TOML: line 1, column "),
+        (
+            "[hparams.lr]",
+            "[tuned.digits.cpu.random10]\nversion = 1\n\n[hparams.lr]",
+            "move them to RESULTS/tuning/tuned.toml",
+        ),
     ],
 )
 def test_a_wrong_card_is_named_with_its_fault(tmp_path: Path, old: str, new: str, said: str) -> None:
@@ -100,8 +105,10 @@ def test_calls_are_read() -> None:
         ({"method": "ft[epochs=0]"}, "must lie in"),
         ({"scenario": "random20"}, "did you mean 'random10'|did you mean 'random"),
         ({"scenario": "class[label=cat]"}, "class number"),
+        ({"scenario": "class[label=²]"}, "class number"),
+        ({"scenario": "class[lable=1]"}, "unknown option 'lable' of scenario 'class'; did you mean 'label'?"),
         ({"scenario": "random10[label=1]"}, "takes no options"),
-        ({"preset": "cpus"}, "did you mean 'cpu'"),
+        ({"preset": "cpus"}, "unknown preset 'cpus' for dataset 'digits'; did you mean 'cpu'?"),
         ({"model": "resnet"}, "did you mean 'resnet18'"),
         ({"seed": -1}, "from 0"),
     ],
@@ -145,7 +152,7 @@ def test_alternatives_are_multiplied_out(text: str, expected: list[str]) -> None
 
 def test_a_stem_must_be_an_encoder_with_maps(tmp_path: Path) -> None:
     text = (REPO / "datasets" / "digits.toml").read_text()
-    for stem, said in (("pixels", "gives no feature map"), ("resnet9000", "unknown encoder")):
+    for stem, said in (("pixels", "gives no feature maps"), ("resnet9000", "unknown encoder")):
         card = tmp_path / "digits.toml"
         card.write_text(text.replace("[presets.cpu]\n", f'[presets.cpu]\nstem = "{stem}"\n'))
         with pytest.raises(CardError, match=said):

@@ -1,10 +1,12 @@
-"""Methods from outside: loose files by --plugin, add_plugin and UNBENCH_PLUGINS; installed packages by entry points."""
+"""Methods and data sets from outside: files and folders named by --plugin, add_plugin, UNBENCH_PLUGINS and
+UNBENCH_CARDS, and installed packages named by entry points."""
 
 from __future__ import annotations
 
 import json
 import multiprocessing
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +19,7 @@ from command import unbench
 from unbench import run
 from unbench.cli import app
 from unbench.config import registry
+from unbench.data import load_dataset, sources
 from unbench.errors import CardError
 from unbench.methods.base import Method
 from unbench.methods.loading import load_method
@@ -167,8 +170,8 @@ def test_a_path_that_cannot_be_handed_down_is_refused(tmp_path: Path) -> None:
     [
         ("nowhere.py", "there is no plug-in"),
         ("alone.py", "there is no alone.toml beside it"),
-        ("empty", "holds no method"),
-        ("notes.txt", "neither a .py file"),
+        ("empty", "has no cards: no NAME.toml beside its NAME.py, no methods/, no datasets/"),
+        ("notes.txt", "is neither a card, nor a .py file with its card beside it, nor a folder"),
         ("wrong.py", "did you mean 'claim'"),
     ],
 )
@@ -188,7 +191,8 @@ def test_a_bad_plugin_is_one_line_and_exit_code_2(tmp_path: Path, plugin: str, s
         ("import no_such_module\n", "No module named 'no_such_module' (mine.py:1)"),
         ("def f(:\n", "mine.py, line 1"),
         ("", "there is no 'Mine' in"),
-        ("class Mine: pass\n", "is no subclass of unbench.methods.base.Method"),
+        ("class Mine: pass\n", "must be a subclass of unbench.methods.Method"),
+        ("Mine = 3\n", "is not a class"),
     ],
 )
 def test_code_that_cannot_be_used_is_said_in_one_line(tmp_path: Path, code: str, said: str) -> None:
@@ -302,7 +306,11 @@ def test_a_broken_package_is_named(tmp_path: Path, value: str, said: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "words", [["run"], ["check"], ["train"], ["predict"], ["report"], ["diff"], ["list", "methods"], ["show", "method"]]
+    "words",
+    [
+        *(["run"], ["check"], ["train"], ["predict"], ["report"], ["diff"]),
+        *(["list", "methods"], ["show", "method"], ["list", "datasets"], ["show", "dataset"]),
+    ],
 )
 def test_every_command_that_meets_methods_has_the_option(words: list[str]) -> None:
     command: Any = typer.main.get_command(app)
@@ -310,3 +318,111 @@ def test_every_command_that_meets_methods_has_the_option(words: list[str]) -> No
         command = command.commands[word]
     option = next(parameter for parameter in command.params if parameter.name == "plugin")
     assert (option.opts, option.envvar) == (["--plugin"], "UNBENCH_PLUGINS")
+
+
+SOURCE = """
+import numpy as np
+from PIL import Image
+from unbench.data.sources.base import Files, RawData, RawSplit
+
+class Stripes:
+    def __init__(self, card):
+        self.card = card
+
+    def find(self, root):
+        return Files(())
+
+    def fetch(self, root):
+        pass
+
+    def read(self, root):
+        labels = np.arange(40) % 2
+        pictures = [Image.fromarray(np.full((8, 8), 200 * label + i, np.uint8)) for i, label in enumerate(labels)]
+        split = RawSplit(labels, lambda: pictures)
+        return RawData(("dark", "light"), {"train": split, "test": split})
+"""
+
+
+def write_dataset(
+    folder: Path, name: str = "stripes", source: str = "stripes:Stripes", code: str | None = SOURCE
+) -> Path:
+    """NAME.toml, and NAME.py if there is code; returns the card."""
+    text = (REPO / "datasets" / "synthetic.toml").read_text().replace('name = "synthetic"', f'name = "{name}"')
+    text = text.replace('source = "synthetic"', f'source = "{source}"').replace("\nclasses = 4", "\nclasses = 2")
+    text = re.sub(r"(?m)^(source_options|sizes) .*\n", "", text)
+    folder.mkdir(parents=True, exist_ok=True)
+    card = folder / f"{name}.toml"
+    card.write_text(text)
+    if code is not None:
+        card.with_suffix(".py").write_text(code)
+    return card
+
+
+@pytest.mark.parametrize("given", ["stripes.toml", "stripes.py", "."])
+def test_a_data_set_with_a_source_of_its_own_is_a_plugin(tmp_path: Path, given: str) -> None:
+    write_dataset(tmp_path)
+    write_method(tmp_path)
+    (tmp_path / "pyproject.toml").write_text("[project]\n")
+    registry.add_plugin(tmp_path / given)
+    assert ("mine" in registry.methods()) == (given == "."), "a file names its own card alone"
+    card = registry.dataset("stripes")
+    data = load_dataset(card, card.presets["smoke"], tmp_path, download=False)
+    assert data.classes == ("dark", "light") and len(data.test) == 40
+    assert "stripes" not in sys.modules
+
+
+def test_a_run_on_a_loose_data_set_says_how_to_repeat_it(tmp_path: Path) -> None:
+    write_dataset(tmp_path)
+    done = unbench(
+        *("run", "-m", "none", "-d", "stripes", "--preset", "smoke", "--plugin", "stripes.toml", "--json"), cwd=tmp_path
+    )
+    row = json.loads(done.stdout)
+    assert row["status"] == "ok", done.stderr
+    assert row["command"].endswith("--plugin stripes.py")
+    shown = unbench("list", "datasets", "--plugin", ".", cwd=tmp_path).stdout
+    assert "stripes" in {line.split("\t")[0] for line in shown.splitlines()}
+
+
+def test_the_card_of_a_data_set_needs_no_code(tmp_path: Path) -> None:
+    card = write_dataset(tmp_path, source="folder", code=None)
+    for given in (card, tmp_path):
+        os.environ["UNBENCH_PLUGINS"] = str(given)
+        assert registry.dataset("stripes").path == card
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "said"),
+    [
+        ("stripes:Gone", SOURCE, "there is no 'Gone' in"),
+        ("stripes:Stripes", BROKEN, "cannot be imported: RuntimeError: imported (stripes.py:1)"),
+        ("stripes:Stripes", "class Stripes:\n    def find(self, root): pass\n", "lacks the methods fetch, read"),
+        ("stripe", None, "unknown source 'stripe'"),
+    ],
+)
+def test_a_source_that_cannot_be_used_is_reported_in_one_line(
+    tmp_path: Path, source: str, code: str | None, said: str
+) -> None:
+    registry.add_plugin(write_dataset(tmp_path, source=source, code=code))
+    with pytest.raises(CardError) as caught:
+        sources.create(registry.dataset("stripes"))
+    assert said in str(caught.value) and "data set 'stripes'" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_folder_of_cards_is_the_same_plugin_by_either_variable(tmp_path: Path) -> None:
+    """What scripts of other people rely on: UNBENCH_CARDS, unbench.registry, load_dataset and the scenarios."""
+    write_dataset(tmp_path / "datasets")
+    write_method(tmp_path / "methods")
+    script = (
+        "from unbench import registry; from unbench.data import load_dataset\n"
+        "from unbench.scenarios import parse_scenario, draw_forget_set\n"
+        "card = registry.dataset('stripes'); registry.method('mine')\n"
+        "data = load_dataset(card, card.presets['smoke'], '.', download=False)\n"
+        "drawn = draw_forget_set(parse_scenario('random10'), data.train.labels, 2, 0)\n"
+        "print(len(drawn.forget), len(drawn.retain), data.classes, data.checksum, data.mismatches, list(data.splits))\n"
+    )
+    for variable in ("UNBENCH_CARDS", "UNBENCH_PLUGINS"):
+        environment = {**os.environ, "UNBENCH_PLUGINS": "", variable: str(tmp_path)}
+        done = subprocess.run(
+            [sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+        assert done.stdout == "4 32 ('dark', 'light') none published () ['train', 'val', 'test']\n", done.stderr

@@ -1,4 +1,4 @@
-"""Cards tell the truth about the reference results."""
+"""Remarks on tuned values tell the truth about the reference results."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from unbench.analysis.board.leaderboard import leaderboard
 from unbench.analysis.rows.records import records
 from unbench.config import registry
 from unbench.config.reference_names import NOTHING
+from unbench.config.tuned import TunedValues
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "reference"
 
@@ -23,7 +24,7 @@ def test_a_tuned_method_no_better_than_doing_nothing_says_why_with_the_numbers_a
             if row["chosen"] != "tuned":
                 continue
             card = registry.method(row["method"])
-            tuned = card.tuned_for(row["dataset"], row["preset"], row["scenario"], row["model"])
+            tuned = TunedValues.of().find(card, row["dataset"], row["preset"], row["scenario"], row["model"])
             assert tuned is not None and row["n_seeds"] == 3, row["label"]
             gap, idle = row["avg_gap_mean"], nothing.item()
             stated = f"{gap:.2f}" in tuned.remark and f"{idle:.2f}" in tuned.remark

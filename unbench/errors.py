@@ -23,8 +23,11 @@ class CardError(UnbenchError):
     """A card cannot be read, has an unknown key, or repeats a name."""
 
 
-class SpecError(UnbenchError):
-    """The request does not make sense: a bad hyper-parameter, preset or scenario."""
+class SpecError(UnbenchError, ValueError):
+    """A request that makes no sense: a bad hyper-parameter, preset or scenario.
+
+    A ValueError, so that pydantic reports where in a file it is.
+    """
 
 
 class UnknownNameError(SpecError):

@@ -13,13 +13,14 @@ from unbench.analysis.board.cells import split_cells
 from unbench.analysis.board.leaderboard import leaderboard
 from unbench.analysis.board.references import references
 from unbench.analysis.board.selection import Selection
+from unbench.analysis.rows.defaults import tuned_values_of
 from unbench.errors import UnknownNameError
 from unbench.report import report, standing
 from unbench.report.origin import Origin, digest
 from unbench.store.results import Store, load_results
 
 TUNED = """
-[tuned.digits.cpu.random10]
+[toy.digits.cpu.random10]
 version = 3
 model = "vit"
 rule = "val_gap"
@@ -105,12 +106,13 @@ def test_another_version_of_a_data_set_is_outdated() -> None:
 
 
 def test_how_hyper_parameters_came_about(store: Store, toy: str, tmp_path: Path) -> None:
-    card = tmp_path / "cards" / "methods" / "toy.toml"
-    card.write_text(card.read_text("utf-8") + TUNED, "utf-8")
+    (tmp_path / "tuning").mkdir()
+    (tmp_path / "tuning" / "tuned.toml").write_text(TUNED, "utf-8")
     row = {"method": toy, "method_version": 3, "dataset": "digits", "preset": "cpu", "scenario": "random10"}
     row |= {"model": "vit", "stem": None, "tuned": False}
     for k, said in ((8, "tuned"), (4, "default"), (16, "set by hand")):
-        assert standing.chosen({**row, "hparams": f'{{"rule": "mean", "k": {k}, "rate": 0.1}}'}) == said
+        with tuned_values_of(tmp_path):
+            assert standing.chosen({**row, "hparams": f'{{"rule": "mean", "k": {k}, "rate": 0.1}}'}) == said
     assert standing.chosen({**row, "hparams": "{}", "tuned": True}) == "tuned"
     assert standing.chosen({**row, "hparams": "{}", "method_version": 2}) == ""
 

@@ -1,1 +1,1 @@
-"""Cards, the registry that finds them, plug-ins, and the grammar of a request; nothing here imports torch."""
+"""Cards, the registry that finds them, plug-ins, tuned values, and the grammar of a request; no torch here."""

@@ -1,13 +1,11 @@
-"""What a method or a data set says of itself, in TOML. No torch here: listing names must be instant.
+"""Cards: the TOML files that describe methods and data sets. No torch here, because listing names must be instant.
 
-A card is the single place for names, versions, defaults and sources; code is found through it and imported
-on use. Unknown keys are errors, because a misspelt key is a setting that silently does nothing.
+A card is the single place for names, versions, defaults and sources; code is found through it and imported on use.
+Unknown keys are errors, because a misspelt key is a setting that silently does nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
@@ -24,10 +22,15 @@ Value = bool | int | float | str
 CardT = TypeVar("CardT", bound="Card")
 
 
-class Card(BaseModel):
-    """Common to all cards: strict keys, immutable once read."""
+class Strict(BaseModel):
+    """A table of a card: unknown keys are errors, and it is immutable once read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Card(Strict):
+    """What all cards have in common."""
+
     kind: ClassVar[str]
 
     name: Name
@@ -36,36 +39,35 @@ class Card(BaseModel):
     path: Path | None = Field(default=None, exclude=True, description="The file that the card was read from.")
 
 
-class Citation(BaseModel):
-    """Where an idea comes from."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Citation(Strict):
+    """The publication that an idea comes from."""
 
     citation: str
     url: str = ""
 
 
-class Hyperparameter(BaseModel):
-    """One knob of a method: its default, the reason for it, and the range in which it may be searched."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Hyperparameter(Strict):
+    """One hyper-parameter of a method: its default, the reason for it, and the range in which it may be searched."""
 
     default: Value
     with_stem: Value | None = None
-    """Default for presets with a stem, whose features are strong from the first step; None: the same."""
+    """Default for presets with a stem, whose features are good from the first step; None: the same default."""
     why: str = Field(min_length=1)
     low: float | None = None
     high: float | None = None
     log: bool = False
     choices: tuple[Value, ...] | None = None
     names: Literal["encoders"] | None = None
-    """Values are "auto" or names of this kind."""
+    """Kind of names that values must be, besides "auto"."""
     search: tuple[Value, ...] | None = None
-    """Where `unbench tune` looks: lowest and highest of a number, else the values to choose from; None: nowhere."""
+    """What `unbench tune` tries: the lowest and highest value of a number, else a list of choices; None: nothing."""
 
-    def parse(self, method: str, name: str, value: Value) -> Value:
-        """Turn `value` (typed, or text from a command line) into this hyper-parameter's type, or raise."""
-        where = f"hyper-parameter '{name}' of method '{method}'"
+    def parse(self, where: str, value: Value) -> Value:
+        """Convert `value`, typed or text from a command line, to the type of this hyper-parameter, and check it.
+
+        Raises:
+            SpecError: it has another type or is out of range; the message begins with `where`.
+        """
         parsed = _coerce(value, type(self.default))
         if parsed is None:
             wanted = {bool: "true or false", int: "an integer", float: "a number", str: "text"}
@@ -83,16 +85,11 @@ class Hyperparameter(BaseModel):
 
     @model_validator(mode="after")
     def _default_is_legal(self) -> Hyperparameter:
-        with _faults_of_a_card():
-            self.parse("of this card", "default", self.default)
-            if self.with_stem is not None:
-                self.parse("of this card", "with_stem", self.with_stem)
-            for value in self.search or ():
-                self.parse("of this card", "search", value)
+        for value in (self.default, self.with_stem, *(self.search or ())):
+            if value is not None:
+                self.parse("a default or a value of search", value)
         if self.search is not None and not self._is_searchable(self.search):
-            raise ValueError(
-                "search must be the lowest and the highest value to try, or choices, the default among them"
-            )
+            raise SpecError("search must give the lowest and highest value to try, or choices, and include the default")
         return self
 
     def _is_searchable(self, search: tuple[Any, ...]) -> bool:
@@ -103,12 +100,12 @@ class Hyperparameter(BaseModel):
 
     @property
     def is_number(self) -> bool:
-        """Whether it lies on a scale, rather than being one of some choices."""
+        """Whether it lies on a scale, rather than being one of several choices."""
         return self.choices is None and type(self.default) in (int, float)
 
 
 class MethodCard(Card):
-    """A way of unlearning: what it is, what it may touch, and its knobs."""
+    """A way of unlearning: what it is, what it may touch, and its hyper-parameters."""
 
     kind = "method"
     family: Literal["post-hoc", "by-design", "reference"]
@@ -118,23 +115,32 @@ class MethodCard(Card):
     needs: tuple[Need, ...] = ()
     scenarios: tuple[str, ...] = ("random", "class")
     models: tuple[str, ...] = ()
-    """Names of the backbones that it can work with; empty means any."""
+    """Backbones that it works with; empty means any."""
     notes: str = ""
     hparams: dict[str, Hyperparameter] = {}
 
     def resolve_hparams(self, given: dict[str, Value], stem: bool = False) -> dict[str, Value]:
-        """Defaults, for presets with or without a stem, overridden by `given`; typed, checked, in the card's order."""
+        """Return every hyper-parameter, typed and checked, in the card's order.
+
+        Args:
+            given: values that replace defaults, typed or as text.
+            stem: whether the preset has a stem, for which some defaults differ.
+
+        Raises:
+            SpecError: there is no such hyper-parameter, or its value is wrong.
+        """
         for name in given:
             if name not in self.hparams:
                 raise UnknownNameError("hyper-parameter", name, self.hparams, f"of method '{self.name}'")
         defaults = {k: h.with_stem if stem and h.with_stem is not None else h.default for k, h in self.hparams.items()}
-        return {k: h.parse(self.name, k, given.get(k, defaults[k])) for k, h in self.hparams.items()}
+        return {
+            k: h.parse(f"hyper-parameter '{k}' of method '{self.name}'", given.get(k, defaults[k]))
+            for k, h in self.hparams.items()
+        }
 
 
-class Training(BaseModel):
-    """The recipe that trains the original and the oracle of a preset alike."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Training(Strict):
+    """The recipe that trains the original and the oracle of a preset."""
 
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=1)
@@ -149,10 +155,8 @@ class Training(BaseModel):
 Backbone = Literal["vit", "convnet", "resnet18"]
 
 
-class Preset(BaseModel):
+class Preset(Strict):
     """One size of an experiment on a data set. Sizes count images; 0 means all of them."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     image_size: int = Field(ge=4)
     train_size: int = Field(default=0, ge=0)
@@ -161,33 +165,34 @@ class Preset(BaseModel):
     model: Backbone = "vit"
     model_options: dict[str, Value] = {}
     stem: str = ""
-    """Encoder whose frozen feature maps take the place of the pixels, for every method alike; empty means none."""
+    """Frozen backbone whose feature maps replace the pixels, for every method alike; empty means none."""
     keys: str = ""
-    """Encoder of the keys, for methods that find images by keys; empty means the stem, or pixels without one."""
+    """Encoder of the keys of methods that retrieve by keys; empty means the stem, or pixels if there is none."""
     training: Training
 
     @field_validator("stem", "keys")
     @classmethod
     def _is_an_encoder(cls, name: str, info: ValidationInfo) -> str:
         if name:
-            with _faults_of_a_card():
-                encoder_names.check_name(name, stem=info.field_name == "stem")
+            encoder_names.check_name(name, stem=info.field_name == "stem")
         return name
 
     @model_validator(mode="after")
     def _maps_are_not_augmented(self) -> Preset:
         if self.stem and self.training.augment:
-            raise ValueError("with a stem there is nothing to augment: its maps are made once, of whole images")
+            raise SpecError(
+                "augment must be empty with a stem, whose feature maps are computed once, from whole images"
+            )
         return self
 
 
 class DatasetCard(Card):
-    """A labelled set of images: where it comes from, how it splits, and the sizes it is used in."""
+    """A labelled set of images: where it comes from, how it splits, and the sizes in which it is used."""
 
     kind = "data set"
     family: Family
     source: str
-    """Name of a loader in unbench.data.sources."""
+    """Name of a source in unbench.data.sources, or "module:Class" for a plug-in's own."""
     source_options: dict[str, Value] = {}
     licence: str
     citation: str
@@ -195,9 +200,9 @@ class DatasetCard(Card):
     classes: int = Field(ge=0, description="Number of classes; 0 where only the files can say.")
     channels: Literal[1, 3]
     sizes: dict[Literal["train", "val", "test"], int] = {}
-    """Published numbers of images per split, before a validation set is carved out of train."""
+    """Published number of images per split, before a validation set is split off train."""
     val_fraction: float = Field(default=0.1, gt=0, lt=1)
-    """Share of train that becomes the validation set where none is published."""
+    """Share of train that becomes the validation set if none is published."""
     scenarios: tuple[str, ...] = ("random", "class")
     notes: str = ""
     presets: dict[str, Preset]
@@ -224,17 +229,8 @@ def read_card(path: Path, kind: type[CardT]) -> CardT:
     return card
 
 
-@contextmanager
-def _faults_of_a_card() -> Iterator[None]:
-    """Hand mistakes to pydantic, which collects ValueErrors and says where they are."""
-    try:
-        yield
-    except SpecError as error:
-        raise ValueError(str(error)) from error
-
-
 def _coerce(value: Any, kind: type) -> Any:
-    """`value` as `kind`, or None. An int is a legal float; nothing else changes type silently."""
+    """Return `value` as `kind`, or None. An int is a legal float; nothing else changes type silently."""
     if isinstance(value, str) and kind is not str:
         text = value.strip()
         if kind is bool:

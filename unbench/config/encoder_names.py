@@ -1,11 +1,11 @@
-"""Names of the encoders, which cards and hyper-parameters may mention; checked without importing torch."""
+"""Names of the encoders that cards and hyper-parameters may use, checked without importing torch."""
 
 from __future__ import annotations
 
 from unbench.errors import SpecError, UnknownNameError
 
 MAPS = {"pixels": "unbench.data.encoders.pixels", "pca": "unbench.data.encoders.pca"}
-"""Encoders that give keys alone, with the modules that load them."""
+"""Encoders that give only keys, with the modules that load them."""
 
 NETWORKS = {
     "vit_b_16": "unbench.data.encoders.torchvision",
@@ -23,7 +23,7 @@ def names() -> list[str]:
 
 
 def check_name(name: str, stem: bool = False) -> None:
-    """Check a name without loading anything; whether timm has a network of that name shows on loading.
+    """Check the name of an encoder without loading it; whether timm knows a network shows only on loading.
 
     Args:
         name: of an encoder.
@@ -38,4 +38,4 @@ def check_name(name: str, stem: bool = False) -> None:
         raise UnknownNameError("encoder", name, names())
     if stem and name in MAPS:
         able = ", ".join([*NETWORKS, f"{TIMM}NAME"])
-        raise SpecError(f"the encoder {name} gives no feature map to start from; these do: {able}")
+        raise SpecError(f"encoder '{name}' gives no feature maps, which a stem needs; these do: {able}")

@@ -1,4 +1,4 @@
-"""The one way to write a name with options, `ft[lr=0.01,epochs=3]`, and with alternatives, `ft[lr=0.01|0.1]`."""
+"""Names with options, `ft[lr=0.01,epochs=3]`, and with alternatives, `ft[lr=0.01|0.1]`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CALL = re.compile(r"\s*([^\[\]\s]+)\s*(?:\[(.*)\])?\s*", re.DOTALL)
 
 
 def parse_call(text: str) -> tuple[str, dict[str, str]]:
-    """Split `name[key=value,...]` into its name and options, all still text.
+    """Split `name[key=value,...]` into its name and options, which stay text.
 
     >>> parse_call("ft[lr=0.01, epochs=3]")
     ('ft', {'lr': '0.01', 'epochs': '3'})
@@ -30,13 +30,13 @@ def parse_call(text: str) -> tuple[str, dict[str, str]]:
         if not (key and equals and value):
             raise SpecError(f"cannot read '{part.strip()}' in '{text}'; write key=value")
         if key in options:
-            raise SpecError(f"'{key}' is given twice in '{text}'")
+            raise SpecError(f"'{key}' appears twice in '{text}'")
         options[key] = value
     return name, options
 
 
 def write_call(name: str, options: Mapping[str, object]) -> str:
-    """The text that `parse_call` reads: the name alone where there are no options.
+    """Return the text that `parse_call` reads: the name alone if there are no options.
 
     >>> write_call("ft", {"lr": 0.01, "epochs": 3})
     'ft[lr=0.01,epochs=3]'
@@ -46,7 +46,7 @@ def write_call(name: str, options: Mapping[str, object]) -> str:
 
 
 def expand(text: str) -> list[str]:
-    """Every choice of alternatives, the last option's changing fastest; a text without any is returned as it is.
+    """Return every combination of alternatives, the last option changing fastest; [text] if there are none.
 
     >>> expand("ft[lr=0.01|0.1, epochs=3]")
     ['ft[lr=0.01,epochs=3]', 'ft[lr=0.1,epochs=3]']
@@ -56,5 +56,5 @@ def expand(text: str) -> list[str]:
     name, options = parse_call(text)
     lists = [[value.strip() for value in values.split("|")] for values in options.values()]
     if any(not value for values in lists for value in values):
-        raise SpecError(f"an alternative is empty in '{text}'; write key=one|other")
+        raise SpecError(f"empty alternative in '{text}'; write key=one|other")
     return [write_call(name, dict(zip(options, chosen, strict=True))) for chosen in product(*lists)]

@@ -1,4 +1,4 @@
-"""How this process of Python behaves, apart from what it computes."""
+"""Settings of the Python interpreter that change its speed, not its results."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import gc
 
 
 def collect_rarely() -> None:
-    """Search for garbage that refers to itself less often.
+    """Make garbage collection of reference cycles rare.
 
-    Commands import much and soon end, and at Python's own pace that search takes a tenth of their time.
+    Commands import a lot and end soon; at Python's default pace the collector takes a tenth of their time.
     """
     gc.set_threshold(100_000, 20, 50)

@@ -1,7 +1,7 @@
-"""The two methods that all others are measured by. Their models, oracle and original, are in every run."""
+"""Names of the two reference methods; their models, oracle and original, are part of every run."""
 
 ORACLE = "retrain"
-"""What ought to come out: a model that never saw the forget set."""
+"""Retraining without the forget set: the result that unlearning aims for."""
 
 NOTHING = "none"
-"""What comes of doing nothing: the original model."""
+"""Doing nothing: the original model."""

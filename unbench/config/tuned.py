@@ -11,9 +11,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
-from unbench.config.cards import MethodCard, Value
+from unbench.config.cards import MethodCard, Strict, Value
 from unbench.config.toml import first_fault, read_toml
 from unbench.errors import CardError, SpecError, refusals_as
 
@@ -21,10 +21,8 @@ SHIPPED = Path(__file__).with_name("tuned.toml")
 """What tuning for the reference results chose, with a remark where it does not help."""
 
 
-class Tuned(BaseModel):
+class Tuned(Strict):
     """What `unbench tune` chose for one method, data set, preset and scenario, and how."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: int = Field(ge=1, description="Version of the method; values for another one are not used.")
     model: str = Field(description="Backbone; values for another one are not used.")
