@@ -56,18 +56,18 @@ def test_the_generated_test_passes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("Mine", "small letters"),
-        ("my-idea", "small letters"),
-        ("../mine", "small letters"),
-        ("1st", "small letters"),
-        ("mine\n", "small letters"),
-        ("", "small letters"),
-        ("ft", "there is a method 'ft' already"),
-        ("lambda", "a word of Python"),
-        ("true", "a word of Python"),
-        ("random", "would hide the module"),
-        ("torch", "would hide the module"),
-        ("unbench", "would hide the module"),
+        ("Mine", "lowercase letters"),
+        ("my-idea", "lowercase letters"),
+        ("../mine", "lowercase letters"),
+        ("1st", "lowercase letters"),
+        ("mine\n", "lowercase letters"),
+        ("", "lowercase letters"),
+        ("ft", "there is already a method 'ft'"),
+        ("lambda", "a keyword of Python"),
+        ("true", "a keyword of Python"),
+        ("random", "would hide the installed module"),
+        ("torch", "would hide the installed module"),
+        ("unbench", "would hide the installed module"),
     ],
 )
 def test_a_name_that_cannot_be_used_is_refused(tmp_path: Path, name: str, said: str) -> None:
@@ -80,14 +80,14 @@ def test_a_name_that_cannot_be_used_is_refused(tmp_path: Path, name: str, said: 
 @pytest.mark.parametrize("name", FILES)
 def test_nothing_is_overwritten_and_nothing_written_beside(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("mine")
-    with pytest.raises(UnbenchError, match=f"{name} is there already"):
+    with pytest.raises(UnbenchError, match=f"{name} already exists"):
         new_method("my_idea", tmp_path)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
 
 
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UnbenchError, match="file is there already"):
+    with pytest.raises(UnbenchError, match="file already exists"):
         new_method("my_idea", tmp_path / "file")
     with pytest.raises(StoreError, match="cannot write"):
         new_method("my_idea", tmp_path / "file" / "folder")

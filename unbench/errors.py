@@ -1,7 +1,7 @@
-"""Every error that a user can cause, each said in one line.
+"""Every error that a user can cause, each with a message of one line.
 
-The command line prints the message of an `UnbenchError` and exits with `exit_code`; anything else is a
-defect of unbench and keeps its traceback.
+The command line prints the message of an `UnbenchError` and exits with `exit_code`; anything else is a defect of
+unbench and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from pathlib import Path
 
 
 class UnbenchError(Exception):
-    """A mistake in what was asked for, or in the files that were given."""
+    """A mistake in the request or in the user's files."""
 
     exit_code = 2
 
 
 class CardError(UnbenchError):
-    """A card cannot be read, has an unknown key, or repeats a name."""
+    """A card or a file of tuned values that cannot be read or used, or a name that two cards have."""
 
 
 class SpecError(UnbenchError, ValueError):
@@ -31,13 +31,13 @@ class SpecError(UnbenchError, ValueError):
 
 
 class UnknownNameError(SpecError):
-    """A name that no card or function has; the message offers the nearest one.
+    """An unknown name; the message offers the nearest known one.
 
     Args:
-        kind: of the thing that has no such name, such as "preset".
-        name: as it was given.
-        known: names that there are.
-        where: that narrows the kind, such as "for dataset 'digits'".
+        kind: of thing, such as "preset".
+        name: as given.
+        known: all names of this kind.
+        where: narrows the kind, such as "for dataset 'digits'".
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str], where: str = "") -> None:
@@ -48,15 +48,15 @@ class UnknownNameError(SpecError):
 
 
 class DataError(UnbenchError):
-    """A data set that cannot be used: the message names the file."""
+    """A data set that cannot be used; the message names the file."""
 
 
 class DataMissingError(DataError):
-    """Expected files are absent: the message says which, where, and how to get them."""
+    """Missing files of a data set; the message says which, where, and how to get them."""
 
 
 class ChecksumError(DataError):
-    """A file differs from the published one, and the user has not accepted that."""
+    """A file that differs from the published one, which the user has not accepted."""
 
 
 class StoreError(UnbenchError):
@@ -64,49 +64,54 @@ class StoreError(UnbenchError):
 
 
 RUN = "'unbench run' or 'unbench sweep'"
-"""The commands that make most of what is stored."""
+"""The commands that make most stored files."""
 
 
 class DamagedError(StoreError):
-    """A stored file is not what was written; the message names it and says what makes it anew.
+    """A stored file that is not what was written; the message names it and the command that replaces it.
+
+    Args:
+        path: of the file.
+        why: the reason.
+        again: the command that makes such files.
 
     Attributes:
-        what: name of the file and the reason, for a line that says where it is now.
+        what: name of the file and the reason, for a line that says where it was moved.
     """
 
     def __init__(self, path: Path, why: object, again: str = RUN) -> None:
         reason = " ".join(str(why).split())
-        super().__init__(f"{path} is corrupt: {reason}; the same {again} again makes it anew")
+        super().__init__(f"{path} is corrupt: {reason}; repeat the same {again} to replace it")
         self.what = f"{path.name}: {reason}"
 
 
 class AccessError(RuntimeError):
-    """A method reached for data that its card does not declare. Becomes a failed row."""
+    """A method's attempt to use data that its card does not declare. Becomes a row with status `failed`."""
 
 
 class DivergedError(RuntimeError):
-    """Training or unlearning produced non-finite values. Becomes a row with status `diverged`."""
+    """Training or unlearning that gave values that are not finite. Becomes a row with status `diverged`."""
 
 
 class TimedOutError(RuntimeError):
-    """Unlearning took longer than it was given. Becomes a row with status `timed_out`."""
+    """Unlearning that took longer than its time limit. Becomes a row with status `timed_out`."""
 
 
 class NotApplicableError(RuntimeError):
-    """A method cannot serve this scenario or model. Becomes a row with status `skipped`."""
+    """A method that does not serve this scenario or model. Becomes a row with status `skipped`."""
 
 
 FOREIGN = (Exception, SystemExit)
-"""What code of other people may raise so that work goes on without it: anything but Ctrl-C."""
+"""What other people's code may raise without stopping the work: anything but Ctrl-C."""
 
 
 class BusyError(RuntimeError):
-    """Another process is at work on the same; what it makes will be there later."""
+    """Another process that is working on the same task; its result will be there later."""
 
 
 @contextmanager
 def refusals_as(kind: type[UnbenchError], what: str) -> Iterator[None]:
-    """Raise what the operating system refuses within the block as an error of this kind: `what`, and the reason."""
+    """Raise errors of the operating system within the block as errors of this kind: `what`, and the reason."""
     try:
         yield
     except OSError as error:
@@ -114,6 +119,6 @@ def refusals_as(kind: type[UnbenchError], what: str) -> Iterator[None]:
 
 
 def describe(error: BaseException) -> str:
-    """One line: the error and where it was raised."""
+    """Return one line: the error and where it was raised."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {' '.join(str(error).split())} ({Path(last.filename).name}:{last.lineno})"

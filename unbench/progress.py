@@ -1,4 +1,4 @@
-"""Progress on standard error: bars on a terminal; in a pipe one line when a longer piece of work is done."""
+"""Progress on standard error: bars on a terminal, and in a pipe one line after each longer piece of work."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 WORTH_A_LINE = 1.0
-"""Seconds below which a finished piece of work is not mentioned."""
+"""Seconds below which finished work is not reported."""
 
 
 class Progress:
-    """Tells how far one named piece of work is. This base class says nothing, for use as a library."""
+    """A display of how far one named piece of work is. This base class shows nothing, for use as a library."""
 
     def track(self, items: Iterable[T], unit: str = "epochs", total: int | None = None) -> Iterator[T]:
         """Yield `items` while showing how many of `total` (default: len(items)) are done."""
         yield from items
 
     def named(self, title: str) -> Progress:
-        """The same display under another title."""
+        """Return the same display under another title."""
         return self
 
 
 class Deadline(Progress):
-    """Another's display, which ends the work that it shows once `seconds` have passed since it was made.
+    """A display that ends the work it shows when a time limit, counted from its creation, has passed.
 
-    Looks at the clock between two items, so that work in many small steps ends in time.
+    It checks the clock between items, so work in many small steps ends in time.
 
     Args:
-        shown: the other's display.
-        seconds: that the work may take.
-        clock: seconds since some moment; time of the processor, where other programs must not count.
+        shown: the display that shows the work.
+        seconds: the time limit.
+        clock: seconds since any moment; processor time if other programs must not count.
     """
 
     def __init__(self, shown: Progress, seconds: float, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -48,22 +48,22 @@ class Deadline(Progress):
         self._end = clock() + seconds
 
     def track(self, items: Iterable[T], unit: str = "epochs", total: int | None = None) -> Iterator[T]:
-        """As the other's; raises TimedOutError before the first item that is too late."""
+        """Yield `items` as the inner display does; raise TimedOutError before the first one that is late."""
         for item in self.shown.track(items, unit, total):
             if self.clock() > self._end:
-                raise TimedOutError(f"took longer than the {self.seconds:.3g} s that it was given")
+                raise TimedOutError(f"took longer than its limit of {self.seconds:.3g} s")
             yield item
 
 
 class LogProgress(Progress):
-    """Writes a line to a log when a piece of work begins and when it is done."""
+    """A display that writes a line to a log when work begins and when it is done."""
 
     def __init__(self, log: logging.Logger, title: str = "") -> None:
         self.log = log
         self.title = title
 
     def named(self, title: str) -> LogProgress:
-        """The same log under another title."""
+        """Return the same log under another title."""
         return LogProgress(self.log, title)
 
     def track(self, items: Iterable[T], unit: str = "epochs", total: int | None = None) -> Iterator[T]:
@@ -77,18 +77,18 @@ class LogProgress(Progress):
 
 
 class ConsoleProgress(Progress):
-    """Draws with rich."""
+    """A display that draws with rich."""
 
     def __init__(self, console: Console, title: str = "") -> None:
         self.console = console
         self.title = title
 
     def named(self, title: str) -> ConsoleProgress:
-        """The same console under another title."""
+        """Return the same console under another title."""
         return ConsoleProgress(self.console, title)
 
     def track(self, items: Iterable[T], unit: str = "epochs", total: int | None = None) -> Iterator[T]:
-        """Yield `items` behind a bar with the time that is left."""
+        """Yield `items` behind a bar that shows the time left."""
         from rich.markup import escape
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
         from rich.progress import Progress as Bars

@@ -91,7 +91,7 @@ def test_a_sweep_that_is_told_to_stop_says_how_to_go_on_and_does(
     rest = process.stdout.read()
 
     assert process.wait() == 130, rest
-    assert rest.splitlines()[-1].startswith("unbench: interrupted; what was finished is stored")
+    assert rest.splitlines()[-1].startswith("unbench: interrupted; finished work is stored")
     assert "Traceback" not in "".join(said) + rest
     wait_for_the_group(process)
     assert holders(results / "locks") == {}

@@ -1,8 +1,8 @@
-"""The command line: each command a few lines over the Python function of the same name.
+"""The command line: each command is a few lines over the Python function of the same name.
 
-Results go to standard output, everything said along the way to standard error. Exit codes: 0 all well; 1 a run or a
-check failed, or diff found a change; 2 the request or the files are wrong (one line says how); 130 interrupted, but for
-`report --watch`, which ends so.
+Results go to standard output, everything else to standard error. Exit codes: 0 success; 1 a run or a check failed, or
+diff found a change; 2 the request or the files are wrong (one line says how); 130 interrupted, except for
+`report --watch`, which is meant to end so.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from unbench.config.interpreter import collect_rarely
 from unbench.errors import UnbenchError
 
 INTERRUPTED = 130
-"""Exit code of a command that Ctrl-C, or the system by SIGTERM, has ended."""
+"""Exit code of a command that Ctrl-C or SIGTERM ended."""
 
 
 class _Group(TyperGroup):
-    """Ends with 0 where the reader of its output has gone, as `head` does; typer's ends with 1, as a failed run."""
+    """Commands that exit with 0 when the reader closes the pipe, as `head` does; Typer would exit with 1."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -36,7 +36,7 @@ class _Group(TyperGroup):
             finally:
                 sys.stdout.flush()
         except BrokenPipeError:
-            _to_nowhere(sys.stdout.fileno())  # else what is left in it would be tried again at the end
+            _to_nowhere(sys.stdout.fileno())  # else Python would try to write the rest at exit
             raise typer.Exit(0) from None
 
 
@@ -61,51 +61,43 @@ def _main(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
 
 # In the order of --help, which lists the groups of commands after the others.
-app.command()(running.run)
-app.command()(running.tune)
-app.command()(running.shadow)
-app.command()(sweeping.sweep)
-app.command()(sweeping.status)
-app.command()(sweeping.gc)
-app.command()(results.evaluate)
-app.command()(results.report)
-app.command(epilog=NOISE_RULE)(results.diff)
-app.command()(results.export)
-app.command()(deployment.train)
-app.command()(deployment.forget)
-app.command()(deployment.predict)
-app.command()(deployment.cost)
-app.command()(cards.check)
+for command in (
+    *(running.run, running.tune, running.shadow),
+    *(sweeping.sweep, sweeping.status, sweeping.gc),
+    *(results.evaluate, results.report, results.diff, results.export),
+    *(deployment.train, deployment.forget, deployment.predict, deployment.cost, cards.check),
+):
+    app.command(epilog=NOISE_RULE if command is results.diff else None)(command)
 app.add_typer(catalogue.list_app, name="list")
 app.add_typer(catalogue.show_app, name="show")
 app.add_typer(cards.new_app, name="new")
 
 
 def main() -> None:
-    """Entry point: turns a user's mistake into one line and exit code 2."""
-    # Threads that wait by spinning make two runs on one machine tenfold slower than one after the other; asleep they
-    # cost a lone run about a tenth. Read when torch loads its OpenMP, which is later; a user's own choice stands.
+    """Run the command line; a user's mistake becomes one line and exit code 2."""
+    # Threads that spin while they wait make two runs at once ten times slower than one after the other; threads that
+    # sleep cost a single run about a tenth. Torch reads this when it is imported; the user's own setting wins.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     collect_rarely()
     _open_streams()
-    # What Ctrl-C has cancelled is told in one line of our own.
+    # After Ctrl-C a single line of our own is enough.
     warnings.filterwarnings("ignore", r"\d+ tasks ", UserWarning, r"joblib\.")
     try:
         code = app(standalone_mode=False)
-        if code == INTERRUPTED:  # what typer makes of Ctrl-C, without a word
+        if code == INTERRUPTED:  # what Typer makes of Ctrl-C, without a message
             raise KeyboardInterrupt
         sys.exit(code)
     except UnbenchError as error:
         log(f"unbench: {error}")
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        # Python ends by the signal itself if the interrupt came through an exec, as that of a dataclass being imported
-        # is; the next exec makes it forget that.
+        # Python would end by the signal itself if the interrupt came during an exec, as when a dataclass is imported;
+        # another exec resets that.
         exec("")
-        log("unbench: interrupted; what was finished is stored, and the same command goes on from there")
+        log("unbench: interrupted; finished work is stored, and the same command continues from there")
         sys.exit(INTERRUPTED)
     except Exception as error:
-        # Typer's complaints about arguments; their class has moved between its versions.
+        # Typer's errors about arguments; their class has moved between versions.
         if not hasattr(error, "format_message"):
             raise
         message = error.format_message()
@@ -114,7 +106,7 @@ def main() -> None:
 
 
 def _open_streams() -> None:
-    """Let everything be printed: what an encoding lacks as `?`, and where a stream was closed (`>&-`) nowhere."""
+    """Make printing never fail: `?` for what an encoding lacks, and nowhere if a stream was closed (`>&-`)."""
     for number, name in enumerate(("stdout", "stderr"), 1):
         stream = getattr(sys, name)
         if isinstance(stream, TextIOWrapper):

@@ -1,4 +1,4 @@
-"""The generic tests that every card must pass, for contributors (`unbench check`) and for our own test suite."""
+"""Tests that every card must pass, for contributors (`unbench check`) and for our own test suite."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from unbench.config import registry
 from unbench.config.cards import DatasetCard
 from unbench.errors import FOREIGN, DataMissingError
 from unbench.experiment.spec import MODELS
 from unbench.scenarios import SCENARIOS
+from unbench.store.schema import Row
 
 Outcome = Literal["passed", "FAILED", "skipped"]
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One check on one card: what was asked, what came out, and why if it did not pass."""
+    """One check of one card: the question, the outcome, and why if it did not pass."""
 
     card: str
     question: str
@@ -32,7 +33,7 @@ class CheckResult:
 
 
 def check_all(data_root: Path | str | None = None) -> Iterator[CheckResult]:
-    """Every method on every scenario it claims, every data set; methods share what they train."""
+    """Check every method on every scenario it claims, and every data set; methods share what they train."""
     with tempfile.TemporaryDirectory() as results:
         for name in registry.methods():
             yield from check_method(name, results)
@@ -41,70 +42,73 @@ def check_all(data_root: Path | str | None = None) -> Iterator[CheckResult]:
 
 
 def check_method(name: str, results: Path | str | None = None) -> Iterator[CheckResult]:
-    """Run a method on the synthetic data set in every scenario it claims; raises UnknownNameError.
+    """Run a method on the synthetic data set in every scenario it claims.
 
-    Asks: does it run to finite outputs with the access it declares, and do two runs agree to the last bit?
+    Checks that it runs to finite outputs with the access it declares, and that two runs agree to the last bit.
+
+    Raises:
+        UnknownNameError: there is no such method.
     """
     card = registry.method(name)
+    served = [scenario.name for scenario in SCENARIOS.values() if scenario.kind in card.scenarios]
     with tempfile.TemporaryDirectory() as own:
         folder = results or own
-        for scenario in SCENARIOS:
-            if SCENARIOS[scenario].kind in card.scenarios:
-                yield _ask(name, f"runs on {scenario}", lambda s=scenario: _runs(name, s, folder))  # type: ignore[misc]
-        first = next(s for s in SCENARIOS if SCENARIOS[s].kind in card.scenarios)
-        yield _ask(name, "gives the same bits twice", lambda: _repeats(name, first, folder))
+        for scenario in served:
+            yield _ask(name, f"runs on {scenario}", _runs, name, scenario, folder)
+        yield _ask(name, "gives the same bits twice", _repeats, name, served[0], folder)
 
 
 def check_dataset(name: str, data_root: Path | str | None = None) -> Iterator[CheckResult]:
-    """Check a data set's card and, where its files are at hand, its loader; nothing is downloaded."""
+    """Check the card of a data set and, if its files are present, its loader; nothing is downloaded.
+
+    Raises:
+        UnknownNameError: there is no such data set.
+    """
     card = registry.dataset(name)
     for preset in card.presets:
-        yield _ask(name, f"preset {preset} builds a model that fits", lambda p=preset: _model_fits(card, p))  # type: ignore[misc]
-    yield _ask(name, "loads, with disjoint splits and labels in range", lambda: _loads(card, data_root))
+        yield _ask(name, f"preset {preset} builds a model that fits", _model_fits, card, preset)
+    yield _ask(name, "loads, with disjoint splits and labels in range", _loads, card, data_root)
 
 
-def _ask(card: str, question: str, test: Callable[[], None]) -> CheckResult:
+def _ask(card: str, question: str, test: Callable[..., object], *arguments: object) -> CheckResult:
     try:
-        test()
+        test(*arguments)
     except DataMissingError as error:
         return CheckResult(card, question, "skipped", str(error))
-    except FOREIGN as error:  # whatever a card does wrong is what this function is there to report
+    except FOREIGN as error:  # whatever a card does wrong is what this function reports
         return CheckResult(card, question, "FAILED", f"{type(error).__name__}: {error}")
     return CheckResult(card, question, "passed")
 
 
 def _runs(method: str, scenario: str, results: Path | str) -> None:
-    from unbench.experiment.run import run
-
-    row = run(method, scenario=scenario, results=results, **_on_synthetic(method))
-    if row["status"] != "ok":
-        raise AssertionError(f"status {row['status']}: {row['error']}")
+    row = _run(method, scenario, results)
     for column in ("test_acc", "retain_acc", "forget_acc", "mia_auroc", "avg_gap", "avg_gap_floor"):
         if row[column] is None:
             raise AssertionError(f"{column} is missing: {row['missing']}")
 
 
-def _on_synthetic(method: str) -> dict[str, Any]:
-    """Where methods are checked, with the smallest backbone that the method can work with."""
-    able = registry.method(method).models or MODELS
-    model = next(model for model in MODELS if model in able)  # smallest first
-    # A large one takes two epochs: enough to see that it works.
-    preset = "smoke" if model == MODELS[-1] else "cpu"
-    return {"dataset": "synthetic", "preset": preset, "device": "cpu", "model": model}
-
-
 def _repeats(method: str, scenario: str, results: Path | str) -> None:
-    from unbench.experiment.run import run
     from unbench.store.results import load_outputs
 
-    tables = []
-    for force in (False, True):  # the first is there already
-        row = run(method, scenario=scenario, results=results, force=force, **_on_synthetic(method))
-        if row["status"] != "ok":
-            raise AssertionError(f"status {row['status']}: {row['error']}")
-        tables.append(load_outputs(results, row))
-    if not tables[0].equals(tables[1]):
+    stored, again = (load_outputs(results, _run(method, scenario, results, force)) for force in (False, True))
+    if not stored.equals(again):
         raise AssertionError("two runs of one spec differ in their outputs")
+
+
+def _run(method: str, scenario: str, results: Path | str, force: bool = False) -> Row:
+    """Run on the synthetic data set, with the smallest backbone that the method works with."""
+    from unbench.experiment.run import run
+
+    able = registry.method(method).models or MODELS
+    model = next(model for model in MODELS if model in able)  # smallest first
+    # The largest one trains for two epochs: enough to see that it works.
+    preset = "smoke" if model == MODELS[-1] else "cpu"
+    row = run(
+        method, "synthetic", scenario=scenario, preset=preset, model=model, results=results, device="cpu", force=force
+    )
+    if row["status"] != "ok":
+        raise AssertionError(f"status {row['status']}: {row['error']}")
+    return row
 
 
 def _model_fits(card: DatasetCard, preset_name: str) -> None:

@@ -7,7 +7,7 @@ Unknown keys are errors, because a misspelt key is a setting that silently does 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
@@ -17,7 +17,9 @@ from unbench.errors import CardError, SpecError, UnknownNameError
 
 Need = Literal["forget_images", "retain_images", "held_out_images", "labels", "original_training"]
 Family = Literal["natural", "fine-grained", "medical", "synthetic", "custom"]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+NAME = r"[a-z][a-z0-9_]*"
+"""Pattern of the names of methods and data sets, for all of a name."""
+
 Value = bool | int | float | str
 CardT = TypeVar("CardT", bound="Card")
 
@@ -33,7 +35,7 @@ class Card(Strict):
 
     kind: ClassVar[str]
 
-    name: Name
+    name: str = Field(pattern=f"^{NAME}$")
     version: int = Field(ge=1, description="Raised whenever numbers may change.")
     title: str
     path: Path | None = Field(default=None, exclude=True, description="The file that the card was read from.")
