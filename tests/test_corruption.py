@@ -135,7 +135,7 @@ def test_every_corruption_is_detected_and_named(results: Path, kind: str) -> Non
         path.write_bytes(damaged(content, damage, path.suffix, rng))
         with pytest.raises(StoreError, match=re.escape(path.name)) as caught:
             read()
-        assert "to replace it" in str(caught.value) and "\n" not in str(caught.value), damage
+        assert "again to replace it" in str(caught.value) and "\n" not in str(caught.value), damage
         path.write_bytes(content)
         read()
 

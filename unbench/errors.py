@@ -64,7 +64,7 @@ class StoreError(UnbenchError):
 
 
 RUN = "'unbench run' or 'unbench sweep'"
-"""The commands that make most stored files."""
+"""Commands that write most stored files."""
 
 
 class DamagedError(StoreError):
@@ -76,12 +76,12 @@ class DamagedError(StoreError):
         again: the command that makes such files.
 
     Attributes:
-        what: name of the file and the reason, for a line that says where it was moved.
+        what: name of the file and the reason, for a log line that names its new place.
     """
 
     def __init__(self, path: Path, why: object, again: str = RUN) -> None:
         reason = " ".join(str(why).split())
-        super().__init__(f"{path} is corrupt: {reason}; repeat the same {again} to replace it")
+        super().__init__(f"{path} is corrupt: {reason}; run the same {again} again to replace it")
         self.what = f"{path.name}: {reason}"
 
 
@@ -111,7 +111,7 @@ class BusyError(RuntimeError):
 
 @contextmanager
 def refusals_as(kind: type[UnbenchError], what: str) -> Iterator[None]:
-    """Raise errors of the operating system within the block as errors of this kind: `what`, and the reason."""
+    """Turn an OSError in the block into an error of this kind, with the message `what` and the reason."""
     try:
         yield
     except OSError as error:

@@ -5,7 +5,7 @@ Such a file is TOML with a table [METHOD.DATASET.PRESET.SCENARIO] for each choic
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -110,23 +110,27 @@ def tuned_path(results: Path | str) -> Path:
 def read_tuned(path: Path) -> TunedFile:
     """Read a file of tuned values; raise CardError if it is not one."""
     state = path.stat()
-    return _read(path, state.st_mtime_ns, state.st_size)
+    return _read(path, (state.st_ino, state.st_mtime_ns, state.st_size))
+
+
+def parse_choices(content: object) -> dict[Place, Tuned]:
+    """Return the choices in the content of a file of tuned values; raise ValidationError if it is wrong."""
+    nested = _NESTED.validate_python(content)
+    return {
+        Place(method, dataset, preset, scenario): tuned
+        for method, datasets in nested.items()
+        for dataset, presets in datasets.items()
+        for preset, scenarios in presets.items()
+        for scenario, tuned in scenarios.items()
+    }
+
+
+_NESTED = TypeAdapter(dict[str, dict[str, dict[str, dict[str, Tuned]]]])
 
 
 @lru_cache(maxsize=16)
-def _read(path: Path, _changed: int, _size: int) -> TunedFile:
+def _read(path: Path, _stamp: tuple[int, int, int]) -> TunedFile:
     try:
-        return TunedFile(path, dict(_choices(TypeAdapter(_Nested).validate_python(read_toml(path)))))
+        return TunedFile(path, parse_choices(read_toml(path)))
     except ValidationError as error:
         raise CardError(f"{path} is not a file of tuned values: {first_fault(error, ())}") from error
-
-
-_Nested = dict[str, dict[str, dict[str, dict[str, Tuned]]]]
-
-
-def _choices(nested: _Nested) -> Iterator[tuple[Place, Tuned]]:
-    for method, datasets in nested.items():
-        for dataset, presets in datasets.items():
-            for preset, scenarios in presets.items():
-                for scenario, tuned in scenarios.items():
-                    yield Place(method, dataset, preset, scenario), tuned

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from unbench.config.tuned import read_tuned
+from unbench.config.tuned import Place, parse_choices, read_tuned
 from unbench.errors import CardError
 from unbench.experiment.tuning.search import Tuning
 from unbench.experiment.tuning.study import check_installed
@@ -33,14 +33,15 @@ def write_choice(tuning: Tuning, file: Path) -> None:
     import tomlkit
 
     spec = tuning.spec
-    place = (spec.method.name, spec.dataset.name, spec.preset_name, spec.scenario.name)
+    place = Place(spec.method.name, spec.dataset.name, spec.preset_name, spec.scenario.name)
     values = tuning.chosen.model_dump(mode="json", exclude_defaults=True)
     with locked(file.parent, f".{file.name}"):
         check_out(file)
         before = file.read_text("utf-8") if file.exists() else ""
         try:
             after = _with_choice(before, place, values)
-            complete = tomllib.loads(after) == _merged(tomllib.loads(before), place, values)
+            wanted = {**parse_choices(tomllib.loads(before)), place: tuning.chosen}
+            complete = parse_choices(tomllib.loads(after)) == wanted
         except (tomlkit.exceptions.TOMLKitError, ValueError):
             complete = False
         if not complete:  # such as a choice inside an inline table
@@ -69,11 +70,3 @@ def _with_choice(text: str, place: Sequence[str], values: Mapping[str, Any]) -> 
     hparams.update(values["hparams"])
     table.update({**values, "hparams": hparams})
     return tomlkit.dumps(document)
-
-
-def _merged(content: dict[str, Any], place: Sequence[str], values: Mapping[str, Any]) -> dict[str, Any]:
-    inner = content
-    for name in place[:-1]:
-        inner = inner.setdefault(name, {})
-    inner[place[-1]] = values
-    return content
