@@ -199,7 +199,7 @@ class DatasetCard(Card):
     licence: str
     citation: str
     homepage: str = ""
-    classes: int = Field(ge=0, description="Number of classes; 0 where only the files can say.")
+    classes: int = Field(ge=0, description="Number of classes; 0 if only the files can tell.")
     channels: Literal[1, 3]
     sizes: dict[Literal["train", "val", "test"], int] = {}
     """Published number of images per split, before a validation set is split off train."""

@@ -96,7 +96,7 @@ def load_class(card: Card, code: str) -> type:
 
 def _card_of(plugin: Path) -> Path:
     if not plugin.is_file():
-        raise CardError(f"there is no plug-in {plugin}, which --plugin, {' or '.join(reversed(_VARIABLES))} names")
+        raise CardError(f"there is no plug-in {plugin}; check --plugin, {' and '.join(reversed(_VARIABLES))}")
     if plugin.suffix not in (".py", ".toml"):
         raise CardError(f"the plug-in {plugin} is neither a card, nor a .py file with its card beside it, nor a folder")
     card = plugin.with_suffix(".toml")
