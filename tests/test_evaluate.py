@@ -9,11 +9,11 @@ import pytest
 from fakes import fake_run
 
 from unbench import evaluate, load_metrics, run, shadow
-from unbench.analysis.evaluation.compute import Estimate, estimate
-from unbench.analysis.evaluation.metric_table import MetricTable
 from unbench.analysis.evaluation.power import power, powerless
 from unbench.errors import StoreError, UnknownNameError
 from unbench.metrics import METRICS, MissingValue
+from unbench.metrics.estimates import estimate
+from unbench.store.metric_rows import MetricRow, MetricsFile
 from unbench.store.results import Store, load_results
 
 FAST = ["test_acc", "avg_gap", "mia_auroc"]
@@ -58,13 +58,14 @@ def test_what_is_there_is_not_computed_again(store: Store, monkeypatch: pytest.M
 
 def test_two_processes_that_evaluate_one_run_lose_nothing_of_each_other(store: Store) -> None:
     path, identity = store.metrics / "a-1.parquet", {"run_key": "a", "attempt": 1}
-    one, other = MetricTable(store, path, identity), MetricTable(store, path, identity)
-    for table, metric in ((one, METRICS["test_acc"]), (other, METRICS["avg_gap"])):
-        assert table.lacks(metric, "unlearned", None)
-        table.add(metric, "unlearned", Estimate(1.0), None)
-        assert not table.lacks(metric, "unlearned", None)
-        table.save()
-    assert {row["metric"] for row in store.read_metrics(path)} == {"test_acc", "avg_gap"}
+    one, other = MetricsFile(store, path, identity), MetricsFile(store, path, identity)
+    for file, metric in ((one, "test_acc"), (other, "avg_gap")):
+        assert file.lacks(metric, "unlearned", 1)
+        file.add(MetricRow(metric, "unlearned", 1, 1.0))
+        assert not file.lacks(metric, "unlearned", 1)
+        assert file.lacks(metric, "unlearned", 2) and file.lacks(metric, "unlearned", 1, shadows=4)
+        file.save()
+    assert {row.metric for row in store.read_metrics(path)} == {"test_acc", "avg_gap"}
 
 
 def test_an_interrupted_evaluation_goes_on(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,11 @@
-"""The columns of a result: one row per attempt of a run, and one row per example beside it.
+"""The columns of a results folder: one row per attempt of a run, one per metric of it, and one per example.
 
 Changing a column's meaning or type raises SCHEMA_VERSION; adding one at the end does not, because readers fill
 what an older file lacks with nulls.
 
-Schema 2 has the columns of schema 1; its files carry a seal (unbench.store.checksum) and one without a valid seal is
-corrupt.
+Schema 2 has the columns of schema 1; its files carry a checksum (unbench.store.checksum), and one without a valid
+checksum is corrupt. Schema 3 keeps metrics out of the files of rows: `MEASURED` columns are null there, and are read
+from the table of metrics. Folders of any older schema are read as they are.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from typing import Any, NamedTuple
 Row = Mapping[str, Any]
 """One stored row: column name to value. What the columns mean is in the tuples of Column below."""
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 CHECKSUMS_SINCE = 2
-"""Schema version from which on files have a seal; those of schema 1 are read without one."""
+"""First schema version whose files carry a checksum; those of schema 1 are read without one."""
 
 PATHWAYS = ("image", "memory")
 """Parts of a memory model that are audited as models of their own: the image alone, and the memory alone."""
@@ -140,7 +141,28 @@ COLUMNS: tuple[Column, ...] = (
     Column("seconds", "double", "wall-clock of the whole run, without the training of the models that runs share"),
     Column("stages", "string", "JSON object: the stored models that the run began with and is compared with"),
     Column("numerics_version", "int64", "version of the shared code that decides numbers; null means 1"),
+    Column("metric_versions", "string", "JSON object: columns whose metric's definition is of a later version than 1"),
 )
+
+
+def _measured_columns() -> dict[str, tuple[str, str]]:
+    """Return the metric and the model of each column that holds one."""
+    measures = ("test_acc", "retain_acc", "forget_acc", "mia_auroc")
+    measured = {name: (name, "unlearned") for name in (*measures, "forget_class_test_acc", "val_acc", "avg_gap")}
+    measured |= {"val_gap": ("val_gap", "unlearned"), "avg_gap_floor": ("avg_gap", "oracle_2")}
+    for model in ("original", "oracle"):
+        measured |= {f"{model}_{name}": (name, model) for name in measures}
+    for prefix in AUDITED:
+        model = prefix.rstrip("_") or "unlearned"
+        for pathway in PATHWAYS:
+            measured |= {f"{prefix}{pathway}_{name}": (name, f"{model}_{pathway}") for name in measures}
+        for split in ("val", "forget"):
+            measured[f"{prefix}pathway_sensitivity_{split}"] = (f"pathway_sensitivity_{split}", model)
+    return measured
+
+
+MEASURED: dict[str, tuple[str, str]] = _measured_columns()
+"""Columns of a run's row that are read from its table of metrics: column name to metric and model (`of`)."""
 
 OUTPUT_COLUMNS: tuple[Column, ...] = (
     Column("example_id", "int64", "position in the published split (train for retain, forget and a carved val)"),

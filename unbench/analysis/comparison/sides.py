@@ -37,7 +37,7 @@ class Side:
 
     def metrics(self, row: Row) -> list[Row]:
         """What `unbench evaluate` made of just this attempt, with METRIC_COLUMNS; none if it was not evaluated."""
-        return self.store.read_metrics(self.store.metrics_path(row))
+        return [vars(one) for one in self.store.read_metrics(self.store.metrics_path(row))]
 
 
 def read_side(
