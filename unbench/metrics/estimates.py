@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -68,14 +68,18 @@ def estimate_of_run(metric: Metric, outputs: RunOutputs, model: Model, *evidence
     )
 
 
-def row_metrics(outputs: RunOutputs) -> Iterator[tuple[Metric, Model]]:
-    """Yield each metric that a run's row has a column for, and its model; pathways only for models that have them."""
+def row_metrics(outputs: RunOutputs | None = None) -> Iterator[tuple[Metric, Model]]:
+    """Yield each metric that a run's row has a column for, and its model.
+
+    Args:
+        outputs: of the run; those with pathways have more metrics. None: the metrics that every run has.
+    """
+    models = outputs.logits if outputs is not None else ()
     for column, (metric, of) in MEASURED.items():
-        if column not in _OF_PATHWAYS or f"{of.partition('_')[0]}_{PATHWAYS[0]}" in outputs.logits:
+        if column not in _OF_PATHWAYS or f"{of.partition('_')[0]}_{PATHWAYS[0]}" in models:
             yield METRICS[metric], cast(Model, of)
 
 
-def measure(outputs: RunOutputs, wanted: Iterable[tuple[Metric, Model]] | None = None) -> list[MetricRow]:
-    """Compute metrics of a run that need only its outputs; by default those that its row has columns for."""
-    pairs = row_metrics(outputs) if wanted is None else wanted
-    return [estimate_of_run(metric, outputs, model).row(metric, model) for metric, model in pairs]
+def measure(outputs: RunOutputs) -> list[MetricRow]:
+    """Compute the metrics that a run's row has columns for."""
+    return [estimate_of_run(metric, outputs, model).row(metric, model) for metric, model in row_metrics(outputs)]

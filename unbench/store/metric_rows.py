@@ -170,15 +170,11 @@ class MetricsFile:
         """Put a value, or the reason why there is none, in the place of an older one."""
         self._added[row.key] = row
 
-    def save(self) -> bool:
-        """Write the file if anything was added, and return whether it was.
-
-        Rows that another process has written meanwhile stay.
-        """
+    def save(self) -> None:
+        """Write the file if anything was added; rows that another process has written meanwhile stay."""
         if self._added:
             with self._layout.lock("metrics"):
                 write_metric_rows(self._path, self._identity, {**self._read(), **self._added}.values())
-        return bool(self._added)
 
     def _read(self) -> dict[Key, MetricRow]:
         return {row.key: row for row in self._layout.recover(self._path, read_metric_rows) or ()}

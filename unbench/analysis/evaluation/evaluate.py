@@ -41,9 +41,10 @@ def evaluate(
 ) -> pd.DataFrame:
     """Compute what is missing or damaged and return all metrics of a results folder, as `unbench.load_metrics` does.
 
-    Stored values stay unless their metric's definition has a newer version, or more shadow models exist now. Each run
-    is written when it is done, so that an interrupted call resumes where it stopped. Means over seeds and comparisons
-    of methods are written to RESULTS/summary; of runs that were repeated with other versions only the newest counts.
+    Stored values stay unless their metric's definition has a newer version, or more shadow models exist now. Metrics of
+    a run's row are always brought up to date. Each run is written when it is done, so that an interrupted call resumes
+    where it stopped. Means over seeds and comparisons of methods are written to RESULTS/summary; of runs that were
+    repeated with other versions only the newest counts.
 
     Args:
         results: a results folder.
@@ -92,17 +93,14 @@ def _fast() -> list[Metric]:
 
 
 def _fill(store: Store, row: Row, metrics: Iterable[Metric]) -> None:
-    """Compute the metrics that one run lacks."""
+    """Compute which of these metrics, and of those that its row has columns for, one run lacks."""
     file, evidence = MetricsFile(store, store.metrics_path(row), identity_of(row)), _Evidence(store, row)
-    known = {metric.name for metric in metrics}
-    pairs = [(metric, model) for metric in metrics for model in metric.models]
-    lacking = [(metric, model) for metric, model in pairs if evidence.lacks(file, metric, model)]
-    if lacking:  # else the outputs, which have pathways or not, need not be read
-        pathways = [pair for pair in row_metrics(evidence.outputs) if pair[0].name in known and pair not in pairs]
-        lacking += [(metric, model) for metric, model in pathways if evidence.lacks(file, metric, model)]
-    for metric, model in lacking:
-        file.add(evidence.estimate(metric, model).row(metric, model, evidence.shadows_for(metric)))
-    file.save()
+    pairs = dict.fromkeys([*row_metrics(), *((metric, model) for metric in metrics for model in metric.models)])
+    if any(evidence.lacks(file, *pair) for pair in pairs):  # else the outputs need not be read
+        for metric, model in pairs | dict.fromkeys(row_metrics(evidence.outputs)):
+            if evidence.lacks(file, metric, model):
+                file.add(evidence.estimate(metric, model).row(metric, model, evidence.shadows_for(metric)))
+        file.save()
 
 
 @dataclass
