@@ -16,7 +16,7 @@ from unbench.analysis.evaluation.power import power, powerless
 from unbench.errors import StoreError, UnknownNameError
 from unbench.metrics import METRICS, MissingValue
 from unbench.metrics.estimates import estimate
-from unbench.store.metric_rows import MetricRow, MetricsFile, write_metric_rows
+from unbench.store.metric_rows import MetricRow, MetricsFile, read_metric_rows, write_metric_rows
 from unbench.store.results import Store, load_results
 from unbench.store.schema import MEASURED, Row
 
@@ -76,7 +76,7 @@ def test_two_processes_that_evaluate_one_run_lose_nothing_of_each_other(store: S
         assert not file.lacks(metric, "unlearned", 1)
         assert file.lacks(metric, "unlearned", 2) and file.lacks(metric, "unlearned", 1, shadows=4)
         file.save()
-    assert {row.metric for row in store.read_metrics(path)} == {"test_acc", "avg_gap"}
+    assert {row.metric for row in read_metric_rows(path)} == {"test_acc", "avg_gap"}
 
 
 def test_an_interrupted_evaluation_goes_on(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from fakes import fake_run
 from unbench import evaluate, load_metrics, load_results, run
 from unbench.analysis.board.leaderboard import leaderboard
 from unbench.metrics import METRICS
-from unbench.store.metric_rows import MetricRow, MetricsFile, identity_of, with_metrics
+from unbench.store.metric_rows import MetricRow, MetricsFile, identity_of, read_metric_rows, with_metrics
 from unbench.store.results import Store, read_row
 from unbench.store.schema import COLUMNS, MEASURED, METRIC_COLUMNS, SCHEMA_VERSION
 from unbench.store.tables import VERSION_KEY, arrow_schema, read_arrow, write_arrow, write_table
@@ -45,7 +45,7 @@ def test_a_rows_own_file_holds_no_metrics(store: Store) -> None:
     row = fake_run(store, "ft", scenario="class")
     (own,) = read_arrow(store.run_path(row)).to_pylist()
     assert all(own[column] is None for column in (*MEASURED, "metric_versions")) and own["missing"] == "{}"
-    metrics = {one.key: one for one in store.read_metrics(store.metrics_path(row))}
+    metrics = {one.key: one for one in read_metric_rows(store.metrics_path(row))}
     for column in ("test_acc", "forget_class_test_acc", "avg_gap_floor", "oracle_mia_auroc"):
         found = metrics[MEASURED[column]]
         assert row[column] == found.value and found.low <= found.value <= found.high
@@ -211,7 +211,7 @@ def test_rows_of_schema_2_move_to_the_table_when_they_are_evaluated(store: Store
     assert read_row(store.run_path(row)) == row and load_metrics(store.folder).empty
     evaluate(store.folder, ["test_ece"])
     assert read_row(store.run_path(row)) == row
-    known = {(one.metric, one.of) for one in store.read_metrics(store.metrics_path(row))}
+    known = {(one.metric, one.of) for one in read_metric_rows(store.metrics_path(row))}
     assert {MEASURED[column] for column in ("test_acc", "avg_gap_floor", "oracle_mia_auroc")} < known
 
 

@@ -12,12 +12,10 @@ from unbench.metrics.outputs import MissingValue, Model, RunOutputs
 from unbench.metrics.registry import METRICS, Metric, Number
 from unbench.metrics.uncertainty import bootstrap_interval
 from unbench.store.metric_rows import MetricRow
-from unbench.store.schema import AUDIT, MEASURED, PATHWAYS
+from unbench.store.schema import MEASURED, NEEDS_PATHWAY
 
 RESAMPLES = 200
 """Number of bootstrap resamples: enough for the ends of a 95 % interval to two digits, and fast."""
-
-_OF_PATHWAYS = frozenset(column.name for column in AUDIT)
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ def row_metrics(outputs: RunOutputs | None = None) -> Iterator[tuple[Metric, Mod
     """
     models = outputs.logits if outputs is not None else ()
     for column, (metric, of) in MEASURED.items():
-        if column not in _OF_PATHWAYS or f"{of.partition('_')[0]}_{PATHWAYS[0]}" in models:
+        if column not in NEEDS_PATHWAY or NEEDS_PATHWAY[column] in models:
             yield METRICS[metric], cast(Model, of)
 
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unbench.store.layout import Layout
-from unbench.store.schema import AUDIT, MEASURED, METRIC_COLUMNS, Row
+from unbench.store.schema import MEASURED, METRIC_COLUMNS, NEEDS_PATHWAY, Row
 from unbench.store.tables import read_table, write_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_OF_PATHWAYS = frozenset(column.name for column in AUDIT)
-"""Columns that apply only to memory models, which have pathways."""
 
 Key = tuple[str, str]
 """Name of a metric and the model that it is of."""
@@ -93,7 +90,8 @@ def with_metrics(row: Row, metrics: Iterable[MetricRow]) -> dict[str, Any]:
     before = dict(reasons)
     for column, key in MEASURED.items():
         found = known.get(key)
-        if found is None or (found.value is None and not _applies(column, known)):
+        applies = column not in NEEDS_PATHWAY or ("test_acc", NEEDS_PATHWAY[column]) in known
+        if found is None or (found.value is None and not applies):
             continue
         complete[column] = found.value
         reasons.pop(column, None)
@@ -116,24 +114,15 @@ def without_metrics(row: Row, metrics: Iterable[MetricRow]) -> tuple[dict[str, A
     metrics unless they are among `metrics`.
     """
     known = {one.key: one for one in metrics}
-    own, reasons, versions = dict(row), _json_object(row.get("missing")), _json_object(row.get("metric_versions"))
-    before = dict(reasons)
-    for column, (metric, of) in MEASURED.items():
-        value, reason = own.pop(column, None), reasons.pop(column, None)
-        present = value is not None and value == value
-        if (metric, of) not in known and (present or reason is not None):
-            found = MetricRow(metric, of, versions.get(column, 1), value if present else None, missing=reason)
-            known[found.key] = found
-    if reasons != before:
-        own["missing"] = json.dumps(reasons, sort_keys=True)
-    own["metric_versions"] = None
+    own = {column: value for column, value in row.items() if column not in MEASURED} | {"metric_versions": None}
+    reasons, versions = _json_object(row.get("missing")), _json_object(row.get("metric_versions"))
+    for column, key in MEASURED.items():
+        value, reason = row.get(column), reasons.get(column)
+        if key not in known and (value is not None or reason is not None):
+            known[key] = MetricRow(*key, versions.get(column, 1), value, missing=reason)
+    if reasons.keys() & MEASURED.keys():
+        own["missing"] = json.dumps({column: reasons[column] for column in reasons if column not in MEASURED})
     return own, list(known.values())
-
-
-def _applies(column: str, known: Mapping[Key, MetricRow]) -> bool:
-    """Return False for a column of pathways if the model of the column has none."""
-    model = MEASURED[column][1].partition("_")[0]
-    return column not in _OF_PATHWAYS or ("test_acc", f"{model}_image") in known
 
 
 def _json_object(text: Any) -> dict[str, Any]:

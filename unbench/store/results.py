@@ -142,10 +142,6 @@ class Store(Layout):
         frame: pd.DataFrame = self.row_cache.read(read, not_kept=incomplete).to_pandas()
         return frame
 
-    def read_metrics(self, path: Path) -> list[MetricRow]:
-        """Return the metrics in one file, none if it is not there; raises StoreError if it is corrupt."""
-        return read_metric_rows(path)
-
     def evaluated(self, versions: Mapping[str, int]) -> set[str]:
         """Return the keys of runs with more metrics than a run computes by itself; damaged files are set aside.
 
