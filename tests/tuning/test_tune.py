@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fakes import row_columns as evaluate
 
 from unbench import load_outputs, load_results, run
 from unbench.config import registry
@@ -21,7 +22,6 @@ from unbench.experiment.tuning import FINAL_SEEDS, TUNING_SEED, Tuning, tune
 from unbench.experiment.tuning.record import write_to_card
 from unbench.experiment.tuning.study import Study
 from unbench.metrics import RunOutputs
-from unbench.metrics.row_columns import columns_of as evaluate
 from unbench.progress import Deadline, Progress
 
 REPO = Path(__file__).resolve().parents[2]

@@ -14,7 +14,7 @@ from unbench.deployment.saved import MEMORY, SavedModel
 from unbench.errors import SpecError, StoreError
 from unbench.experiment.provenance import now
 from unbench.models.memory import Memory
-from unbench.store.results import write_json
+from unbench.store.json_files import write_json
 from unbench.store.tensors import content_hash
 
 
@@ -109,4 +109,4 @@ def _write_receipts(saved: SavedModel, receipts: list[dict[str, Any]]) -> None:
     for receipt in receipts:
         path = saved.receipts / f"{receipt['receipt']:04d}.json"
         if not path.exists():
-            write_json(path, receipt, sealed=False)
+            write_json(path, receipt, checksum=False)

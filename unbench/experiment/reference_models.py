@@ -25,8 +25,9 @@ from unbench.methods.base import Method
 from unbench.seeds import derive_seed, digest
 from unbench.store.checksum import BLANK, CHECKSUM_KEY
 from unbench.store.files import atomic_folder, read_verified, write_with_checksum
+from unbench.store.json_files import read_json, write_json
 from unbench.store.locks import locked
-from unbench.store.results import Store, read_json, write_json
+from unbench.store.results import Store
 from unbench.store.tensors import storable
 from unbench.training.cost import measured, warm_up
 from unbench.training.loops import predict, require_finite

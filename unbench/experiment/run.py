@@ -21,6 +21,7 @@ from unbench.data import Dataset, load_dataset
 from unbench.data.loading import Checksums
 from unbench.errors import FOREIGN, DivergedError, NotApplicableError, SpecError, TimedOutError, UnbenchError, describe
 from unbench.experiment.inputs import Inputs, make_method, prepare
+from unbench.experiment.measuring import remeasured
 from unbench.experiment.probes.probe import Probed
 from unbench.experiment.probes.probe import probe as ask_models
 from unbench.experiment.provenance import device_name, now, versions
@@ -30,9 +31,10 @@ from unbench.experiment.splits import Split, freeze_split
 from unbench.experiment.unlearn import Forgotten, forget
 from unbench.methods.base import Method
 from unbench.metrics import RunOutputs
-from unbench.metrics.row_columns import columns_of
+from unbench.metrics.estimates import measure
 from unbench.progress import Deadline, Progress
 from unbench.store.locks import locked
+from unbench.store.metric_rows import MetricRow
 from unbench.store.results import Store
 from unbench.store.schema import OUTPUT_COLUMNS
 from unbench.store.tables import arrow_schema
@@ -134,7 +136,7 @@ def run_spec(
     with locked(store.locks, f"run-{key}", order.wait):
         done = None if order.force else store.completed(key, verify=True)
         if done is not None and (store.probes_path(done).exists() or not order.probe):
-            return done
+            return remeasured(store, done)
         newest = store.newest_attempt(key)
         if newest is not None and order.attempts is not None and newest["attempt"] > order.attempts:
             return newest
@@ -149,7 +151,9 @@ def run_spec(
             logger.debug("%s", spec, exc_info=True)
             return store.write_run({**row, "status": status_of(error), "error": reason_of(error)}, None)
         taken = {"seconds": time.perf_counter() - begun - finished.waited}
-        return store.write_run({**row, **finished.columns, **taken}, finished.outputs, finished.probed)
+        return store.write_run(
+            {**row, **finished.columns, **taken}, finished.outputs, finished.probed, finished.metrics
+        )
 
 
 def record(spec: RunSpec, data: Dataset, store: Store, order: Order, status: str, error: str) -> dict[str, Any]:
@@ -241,6 +245,7 @@ class _Finished:
     columns: dict[str, Any]
     outputs: pa.Table
     probed: Probed | None
+    metrics: list[MetricRow]
     waited: float
     """Seconds that training the shared models took, or waiting for them."""
 
@@ -286,13 +291,13 @@ class _Runner:
             **{f"unlearned_{name}" if name else "unlearned": part for name, part in done.logits.items()},
         }
         outputs = self._outputs(logits)
-        values, missing = columns_of(RunOutputs.from_table(outputs, self.split.forget_class))
+        metrics = measure(RunOutputs.from_table(outputs, self.split.forget_class))
+        missing = {}
         if cost.peak_memory_mb is None:
             missing["peak_memory_mb"] = cost.missing or "not measured when the oracle was trained"
         stages = {"original": original, "oracle": oracle, "oracle_2": oracle_2}
         columns = {
             "status": "ok",
-            **values,
             **done.deployment,
             "missing": json.dumps(missing, sort_keys=True),
             "warnings": json.dumps([*self.data.mismatches, *done.warnings]),
@@ -303,7 +308,7 @@ class _Runner:
             "stages": json.dumps({role: stage.folder.name for role, stage in stages.items()}),
         }
         probed = self._probed(method, done.model, stages) if self.probing else None
-        return _Finished(columns, outputs, probed, waited)
+        return _Finished(columns, outputs, probed, metrics, waited)
 
     def _probed(self, method: Method, unlearned: nn.Module, stages: Mapping[str, ReferenceModel]) -> Probed:
         models = {"unlearned": unlearned, **{name: stage.load(method) for name, stage in stages.items()}}

@@ -69,8 +69,19 @@ class Metric:
     slow: bool = False
     version: int = 1
 
-    def of(self, run: RunOutputs, model: Model) -> Number:
-        """The metric of a model of a run, if it needs nothing but its outputs; computed once."""
+    def of(self, run: RunOutputs, model: Model, *evidence: Any) -> Number:
+        """Compute the metric of a model of a run, once if it needs nothing but the outputs.
+
+        Args:
+            run: outputs as they are, or resampled.
+            model: of the run.
+            evidence: what the metric needs besides outputs, see Needs.
+
+        Raises:
+            MissingValue: it is not defined for these outputs.
+        """
+        if evidence:
+            return self.function(run, model, *evidence)
         return run.once(("metric", self.name, model), lambda: self.function(run, model))
 
 

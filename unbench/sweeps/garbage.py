@@ -44,7 +44,7 @@ def find_garbage(results: Path | str = "results", data_root: Path | str | None =
     busy = holders(store.locks)
     if busy:
         name, who = next(iter(busy.items()))
-        raise StoreError(f"process {who['pid']} on {who['host']} is at work in {store.folder} (on {name}); try later")
+        raise StoreError(f"process {who.pid} on {who.host} is at work in {store.folder} (on {name}); try later")
     parts = (_leftovers(store), _of_attempts(store), _stages(store, data_root), _set_aside(store), _locks(store))
     return [one for part in parts for one in part]
 

@@ -6,7 +6,8 @@ from pydantic import ValidationError
 
 from unbench.errors import StoreError
 from unbench.seeds import digest
-from unbench.store.results import Store, read_json, write_json
+from unbench.store.json_files import read_json, write_json
+from unbench.store.results import Store
 from unbench.sweeps.sweep_file import SweepCard
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unbench.errors import DataMissingError
-from unbench.store.locks import holders
+from unbench.store.locks import Holder, holders
 from unbench.store.results import Store
 from unbench.sweeps.history import remembered
 from unbench.sweeps.plan import Planner, Site
@@ -46,7 +46,7 @@ def status(
     return [*rows, *_stages(at_work)]
 
 
-def _state(request: RunRequest, planner: Planner, at_work: dict[str, dict[str, Any]]) -> tuple[str, str]:
+def _state(request: RunRequest, planner: Planner, at_work: dict[str, Holder]) -> tuple[str, str]:
     try:
         state = planner.state(request)
     except DataMissingError as error:
@@ -64,12 +64,12 @@ def _row(request: RunRequest, state: str, detail: str) -> dict[str, Any]:
     return {**{name: getattr(request, name) for name in names}, "state": state, "detail": detail}
 
 
-def _stages(at_work: dict[str, dict[str, Any]]) -> Iterable[dict[str, Any]]:
+def _stages(at_work: dict[str, Holder]) -> Iterable[dict[str, Any]]:
     for name, holder in at_work.items():
         if not name.startswith("run-"):
             none = dict.fromkeys(("dataset", "scenario", "preset", "seed"))
             yield {"method": name.rpartition("-")[0], **none, "state": "running", "detail": _by(holder)}
 
 
-def _by(holder: dict[str, Any]) -> str:
-    return f"by {holder['user']} on {holder['host']}, process {holder['pid']}, since {holder['since']}"
+def _by(holder: Holder) -> str:
+    return f"by {holder}"

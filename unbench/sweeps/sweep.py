@@ -115,7 +115,9 @@ def sweep(
 
 def _is_evaluated(store: Store, states: Iterable[State]) -> bool:
     """Whether there is a summary, and each run that ended well has metrics."""
-    evaluated = store.evaluated()
+    from unbench.metrics import METRICS
+
+    evaluated = store.evaluated({metric.name: metric.version for metric in METRICS.values()})
     return any(store.summary.glob("*.parquet")) and all(s.key in evaluated for s in states if s.status == "ok")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import compress
 from typing import TYPE_CHECKING, Any
 
-from unbench.analysis.board.row_status import chosen, outdated, touches, unverified
+from unbench.analysis.board.row_status import chosen, old_metrics, outdated, touches, unverified
 from unbench.analysis.rows.labels import CELL, ROW, row_labels, seed_words
 from unbench.analysis.rows.records import records
 from unbench.analysis.rows.values import as_text, clean, json_list, json_object, sorted_json
@@ -52,7 +52,7 @@ CONFIDENCE = 0.95
 _VERSIONS = ("unbench_version", "torch_version", "python_version")
 _DESCRIBED = (
     *("row", "seed", *ROW, "status", "error", "missing", _LACKS, "warnings", "tuned", *_BY_SEED, *_TEXTS, *_VERSIONS),
-    *("device", "threads", "git_commit", "git_dirty", "run_key", "command", "n_superseded"),
+    *("device", "threads", "git_commit", "git_dirty", "run_key", "command", "n_superseded", "metric_versions"),
 )
 """What is read of each run besides the numbers that are averaged."""
 
@@ -178,7 +178,7 @@ def _describe(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     ok = [run for run in runs if run["status"] == "ok"]
     bad = [run for run in runs if run["status"] != "ok"]
     shown = ok or bad
-    first = runs[0]
+    first = {**runs[0], "old_metrics": old_metrics(ok, VALUES)}
     return {
         "row": first["row"],
         **{name: first[name] for name in ROW},

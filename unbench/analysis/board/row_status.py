@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from unbench.analysis.rows.defaults import card_defaults, default_hparams
@@ -11,10 +11,13 @@ from unbench.analysis.rows.labels import numerics
 from unbench.analysis.rows.values import json_object
 from unbench.config import registry
 from unbench.experiment.spec import NUMERICS_VERSION
+from unbench.metrics import METRICS
+from unbench.store.schema import MEASURED
 
 VERIFIED = (
     "every seed's run was made from a clean commit, with the current version of the method's card, of the "
-    "data set's card and of the shared code, on data that match the publisher's checksums or have none published"
+    "data set's card, of the metrics and of the shared code, on data that match the publisher's checksums or have none "
+    "published"
 )
 """What the badge `verified` says; `unverified` says which part of it does not hold."""
 
@@ -33,7 +36,8 @@ def outdated(row: Mapping[str, Any]) -> str:
     Cards that are not known here are taken to be current: nobody can tell.
 
     Args:
-        row: with the columns method, method_version, dataset, dataset_version and numerics_version.
+        row: with the columns method, method_version, dataset, dataset_version and numerics_version, and if known with
+            `old_metrics` (see `old_metrics`).
 
     Raises:
         CardError: the cards cannot be read.
@@ -43,8 +47,27 @@ def outdated(row: Mapping[str, Any]) -> str:
         ("card of the method", row["method_version"], method and method.version),
         ("card of the data set", row["dataset_version"], dataset and dataset.version),
         ("shared code", numerics(row), NUMERICS_VERSION),
+        *((f"metric {name}", was, METRICS[name].version) for name, was in row.get("old_metrics", {}).items()),
     ]
     return ", ".join(f"{what} v{was}, now v{now}" for what, was, now in found if now is not None and was < now)
+
+
+def old_metrics(ok: Sequence[Mapping[str, Any]], columns: Collection[str]) -> dict[str, int]:
+    """Return the metrics whose definition has changed since they were computed, each with its lowest stored version.
+
+    Args:
+        ok: the ok runs of a row, with the columns metric_versions and `lacks`, the names of columns without a value.
+        columns: of the leaderboard.
+    """
+    newer = {column: name for column, (name, _) in MEASURED.items() if METRICS[name].version > 1 and column in columns}
+    found: dict[str, int] = {}
+    for run in ok if newer else ():
+        versions = json_object(run["metric_versions"])
+        for column, name in newer.items():
+            was = versions.get(column, 1)
+            if column not in run["lacks"] and was < METRICS[name].version:
+                found[name] = min(was, found.get(name, was))
+    return found
 
 
 def unverified(row: Mapping[str, Any], ok: Sequence[Mapping[str, Any]]) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from unbench.analysis.rows.records import plain_records
 from unbench.analysis.rows.reruns import ASKED, newest_reruns
 from unbench.errors import SpecError, StoreError, UnknownNameError
+from unbench.store.metric_rows import read_metric_rows
 from unbench.store.results import Store, load_results, newest_attempts
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Side:
 
     def metrics(self, row: Row) -> list[Row]:
         """What `unbench evaluate` made of just this attempt, with METRIC_COLUMNS; none if it was not evaluated."""
-        return self.store.read_metrics(self.store.metrics_path(row))
+        return [vars(one) for one in read_metric_rows(self.store.metrics_path(row))]
 
 
 def read_side(

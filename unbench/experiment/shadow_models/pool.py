@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from unbench.seeds import digest
 from unbench.store.arrays import Arrays, load_arrays, save_arrays
-from unbench.store.results import Store, read_json, write_json
+from unbench.store.json_files import read_json, write_json
+from unbench.store.results import Store
 
 
 class Models:
