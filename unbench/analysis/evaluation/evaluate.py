@@ -15,7 +15,7 @@ from unbench.analysis.evaluation.metric_table import MetricTable, forget_class, 
 from unbench.analysis.evaluation.summary import summarise
 from unbench.analysis.rows.reruns import newest_reruns
 from unbench.errors import UnknownNameError
-from unbench.experiment.shadow_models.pool import Pool
+from unbench.experiment.shadow_models.pool import ShadowPool
 from unbench.experiment.shadow_models.reading import pool_of, references
 from unbench.metrics import METRICS, Metric, MissingValue, Model, RunOutputs
 from unbench.metrics.probed import ProbeOutputs
@@ -118,7 +118,7 @@ class _Evidence:
         return self.outputs.resampled(RESAMPLES)
 
     @cached_property
-    def pool(self) -> Pool | None:
+    def pool(self) -> ShadowPool | None:
         return pool_of(self.store.shadows, self.row)
 
     @cached_property
