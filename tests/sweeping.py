@@ -16,11 +16,12 @@ import pandas as pd
 import pytest
 
 from unbench.cli import main
+from unbench.experiment.settings import Settings
+from unbench.experiment.spec import RunSpec
 from unbench.store.results import Store, newest_attempts
 from unbench.store.schema import COLUMNS
-from unbench.sweeps.outcome import Outcome
-from unbench.sweeps.plan import Site, Task
-from unbench.sweeps.sweep_file import RunRequest, SweepCard
+from unbench.sweeps.sweep_file import SweepCard
+from unbench.sweeps.tasks import Outcome, Task
 from unbench.sweeps.work import perform
 
 TOLD_BY_CLOCK = {"started_at", "seconds", "unlearn_seconds", "train_seconds", "oracle_seconds", "peak_memory_mb"}
@@ -37,15 +38,15 @@ class Inline:
 
     room = 1
 
-    def __init__(self, site: Site) -> None:
-        self.site = site
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
         self.done: list[tuple[Task, Outcome]] = []
         self.asked: list[str] = []
 
     def submit(self, tasks: Sequence[Task]) -> None:
         for task in tasks:
             self.asked.append(task.kind)
-            self.done.append((task, perform(task, self.site)))
+            self.done.append((task, perform(task, self.settings)))
 
     def finished(self, patience: float) -> list[tuple[Task, Outcome]]:
         done, self.done = self.done, []
@@ -60,8 +61,8 @@ def inline(monkeypatch: pytest.MonkeyPatch) -> list[Inline]:
     """Sweeps run in this process; the list holds the executor of each."""
     opened: list[Inline] = []
 
-    def open_inline(name: str, jobs: int, site: Site, options: Any) -> Inline:
-        opened.append(Inline(site))
+    def open_inline(name: str, jobs: int, settings: Settings, options: Any) -> Inline:
+        opened.append(Inline(settings))
         return opened[-1]
 
     monkeypatch.setattr("unbench.sweeps.executors.open_executor", open_inline)
@@ -81,9 +82,9 @@ def small(*methods: str, seeds: Sequence[int] = (0,), **more: Any) -> SweepCard:
     return SweepCard(methods=list(methods), datasets=["synthetic"], seeds=list(seeds), **told)
 
 
-def request(method: str, seed: int = 0, **more: Any) -> RunRequest:
+def spec_of(method: str, seed: int = 0, **more: Any) -> RunSpec:
     """One run of such a sweep."""
-    return RunRequest(method, "synthetic", seed=seed, preset="smoke", **more)
+    return RunSpec.parse(method, "synthetic", seed=seed, preset="smoke", **more)
 
 
 def statuses(results: Path) -> dict[str, str]:

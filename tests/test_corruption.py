@@ -23,7 +23,7 @@ from safetensors.numpy import save
 from unbench import evaluate, find_garbage, load_metrics, load_outputs, load_results, run, shadow
 from unbench.errors import DamagedError, StoreError
 from unbench.experiment.reference_models import read_reference_model
-from unbench.experiment.shadow_models.pool import Cell, Pool, pools
+from unbench.experiment.shadow_models.pool import ShadowPool, UnlearnedShadows, pools
 from unbench.experiment.splits import _read_index
 from unbench.store.checksum import BLANK, MARKER, add_checksum, is_intact
 from unbench.store.files import read_verified
@@ -103,12 +103,12 @@ def reader(folder: Path, path: Path) -> Callable[[], Any]:
     row = {"run_key": key, "attempt": attempt}
     if "shadows" in path.parts:
         if path.name == "examples.safetensors":
-            return lambda: Pool(path.parent).examples()
+            return lambda: ShadowPool(path.parent).examples()
         if path.name == "pool.json":
-            return lambda: Pool(path.parent).about
+            return lambda: ShadowPool(path.parent).about
         if path.name == "cell.json":
-            return lambda: Cell(path.parent).about
-        return lambda: Pool(path.parent).read(int(path.stem))
+            return lambda: UnlearnedShadows(path.parent).about
+        return lambda: ShadowPool(path.parent).read(int(path.stem))
     summaries = {"seeds": SEEDS_COLUMNS, "comparisons": COMPARISON_COLUMNS, "power": POWER_COLUMNS}
     readers: dict[str, Callable[[], Any]] = {
         "runs": lambda: load_results(folder),

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Sized
 from typing import TYPE_CHECKING, TypeVar
-
-from unbench.errors import TimedOutError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,31 +26,6 @@ class Progress:
     def named(self, title: str) -> Progress:
         """The same display under another title."""
         return self
-
-
-class Deadline(Progress):
-    """Another's display, which ends the work that it shows once `seconds` have passed since it was made.
-
-    Looks at the clock between two items, so that work in many small steps ends in time.
-
-    Args:
-        shown: the other's display.
-        seconds: that the work may take.
-        clock: seconds since some moment; time of the processor, where other programs must not count.
-    """
-
-    def __init__(self, shown: Progress, seconds: float, clock: Callable[[], float] = time.perf_counter) -> None:
-        self.shown = shown
-        self.seconds = seconds
-        self.clock = clock
-        self._end = clock() + seconds
-
-    def track(self, items: Iterable[T], unit: str = "epochs", total: int | None = None) -> Iterator[T]:
-        """As the other's; raises TimedOutError before the first item that is too late."""
-        for item in self.shown.track(items, unit, total):
-            if self.clock() > self._end:
-                raise TimedOutError(f"took longer than the {self.seconds:.3g} s that it was given")
-            yield item
 
 
 class LogProgress(Progress):

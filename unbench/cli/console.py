@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +72,7 @@ def print_leaderboard(board: pd.DataFrame, changes: Changes | None = None, anew:
     screen.print(table)
 
 
-def print_rows(rows: list[Row], as_json: bool) -> None:
+def print_rows(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
     """A table on a terminal; in a pipe one tab-separated line a row, for cut, awk and grep."""
     if as_json:
         print_json(rows, indent=1)

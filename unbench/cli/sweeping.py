@@ -41,8 +41,8 @@ def sweep(
         int | None, typer.Option(help="Of each run, the same for the same bits; else the cores divided among the jobs.")
     ] = None,
     executor: Annotated[str | None, typer.Option(help="local, ray or slurm; local if left out.")] = None,
-    time_limit: Annotated[float | None, typer.Option(help="Seconds that a run may take.")] = None,
-    memory_limit: Annotated[float | None, typer.Option(help="MiB that the process of a run may hold.")] = None,
+    time_limit: Annotated[float | None, typer.Option(help="Seconds that unlearning may take.")] = None,
+    memory_limit: Annotated[float | None, typer.Option(help="MiB that a process of a run may hold.")] = None,
     retry: Annotated[
         list[str] | None, typer.Option(help="Try again what has failed, diverged or timed_out; may be repeated.")
     ] = None,
@@ -85,11 +85,10 @@ def sweep(
             "memory_limit": memory_limit,
         }
     )
-    for request in card.requests():
-        request.spec()  # every mistake is found before the first hour of training
+    card.runs()  # finds every mistake before the first hour of training
     log("unbench is starting ...")
     from unbench.progress import ConsoleProgress
-    from unbench.sweeps.display import Lines, Table
+    from unbench.sweeps.display import LiveTable, LogLines
     from unbench.sweeps.preview import preview
     from unbench.sweeps.sweep import sweep as do
 
@@ -101,7 +100,7 @@ def sweep(
         print_rows(rows, as_json)
         log(time_it_takes)
         return
-    swept = do(card, display=Table(console()) if sys.stderr.isatty() else Lines(log), log=log, **where)
+    swept = do(card, display=LiveTable(console()) if sys.stderr.isatty() else LogLines(log), log=log, **where)
     if as_json:
         from unbench.store.results import decode_json
 
@@ -110,8 +109,8 @@ def sweep(
     else:
         counts = Counter(state.status or "missing" for state in swept.states.values())
         print_rows([{"status": name, "runs": count} for name, count in counts.items()], as_json=False)
-    for request, state in swept.bad.items():
-        log(f"{request}: {state.status}: {state.error}")
+    for spec, state in swept.bad.items():
+        log(f"{spec}: {state.status}: {state.error}")
     for what, reason in swept.failed.items():
         log(f"{what}: {reason}")
     if swept.bad:

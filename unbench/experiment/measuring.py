@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from unbench.errors import StoreError
-from unbench.experiment.shadow_models.pool import Pool
+from unbench.experiment.shadow_models.pool import ShadowPool
 from unbench.experiment.shadow_models.reading import pool_of, references
 from unbench.metrics import Metric, MissingValue, Model, RunOutputs
 from unbench.metrics.estimates import Estimate, estimate_of_run, row_metrics
@@ -82,7 +82,7 @@ class _Evidence:
         return RunOutputs.from_table(self.table, forget_class(self.row))
 
     @cached_property
-    def pool(self) -> Pool | None:
+    def pool(self) -> ShadowPool | None:
         return pool_of(self.store.shadows, self.row)
 
     @cached_property

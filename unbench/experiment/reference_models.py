@@ -39,6 +39,20 @@ LAYOUT_VERSION = 3
 
 Role = Literal["original", "oracle", "oracle_2", "shadow", "shadow_oracle"]
 
+RunRole = Literal["original", "oracle", "oracle_2"]
+
+ROLES: tuple[RunRole, ...] = ("original", "oracle", "oracle_2")
+"""Reference models of a run, in the order in which they are trained."""
+
+ROLE_NAMES: dict[Role, str] = {
+    "original": "original",
+    "oracle": "oracle",
+    "oracle_2": "second oracle",
+    "shadow": "shadow model",
+    "shadow_oracle": "retrained shadow model",
+}
+"""Roles as a reader sees them."""
+
 
 @dataclass(frozen=True)
 class ReferenceModel:

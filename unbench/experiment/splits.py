@@ -21,7 +21,7 @@ from unbench.store.results import Store
 
 
 @dataclass(frozen=True)
-class Split:
+class FrozenSplit:
     """Rows of the training set, and the hash of the index file that froze them.
 
     Attributes:
@@ -44,7 +44,7 @@ class Split:
         return data.train.take(self.forget)
 
 
-def freeze_split(store: Store, data: Dataset, scenario: Scenario, seed: int) -> Split:
+def freeze_split(store: Store, data: Dataset, scenario: Scenario, seed: int) -> FrozenSplit:
     """Read the index file of this split, or draw and write it; one that was changed or damaged is set aside first.
 
     Raises:
@@ -80,7 +80,7 @@ def freeze_split(store: Store, data: Dataset, scenario: Scenario, seed: int) -> 
         raise StoreError(f"the index file {path} names example {error}, which is not in the data") from error
     if len(retain) + len(forget) != len(data.train) or len(np.union1d(retain, forget)) != len(data.train):
         raise StoreError(f"the index file {path} does not divide the training set; move it away")
-    return Split(retain, forget, index["forget_class"], digest(index))
+    return FrozenSplit(retain, forget, index["forget_class"], digest(index))
 
 
 def _read_index(path: Path) -> dict[str, Any]:

@@ -53,10 +53,11 @@ def working_clock(device: torch.device) -> Callable[[], float]:
 
 
 @contextmanager
-def measured(device: torch.device) -> Iterator[Cost]:
-    """Measure a block."""
+def measured(device: torch.device, begin: Callable[[], None] = lambda: None) -> Iterator[Cost]:
+    """Measure a block, calling `begin` right before the clock starts."""
     cost = Cost()
     before = _reset_peak(device)
+    begin()
     started = clock(device)
     yield cost
     cost.seconds = clock(device) - started

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from unbench.experiment.shadow_models.pool import Cell, Pool, pools
+from unbench.experiment.shadow_models.pool import ShadowPool, UnlearnedShadows, pools
 from unbench.experiment.shadow_models.reading import oracle_cell, shadow_outputs
 from unbench.metrics import Metric, MissingValue
 from unbench.metrics.estimates import RESAMPLES, Estimate, estimate
@@ -26,7 +26,7 @@ def fill_cells(store: Store, metrics: Iterable[Metric]) -> None:
             _fill(store, pool, cell, wanted)
 
 
-def _fill(store: Store, pool: Pool, cell: Cell, metrics: list[Metric]) -> None:
+def _fill(store: Store, pool: ShadowPool, cell: UnlearnedShadows, metrics: list[Metric]) -> None:
     about, of_pool, name = cell.about, pool.about, f"{pool.folder.name}-{cell.folder.name}"
     identity = {
         "run_key": name,

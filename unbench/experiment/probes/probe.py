@@ -14,7 +14,7 @@ from unbench.data.images import Dataset, Images
 from unbench.errors import NotApplicableError
 from unbench.experiment.probes.features import features
 from unbench.experiment.probes.relearning import relearning_curve, trained_on
-from unbench.experiment.splits import Split
+from unbench.experiment.splits import FrozenSplit
 from unbench.progress import Progress
 from unbench.seeds import derive_seed
 from unbench.training.loops import predict
@@ -41,7 +41,7 @@ class Probed:
 def probe(
     models: Mapping[str, nn.Module],
     data: Dataset,
-    split: Split,
+    split: FrozenSplit,
     batch_size: int,
     seed: int,
     device: torch.device,

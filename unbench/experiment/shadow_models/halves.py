@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from unbench.data.images import Dataset, Ints
-from unbench.experiment.splits import Split
+from unbench.experiment.splits import FrozenSplit
 from unbench.scenarios import Scenario, draw_forget_set
 from unbench.seeds import derive_seed, digest
 
@@ -23,7 +23,7 @@ def half(data: Dataset, number: int) -> Ints:
     return np.sort(order[: size // 2] if number % 2 == 0 else order[size // 2 :])
 
 
-def shadow_split(data: Dataset, scenario: Scenario, number: int) -> Split:
+def shadow_split(data: Dataset, scenario: Scenario, number: int) -> FrozenSplit:
     """The half of model `number`, divided: it forgets those of the targets that it saw.
 
     The targets are drawn like any forget set of the scenario and are the same for all models.
@@ -36,4 +36,4 @@ def shadow_split(data: Dataset, scenario: Scenario, number: int) -> Split:
     forget = np.intersect1d(seen, targets.forget)
     retain = np.setdiff1d(seen, targets.forget)
     ids = [data.train.ids[rows].tolist() for rows in (retain, forget)]
-    return Split(retain, forget, targets.forget_class, digest([data.fingerprint, *ids]))
+    return FrozenSplit(retain, forget, targets.forget_class, digest([data.fingerprint, *ids]))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unbench.config.reference_names import ORACLE
-from unbench.experiment.shadow_models.pool import Cell, Pool, pools
+from unbench.experiment.shadow_models.pool import ShadowPool, UnlearnedShadows, pools
 from unbench.metrics.outputs import MissingValue, Split
 from unbench.metrics.shadows import ReferenceExamples, References, ShadowOutputs
 from unbench.store.arrays import Arrays
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def pool_of(shadows: Path, row: Mapping[str, Any]) -> Pool | None:
+def pool_of(shadows: Path, row: Mapping[str, Any]) -> ShadowPool | None:
     """The pool whose models were trained as the original of a stored run, on halves of the same data; else None."""
     own = [row["method"], row["method_version"], json.loads(row["hparams"])]
     wanted = {
@@ -43,7 +43,7 @@ def pool_of(shadows: Path, row: Mapping[str, Any]) -> Pool | None:
     return None
 
 
-def references(pool: Pool, outputs: pa.Table) -> References:
+def references(pool: ShadowPool, outputs: pa.Table) -> References:
     """Every image of a run's outputs under the models of a pool.
 
     Raises:
@@ -68,7 +68,9 @@ def references(pool: Pool, outputs: pa.Table) -> References:
     return References(splits)
 
 
-def shadow_outputs(pool: Pool, cell: Cell, oracle: Cell) -> tuple[ShadowOutputs, ShadowOutputs]:
+def shadow_outputs(
+    pool: ShadowPool, cell: UnlearnedShadows, oracle: UnlearnedShadows
+) -> tuple[ShadowOutputs, ShadowOutputs]:
     """A cell and the cell of retraining, of the models that both have.
 
     Raises:
@@ -102,7 +104,7 @@ def shadow_outputs(pool: Pool, cell: Cell, oracle: Cell) -> tuple[ShadowOutputs,
     return outputs(after), outputs(retrained)
 
 
-def oracle_cell(pool: Pool, cell: Cell) -> Cell | None:
+def oracle_cell(pool: ShadowPool, cell: UnlearnedShadows) -> UnlearnedShadows | None:
     """The cell of retraining in the scenario of another, if it is there."""
     scenario = cell.about["scenario"]
     found = (other for other in pool.cells() if (other.about["method"], other.about["scenario"]) == (ORACLE, scenario))
@@ -112,7 +114,7 @@ def oracle_cell(pool: Pool, cell: Cell) -> Cell | None:
 @lru_cache(maxsize=1)
 def _models(folder: Path, numbers: tuple[int, ...]) -> Sequence[Arrays]:
     """Outputs of a pool's models, read once for the many runs that are judged by them; a stored one never changes."""
-    pool = Pool(folder)
+    pool = ShadowPool(folder)
     return [pool.read(number) for number in numbers]
 
 

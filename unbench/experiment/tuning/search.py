@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
-from typing import Any
+from typing import Any, Unpack
 
 from unbench.config.cards import Hyperparameter, Tuned, Value
 from unbench.config.grammar import parse_call, write_call
 from unbench.config.reference_names import NOTHING
 from unbench.errors import SpecError, UnknownNameError
+from unbench.experiment.settings import Settings, TuneOptions, check_keywords, resolve
 from unbench.experiment.spec import NUMERICS_VERSION, RunSpec
 from unbench.experiment.tuning.study import Study, Trial, open_study, study_name
 from unbench.progress import Progress
 from unbench.store.locks import locked
-from unbench.store.results import Store
 
 TUNING_SEED = 1000
 """Of the forget set, original and oracle that trials are judged on; results are reported for seeds 0, 1, 2, ..."""
@@ -57,16 +57,10 @@ def tune(
     dataset: str = "digits",
     *,
     trials: int = 20,
-    scenario: str = "random10",
-    preset: str = "cpu",
-    model: str | None = None,
     rule: str = "val_gap",
-    time_limit: float | None = None,
-    results: Path | str = "results",
-    data_root: Path | str | None = None,
-    device: str = "auto",
     progress: Progress | None = None,
     log: Callable[[str], None] = lambda line: None,
+    **options: Unpack[TuneOptions],
 ) -> Tuning:
     """Search the hyper-parameters that the method's card has a `search` for, by Optuna's TPE sampler.
 
@@ -77,60 +71,63 @@ def tune(
 
     Args:
         method: name; values in brackets stay fixed.
-        dataset, scenario, preset, model, data_root, device: as for `unbench.run`.
-        trials: in all. Those of an earlier call are among them; what it made beyond does not count.
+        dataset: name of a data set card.
+        trials: in all, those of an earlier call included; trials beyond this number do not count.
         rule: one of RULES.
-        time_limit: seconds of unlearning in a trial; default TIME_FACTOR times the training of the oracle, at
-            least LEAST_SECONDS.
-        results: results folder, made if it is not there.
-        progress: tells how far a trial is.
-        tell: is given a line when a trial is done.
+        progress: shows how far a trial is.
+        log: is given a line when a trial is done.
+        **options: scenario, preset, model, results, data_root, device, checksums and time_limit; see
+            unbench.experiment.settings.TuneOptions. Without a time limit, a trial may unlearn for TIME_FACTOR times the
+            training of the oracle, at least LEAST_SECONDS.
 
     Raises:
         UnbenchError: the request or the files are wrong, or Optuna is not installed.
-        SpecError: there is nothing to search, the method cannot serve this, or no trial ran to its end.
+        SpecError: there is nothing to search, the method does not serve the scenario, or no trial ran to its end.
     """
+    check_keywords("tune", options, TuneOptions)
+    spec, settings = resolve(method, dataset, options, start="default")
+    return tune_spec(spec, settings, trials, rule, progress or Progress(), log)
+
+
+def tune_spec(
+    spec: RunSpec, settings: Settings, trials: int, rule: str, progress: Progress, log: Callable[[str], None]
+) -> Tuning:
+    """Do what `tune` does, for a spec with the card's defaults and any seed."""
     if rule not in RULES:
         raise UnknownNameError("rule of tuning", rule, RULES)
     if trials < 1:
         raise SpecError(f"tuning takes at least one trial, not {trials}")
-    spec = RunSpec.parse(method, dataset, scenario, preset, TUNING_SEED, model, start="default")
-    fixed = {name: spec.hparams[name] for name in parse_call(method)[1]}
+    spec = spec.with_seed(TUNING_SEED)
+    fixed = {name: spec.hparams[name] for name in parse_call(spec.written)[1]}
     space = {name: knob for name, knob in spec.method.hparams.items() if knob.search and name not in fixed}
     if not space:
         raise SpecError(f"method '{spec.method.name}' has nothing to tune: no hyper-parameter of its card has a search")
-    from unbench.experiment.run import Order, run
+    from unbench.experiment.inputs import LoadedDatasets
+    from unbench.experiment.run import run_spec
 
-    Order(device, time_limit)  # which finds a mistake before any work is done
-    folder = Path(results) / "tuning"
-    common: dict[str, Any] = {
-        "dataset": dataset,
-        "scenario": scenario,
-        "preset": preset,
-        "model": model,
-        "results": folder,
-        "data_root": data_root,
-        "device": device,
-        "progress": progress,
-        "start": "default",
-    }
-    nothing = run(NOTHING, seed=TUNING_SEED, **common)
+    folder, time_limit = settings.results / "tuning", settings.time_limit
+    settings = replace(settings, results=folder, time_limit=None)
+    settings.store.check_writable()
+    data = LoadedDatasets(settings, progress).load(spec)
+    idle = _Trials(spec.with_method(NOTHING, {}), {}, rule, lambda spec: run_spec(spec, data, settings, progress), log)
+    nothing = idle.run({}, TUNING_SEED)
     limit = time_limit if time_limit is not None else max(LEAST_SECONDS, TIME_FACTOR * nothing["oracle_seconds"])
-    trial_runs = _Trials(spec.method.name, fixed, rule, {**common, "time_limit": limit}, log)
+    limited = replace(settings, time_limit=limit)
+    trial_runs = _Trials(spec, fixed, rule, lambda spec: run_spec(spec, data, limited, progress), log)
     meaning = _meaning(spec, fixed, space, rule, nothing, time_limit)
     # Alone: each suggestion counts the trials before it, and two processes would make the same.
-    with locked(Store(folder).locks, study_name(meaning)):
+    with locked(settings.store.locks, study_name(meaning)):
         study = open_study(folder / "studies", meaning)
         while len(study) < trials:
-            trial_runs.next(study, trials, space, spec.hparams)
+            trial_runs.next(study, trials, space)
     ranked = study.ranked(trials)
     if ranked[0].score >= WORST:
-        raise SpecError(f"no trial of '{spec.method.name}' on {dataset} gave finite outputs in time")
+        raise SpecError(f"no trial of '{spec.method.name}' on {spec.dataset.name} gave finite outputs in time")
 
     finalists = {trial.number: trial for trial in (study.first, *ranked[:FINALISTS])}
     finals = {number: trial_runs.final(trial) for number, trial in finalists.items()}
     winner = min(finals, key=lambda number: (finals[number], number))
-    idle = [nothing, *(run(NOTHING, seed=seed, **common) for seed in FINAL_SEEDS)]
+    without = [nothing, *(idle.run({}, seed) for seed in FINAL_SEEDS)]
     chosen = Tuned(
         version=spec.method.version,
         model=spec.preset.model,
@@ -138,7 +135,7 @@ def tune(
         trials=trials,
         score=finals[winner],
         default_score=finals[study.first.number] if study.first.score < WORST else None,
-        none_score=round(mean(_score(row, rule) for row in idle), 4),
+        none_score=round(mean(_score(row, rule) for row in without), 4),
         hparams={**fixed, **finalists[winner].values},
     )
     return Tuning(spec, chosen, study.file)
@@ -146,46 +143,43 @@ def tune(
 
 @dataclass(frozen=True)
 class _Trials:
-    """How values are tried: by runs of the method, told in a line.
+    """Runs of a method that try values, one after the other.
 
     Attributes:
-        method: its name.
+        spec: of the runs, with the method's defaults.
         fixed: hyper-parameters that are not searched.
         rule: one of RULES.
-        order: what else `unbench.run` is told.
-        tell: is given a line for each trial.
+        do: runs a spec and returns its row.
+        log: is given a line for each trial.
     """
 
-    method: str
+    spec: RunSpec
     fixed: Mapping[str, Value]
     rule: str
-    order: Mapping[str, Any]
+    do: Callable[[RunSpec], dict[str, Any]]
     log: Callable[[str], None]
 
-    def next(
-        self, study: Study, trials: int, space: Mapping[str, Hyperparameter], defaults: Mapping[str, Value]
-    ) -> None:
+    def next(self, study: Study, trials: int, space: Mapping[str, Hyperparameter]) -> None:
         """Make the next trial of a study."""
-        number, values = len(study) + 1, study.suggest(space, defaults)
-        row = self._run(values, TUNING_SEED)
+        number, values = len(study) + 1, study.suggest(space, self.spec.hparams)
+        row = self.run(values, TUNING_SEED)
         score = _score(row, self.rule)
         study.record(space, values, score, row["run_key"])
-        best, tried = study.ranked()[0].score, write_call(self.method, values)
+        best, tried = study.ranked()[0].score, write_call(self.spec.method.name, values)
         self.log(f"trial {number} of {trials}: {self.rule} {score:.2f}, best {best:.2f}; {tried}")
 
     def final(self, trial: Trial) -> float:
-        """The mean score over all tuning seeds."""
-        scores = [trial.score, *(_score(self._run(trial.values, seed), self.rule) for seed in FINAL_SEEDS)]
-        tried = write_call(self.method, trial.values)
+        """Return the mean score over all tuning seeds."""
+        scores = [trial.score, *(_score(self.run(trial.values, seed), self.rule) for seed in FINAL_SEEDS)]
+        tried = write_call(self.spec.method.name, trial.values)
         self.log(f"final: {self.rule} {mean(scores):.2f} over {len(scores)} forget sets; {tried}")
         return round(mean(scores), 4)
 
-    def _run(self, values: Mapping[str, Value], seed: int) -> dict[str, Any]:
-        from unbench.experiment.run import run
-
-        row = run(write_call(self.method, {**self.fixed, **values}), seed=seed, **self.order)
+    def run(self, values: Mapping[str, Value], seed: int) -> dict[str, Any]:
+        """Run the method with some values; raise SpecError if that cannot be scored."""
+        row = self.do(self.spec.with_method(self.spec.method.name, {**self.fixed, **values}).with_seed(seed))
         if row["status"] in ("failed", "skipped"):
-            raise SpecError(f"a trial of '{self.method}' {row['status']}: {row['error']}")
+            raise SpecError(f"a trial of '{self.spec.method.name}' {row['status']}: {row['error']}")
         return row
 
 

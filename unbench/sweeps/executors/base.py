@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from unbench.sweeps.outcome import Outcome
-from unbench.sweeps.plan import Site, Task
+from unbench.experiment.settings import Settings
+from unbench.sweeps.tasks import Outcome, Task
 
 
 class Executor(Protocol):
@@ -26,8 +26,8 @@ class Executor(Protocol):
         """Stop what is under way. What was stored stays."""
 
 
-def perform(task: Task, site: Site) -> Outcome:
+def perform(task: Task, settings: Settings) -> Outcome:
     """What executors have their workers do. They need torch; who hands out tasks need not wait for it."""
     from unbench.sweeps.work import perform as perform_here
 
-    return perform_here(task, site)
+    return perform_here(task, settings)

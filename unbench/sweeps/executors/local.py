@@ -17,9 +17,10 @@ from filelock import FileLock, Timeout
 from pebble import ProcessExpired, ProcessPool
 
 from unbench.config.interpreter import collect_rarely
+from unbench.experiment.failures import how_it_died
+from unbench.experiment.settings import Settings
 from unbench.sweeps.executors.base import perform
-from unbench.sweeps.outcome import Outcome
-from unbench.sweeps.plan import Site, Task
+from unbench.sweeps.tasks import Outcome, Task
 
 _HELD: list[FileLock] = []
 """Locks that last as long as this process."""
@@ -30,12 +31,12 @@ class LocalExecutor:
 
     Args:
         jobs: processes.
-        site: where they work; each has `site.threads` threads.
+        settings: where they work; each has `settings.threads` threads.
         gpus: of the machine; with any, each process has one for itself, or shares one if there are more processes.
     """
 
-    def __init__(self, jobs: int, site: Site, gpus: Sequence[str] = ()) -> None:
-        self._jobs, self._site = jobs, site
+    def __init__(self, jobs: int, settings: Settings, gpus: Sequence[str] = ()) -> None:
+        self._jobs, self._settings = jobs, settings
         self._running: dict[Future[Outcome], Task] = {}
         self._pool = ProcessPool(
             max_workers=jobs,
@@ -54,7 +55,7 @@ class LocalExecutor:
         """Queue tasks."""
         with _uninterrupted():
             for task in tasks:
-                self._running[self._pool.schedule(perform, args=(task, self._site))] = task
+                self._running[self._pool.schedule(perform, args=(task, self._settings))] = task
 
     def finished(self, patience: float) -> list[tuple[Task, Outcome]]:
         """Tasks that ended, or whose process did."""
@@ -74,15 +75,6 @@ def _outcome(future: Future[Outcome]) -> Outcome:
     if isinstance(error, ProcessExpired):
         return Outcome("died", how_it_died(error.exitcode))
     return Outcome("died", f"its process could not do it: {' '.join(str(error).split())}")
-
-
-def how_it_died(code: int | None) -> str:
-    """What an exit code says, negative for a signal."""
-    if code is not None and code < 0:
-        name = signal.Signals(-code).name
-        hint = "; the system may have run out of memory" if name == "SIGKILL" else ""
-        return f"its process was ended by {name}{hint}"
-    return f"its process ended with exit code {code}"
 
 
 @contextmanager
