@@ -181,9 +181,7 @@ METRIC_COLUMNS: tuple[Column, ...] = (
     Column("seed", "int64", "of the run, null for shadow models"),
     Column("metric", "string", "name, as in unbench show metric"),
     Column("metric_version", "int64", "version of its definition"),
-    Column(
-        "of", "string", "model of the run: unlearned, original, oracle, oracle_2, or a pathway such as oracle_image"
-    ),
+    Column("of", "string", "model of the run: unlearned, original, oracle, oracle_2, or a pathway: oracle_image, ..."),
     Column("value", "double", "in the metric's unit; null if it cannot be computed"),
     Column("low", "double", "lower end of the 95 % bootstrap interval; null for none"),
     Column("high", "double", "its upper end"),
@@ -196,7 +194,6 @@ METRIC_COLUMNS: tuple[Column, ...] = (
 SEEDS_COLUMNS: tuple[Column, ...] = (
     *(column for column in METRIC_COLUMNS if column.name in BUT_SEED),
     Column("metric", "string", "name, as in unbench show metric"),
-    Column("of", "string", "model of the runs"),
     Column("seeds", "int64", "number of runs with a value"),
     Column("mean", "double", "over the seeds, in the metric's unit"),
     Column("low", "double", "lower end of the 95 % t-interval over the seeds; null for none"),
