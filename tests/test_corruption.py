@@ -136,7 +136,7 @@ def test_every_corruption_is_detected_and_named(results: Path, kind: str) -> Non
         path.write_bytes(damaged(content, damage, path.suffix, rng))
         with pytest.raises(StoreError, match=re.escape(path.name)) as caught:
             read()
-        assert "again makes it anew" in str(caught.value) and "\n" not in str(caught.value), damage
+        assert "again to replace it" in str(caught.value) and "\n" not in str(caught.value), damage
         path.write_bytes(content)
         read()
 
@@ -271,11 +271,11 @@ def test_of_two_processes_that_find_one_file_damaged_neither_fails(results: Path
     store, path = Store(results), files(results, "splits")[0]
 
     def read(found: Path) -> str:
-        """The other process sets the file aside while this one reads it, and the next to come makes it anew."""
+        """The other process sets the file aside while this one reads it, and the next to come writes it again."""
         content = found.read_text()
         if content == "whole":
             return content
-        if content == "damaged, and made anew":
+        if content == "damaged, and written again":
             store.set_aside(found)
             found.write_text("whole")
         else:
@@ -284,8 +284,8 @@ def test_of_two_processes_that_find_one_file_damaged_neither_fails(results: Path
 
     path.write_text("damaged")
     assert store.recover(path, read) is None
-    path.write_text("damaged, and made anew")
-    assert store.recover(path, read) == path.read_text() == "whole", "what was made anew is not moved away"
+    path.write_text("damaged, and written again")
+    assert store.recover(path, read) == path.read_text() == "whole", "what was written again is not moved away"
     assert len(files(results, "damaged")) == 2
     assert store.set_aside(store.splits / "nothing.json") is None
 

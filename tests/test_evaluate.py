@@ -131,7 +131,7 @@ def test_mistakes_are_named(store: Store, tmp_path: Path) -> None:
     evaluate(store.folder, FAST)
     path = next(store.metrics.iterdir())
     path.write_bytes(path.read_bytes()[:50])
-    with pytest.raises(StoreError, match=r"corrupt.*'unbench evaluate' again"):
+    with pytest.raises(StoreError, match=r"corrupt.*run the same 'unbench evaluate' again to replace it"):
         load_metrics(store.folder)
 
 

@@ -54,19 +54,19 @@ class StoreError(UnbenchError):
 
 
 RUN = "'unbench run' or 'unbench sweep'"
-"""The commands that make most of what is stored."""
+"""Commands that write most stored files."""
 
 
 class DamagedError(StoreError):
-    """A stored file is not what was written; the message names it and says what makes it anew.
+    """A stored file is not what was written; the message names it and the command that replaces it.
 
     Attributes:
-        what: name of the file and the reason, for a line that says where it is now.
+        what: name of the file and the reason, for a log line that names its new place.
     """
 
     def __init__(self, path: Path, why: object, again: str = RUN) -> None:
         reason = " ".join(str(why).split())
-        super().__init__(f"{path} is corrupt: {reason}; the same {again} again makes it anew")
+        super().__init__(f"{path} is corrupt: {reason}; run the same {again} again to replace it")
         self.what = f"{path.name}: {reason}"
 
 
@@ -96,7 +96,7 @@ class BusyError(RuntimeError):
 
 @contextmanager
 def refusals_as(kind: type[UnbenchError], what: str) -> Iterator[None]:
-    """Raise what the operating system refuses within the block as an error of this kind: `what`, and the reason."""
+    """Turn an OSError in the block into an error of this kind, with the message `what` and the reason."""
     try:
         yield
     except OSError as error:

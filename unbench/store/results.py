@@ -262,7 +262,7 @@ def _frame(store: Store, cache: RowsCache, read: Callable[[Path], pa.Table]) -> 
 
 def _metrics_beside(path: Path) -> Path:
     """Return where the metrics of a file in RESULTS/runs are."""
-    return Layout(path.parent.parent).metrics / path.name
+    return path.parent.parent / "metrics" / path.name
 
 
 def _read_complete_row(path: Path) -> pa.Table:

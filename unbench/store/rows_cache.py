@@ -138,11 +138,12 @@ def stamps(folder: Path) -> dict[str, Stamp]:
     found: dict[str, Stamp] = {}
     with refusals_as(StoreError, f"cannot read {folder}"), suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:
-            # One that another process sets aside meanwhile is not there.
-            with suppress(FileNotFoundError):
-                if entry.name.endswith(".parquet"):
+            if entry.name.endswith(".parquet"):
+                try:
                     about = entry.stat()
-                    found[entry.name] = (about.st_size, about.st_mtime_ns)
+                except FileNotFoundError:  # another process has set it aside meanwhile
+                    continue
+                found[entry.name] = (about.st_size, about.st_mtime_ns)
     return found
 
 

@@ -75,11 +75,11 @@ DEPLOYMENT: tuple[Column, ...] = (
 )
 
 COLUMNS: tuple[Column, ...] = (
-    Column("run_key", "string", "16 hexadecimal digits made of everything that decides the numbers"),
+    Column("run_key", "string", "16 hexadecimal digits, the hash of everything that decides the numbers"),
     Column("attempt", "int64", "1 for the first try of this run_key, then counting up"),
     Column("status", "string", "ok, failed, diverged, timed_out or skipped"),
     Column("error", "string", "why the status is not ok"),
-    Column("warnings", "string", "JSON list: what a reader of the numbers should know"),
+    Column("warnings", "string", "JSON list of warnings about the numbers"),
     Column("missing", "string", "JSON object: columns without a value here, each with its reason"),
     Column("method", "string", "name of the method card"),
     Column("method_version", "int64", "version of the method card"),
@@ -128,15 +128,15 @@ COLUMNS: tuple[Column, ...] = (
     Column("command", "string", "the command that repeats this run"),
     _measured("val_acc", "accuracy on validation after unlearning, percent"),
     Column("stem", "string", "encoder whose frozen feature maps take the place of the pixels; null for none"),
-    Column("stem_trained_on", "string", "what the stem had seen before"),
-    Column("key_encoder", "string", "encoder of the keys that the method finds images by; null for none"),
-    Column("key_encoder_trained_on", "string", "what that encoder had seen before"),
+    Column("stem_trained_on", "string", "data that the stem was trained on"),
+    Column("key_encoder", "string", "encoder of the keys by which the method finds images; null for none"),
+    Column("key_encoder_trained_on", "string", "data that this encoder was trained on"),
     *AUDIT,
     *DEPLOYMENT,
-    _measured("val_gap", "avg_gap with validation in the place of test, points: what tune chooses by"),
-    Column("tuned", "bool", "whether the hyper-parameters are those that tune chose for this cell"),
-    Column("seconds", "double", "wall-clock of the whole run, without the training of the models that runs share"),
-    Column("stages", "string", "JSON object: the stored models that the run began with and is compared with"),
+    _measured("val_gap", "avg_gap with validation in the place of test, points: the score that tune minimises"),
+    Column("tuned", "bool", "whether tune chose the hyper-parameters for this cell"),
+    Column("seconds", "double", "wall-clock of the whole run, without training the models that runs share"),
+    Column("stages", "string", "JSON object: stored models that the run starts from or is compared with"),
     Column("numerics_version", "int64", "version of the shared code that decides numbers; null means 1"),
     Column("metric_versions", "string", "JSON object: columns whose metric's definition is of a later version than 1"),
 )
@@ -156,48 +156,45 @@ OUTPUT_COLUMNS: tuple[Column, ...] = (
     Column("oracle", "list<float>", "logits of the model retrained on the retain set"),
     Column("oracle_2", "list<float>", "logits of a second oracle with another seed"),
     *(
-        Column(
-            f"{model}_{pathway}", "list<float>", f"logits of the {pathway} pathway alone of {model}, if there is one"
-        )
+        Column(f"{model}_{pathway}", "list<float>", f"logits of {model} by the {pathway} pathway alone, if it has one")
         for model in ("original", "unlearned", "oracle")
         for pathway in PATHWAYS
     ),
 )
 
 PLACE = ("dataset", "scenario", "preset", "backbone")
-"""Columns that say where methods are compared."""
+"""Columns that name where methods are compared."""
 
 BUT_SEED = (*PLACE, "method", "method_version", "hparams")
-"""Columns that say what runs of several seeds have in common."""
+"""Columns that runs of several seeds have in common."""
 
 METRIC_COLUMNS: tuple[Column, ...] = (
-    Column("run_key", "string", "of the run, or of the pool and cell of shadow models"),
-    Column("attempt", "int64", "of the run; null for shadow models"),
+    Column("run_key", "string", "key of the run, or of the pool and cell of shadow models"),
+    Column("attempt", "int64", "of the run, null for shadow models"),
     Column("method", "string", "name of the method card"),
     Column("method_version", "int64", "version of the method card"),
     Column("hparams", "string", "JSON: every hyper-parameter of the method, defaults included"),
     Column("dataset", "string", "name of the data set card"),
     Column("scenario", "string", "forget scenario"),
     Column("preset", "string", "name of the preset in the data set card"),
-    Column("backbone", "string", "model, as in the column of that name of a run"),
-    Column("seed", "int64", "of the run; null for shadow models"),
-    Column("metric", "string", "name; see unbench show metric"),
+    Column("backbone", "string", "backbone, as in the column `model` of a run"),
+    Column("seed", "int64", "of the run, null for shadow models"),
+    Column("metric", "string", "name, as in unbench show metric"),
     Column("metric_version", "int64", "version of its definition"),
-    Column("of", "string", "which model of the run: unlearned, original, oracle or oracle_2"),
+    Column("of", "string", "model of the run: unlearned, original, oracle, oracle_2, or a pathway: oracle_image, ..."),
     Column("value", "double", "in the metric's unit; null if it cannot be computed"),
     Column("low", "double", "lower end of the 95 % bootstrap interval; null for none"),
     Column("high", "double", "its upper end"),
     Column("missing", "string", "why there is no value"),
-    Column("shadows", "int64", "shadow models that it was computed from; null for none"),
+    Column("shadows", "int64", "number of shadow models that it was computed from; null for none"),
     Column("unbench_version", "string", "version"),
 )
-"""One row for each metric of each model of a run: what `unbench evaluate` writes."""
+"""One row for each metric of each model of a run: the one place where a metric's value is stored."""
 
 SEEDS_COLUMNS: tuple[Column, ...] = (
     *(column for column in METRIC_COLUMNS if column.name in BUT_SEED),
-    Column("metric", "string", "name; see unbench show metric"),
-    Column("of", "string", "which model of the runs"),
-    Column("seeds", "int64", "runs with a value"),
+    Column("metric", "string", "name, as in unbench show metric"),
+    Column("seeds", "int64", "number of runs with a value"),
     Column("mean", "double", "over the seeds, in the metric's unit"),
     Column("low", "double", "lower end of the 95 % t-interval over the seeds; null for none"),
     Column("high", "double", "its upper end"),
@@ -210,19 +207,19 @@ POWER_COLUMNS: tuple[Column, ...] = (
     Column("metric", "string", "name of an attack"),
     Column("idle", "double", "its value on models that forgot nothing"),
     Column("oracle", "double", "its value on models that never saw the forget set"),
-    Column("low", "double", "lower end of the 95 % interval of idle minus oracle; null if it cannot be told"),
+    Column("low", "double", "lower end of the 95 % interval of idle minus oracle; null if it is not defined"),
     Column("high", "double", "its upper end"),
     Column("powerful", "bool", "whether that interval excludes 0; if not, the attack clears no method here"),
 )
-"""One row for each attack on the same data: would it notice?"""
+"""One row for each attack on the same data: can it tell doing nothing from retraining?"""
 
 COMPARISON_COLUMNS: tuple[Column, ...] = (
     *(column for column in METRIC_COLUMNS if column.name in PLACE),
-    Column("metric", "string", "name; see unbench show metric"),
+    Column("metric", "string", "name, as in unbench show metric"),
     Column("first", "string", "a method, with its hyper-parameters where it was run with several"),
     Column("second", "string", "another"),
-    Column("seeds", "string", "JSON list: those that both have a value for"),
-    Column("difference", "double", "mean over them of first minus second, in the metric's unit"),
+    Column("seeds", "string", "JSON list: seeds for which both have a value"),
+    Column("difference", "double", "mean over these seeds of first minus second, in the metric's unit"),
     Column("low", "double", "lower end of its 95 % t-interval, of this comparison alone"),
     Column("high", "double", "its upper end"),
     Column("p_value", "double", "two-sided, of the paired t-test"),
