@@ -9,6 +9,7 @@ import torch
 from unbench.data import encoders
 from unbench.data.encoders.base import Encoder, FeatureEncoder
 from unbench.data.encoders.cache import FeatureCache
+from unbench.data.encoders.eviction import Eviction
 from unbench.data.images import Dataset, Images
 from unbench.experiment.spec import RunSpec
 from unbench.methods.base import Context, Method
@@ -80,7 +81,7 @@ def make_method(spec: RunSpec, inputs: Inputs, device: torch.device, progress: P
         seed=spec.seed,
         device=device,
         progress=progress,
-        features=inputs.features,
+        evict=Eviction(inputs.features.folder, inputs.features.data.train.ids.copy()),
     )
     method: Method = load_method(spec.method)(context)
     return method

@@ -7,25 +7,36 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from unbench.data.batches import Batches
-from unbench.data.images import Images
-from unbench.methods.base import Access, Method
-from unbench.methods.components.masks import highest
-from unbench.methods.components.schedules import by_epoch
-from unbench.models.convolutions import convolutions
-from unbench.training.loops import classification_loss, descend, seeded
+from unbench.methods import (
+    Access,
+    Batches,
+    Images,
+    Method,
+    by_epoch,
+    classification_loss,
+    convolutions,
+    descend,
+    highest,
+    seeded,
+)
 
 
 class MaskedSmallGradients(Method):
-    """G = grad CE(retain sample) - grad CE(forget). In each convolution draw the `share` of weights with the smallest
-    |G| anew (Kaiming normal, fan out), and let the others learn at `kept_rate` times the rate; then minimise
-    E_retain[CE], at a rate that rises linearly over the first half of the epochs and falls over the second.
+    """Fine-tuning on the retain set after a new draw of the weights that both sets pull alike.
 
-    Second place of the NeurIPS 2023 unlearning competition, as in Deep Unlearn (arXiv 2410.01276). The public code
-    scales the gradients of the kept weights but not their weight decay, which is then ten times too strong beside them;
-    here both are scaled. It also loses the biases of convolutions, and in G gives an incomplete last batch the weight
-    of a whole one; here biases stay, and every image counts alike. G is taken in eval mode, without augmentation, on as
-    many retain images as there are to forget.
+    Objective:
+        G = grad CE(retain sample) - grad CE(forget). In each convolution draw the `share` of weights with the smallest
+        |G| anew (Kaiming normal, fan out), and let the others learn at `kept_rate` times the rate; then minimise
+        E_retain[CE], at a rate that rises linearly over the first half of the epochs and falls over the second. G is
+        taken in eval mode, without augmentation, on as many retain images as there are to forget.
+
+    Reference:
+        Second place of the NeurIPS 2023 unlearning competition, as in Deep Unlearn (arXiv 2410.01276).
+
+    Differences:
+        The public code scales the gradients of the kept weights but not their weight decay, which is then ten times too
+        strong beside them; here both are scaled. It also loses the biases of convolutions, and in G gives an incomplete
+        last batch the weight of a whole one; here biases stay, and every image counts alike.
     """
 
     def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
@@ -44,13 +55,13 @@ class MaskedSmallGradients(Method):
         rates = {weight: torch.where(mask, 1.0, kept_rate) for weight, mask in masks.items()}
         hooks = [p.register_hook(partial(step_of, p, rates.get(p), decay)) for p in model.parameters()]
         schedule = by_epoch(optimizer, len(retain), lambda epoch: up_and_down(epoch, count))
-        descend(context.progress.track([retain] * count), classification_loss(model), optimizer, schedule)
+        descend((retain for _ in self.rounds()), classification_loss(model), optimizer, schedule)
         for hook in hooks:
             hook.remove()
         return model
 
     def masks(self, model: nn.Module, access: Access) -> dict[Tensor, Tensor]:
-        """For each convolution's weight the entries to draw anew, a bool tensor of its shape."""
+        """Return for each convolution's weight the entries to draw anew, a bool tensor of its shape."""
         weights = [conv.weight for conv in convolutions(model)]
         draw = torch.Generator().manual_seed(self.context.seed_for("retain sample"))
         rows = torch.randperm(len(access.retain), generator=draw)[: len(access.forget)]
@@ -59,7 +70,7 @@ class MaskedSmallGradients(Method):
         return {w: highest([-pull.abs()], share)[0] for w, pull in zip(weights, pulls, strict=True)}
 
     def pulls(self, model: nn.Module, weights: list[Tensor], retain: Images, forget: Images) -> list[Tensor]:
-        """G for each of `weights`: gradient of the mean cross-entropy over `retain`, minus that over `forget`."""
+        """Return G for each of `weights`: gradient of the mean cross-entropy on `retain`, minus that on `forget`."""
         model.eval()
         counts = torch.cat([torch.full((len(retain),), 1 / len(retain)), torch.full((len(forget),), -1 / len(forget))])
         total = [torch.zeros_like(weight) for weight in weights]
@@ -81,12 +92,12 @@ def redraw(masks: dict[Tensor, Tensor]) -> None:
 
 
 def step_of(parameter: Tensor, rate: Tensor | None, decay: float, gradient: Tensor) -> Tensor:
-    """What the optimiser sees as gradient: decay included, each entry times its own rate (None: 1)."""
+    """Return the gradient for the optimiser: decay included, each entry times its own rate (None: 1)."""
     whole = gradient + decay * parameter.detach()
     return whole if rate is None else rate * whole
 
 
 def up_and_down(epoch: int, epochs: int) -> float:
-    """Factor of the learning rate in each of `epochs`: 1/3, 2/3, 1, 2/3, 1/3 for five."""
+    """Return the factor of the learning rate in each of `epochs`: 1/3, 2/3, 1, 2/3, 1/3 for five."""
     top = (epochs + 1) // 2
     return (epoch + 1) / top if epoch < top else (epochs - epoch) / (epochs + 1 - top)

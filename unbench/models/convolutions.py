@@ -8,7 +8,7 @@ from unbench.errors import NotApplicableError
 
 
 def convolutions(model: nn.Module) -> list[nn.Conv2d]:
-    """Every convolution of a convolutional network, in the order of its modules.
+    """Return every convolution of a convolutional network, in the order of its modules.
 
     Raises:
         NotApplicableError: none is larger than 1x1, but for patch embeddings, which stride as far as they reach.

@@ -10,7 +10,7 @@ from unbench.errors import NotApplicableError
 
 
 def head(model: nn.Module) -> tuple[str, nn.Linear]:
-    """Name and module of the last layer, whose outputs are the logits.
+    """Return name and module of the last layer, whose outputs are the logits.
 
     Raises:
         NotApplicableError: the model does not end in a linear layer called `head` or `fc`.
@@ -23,7 +23,7 @@ def head(model: nn.Module) -> tuple[str, nn.Linear]:
 
 
 def features_and_logits(model: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
-    """What the last layer reads (B, D), and the logits (B, K), of one pass; gradients flow through both."""
+    """Return what the last layer reads (B, D) and the logits (B, K) of one pass; gradients flow through both."""
     seen: list[Tensor] = []
     hook = head(model)[1].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     try:
@@ -34,5 +34,5 @@ def features_and_logits(model: nn.Module, images: Tensor) -> tuple[Tensor, Tenso
 
 
 def frozen_copy(model: nn.Module) -> nn.Module:
-    """A copy that stays as it is: in eval mode, without gradients. A teacher."""
+    """Return a copy that stays as it is, such as a teacher: in eval mode, without gradients."""
     return deepcopy(model).requires_grad_(False).eval()

@@ -10,5 +10,5 @@ import torch
 def by_epoch(
     optimizer: torch.optim.Optimizer, steps: int, factor: Callable[[int], float]
 ) -> torch.optim.lr_scheduler.LambdaLR:
-    """The optimiser's rate times `factor(e)` during epoch e = 0, 1, ... of `steps` steps each."""
+    """Return a schedule: the optimiser's rate times `factor(e)` during epoch e = 0, 1, ... of `steps` steps each."""
     return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: factor(step // steps))
