@@ -21,12 +21,12 @@ from unbench.methods.boundary_expand import resized
 from unbench.methods.boundary_shrink import BoundaryShrink
 from unbench.methods.components.adversarial import fgsm
 from unbench.methods.components.masks import highest
-from unbench.methods.components.schedules import by_epoch
 from unbench.methods.ct import transpose_convolutions
 from unbench.methods.fcs import Fcs, contrast
 from unbench.methods.msg import MaskedSmallGradients, redraw, up_and_down
 from unbench.methods.unsir import Unsir, some_of_each_class
 from unbench.models.parts import frozen_copy, head
+from unbench.training.loops import by_epoch
 
 
 class OneLayer(nn.Module):

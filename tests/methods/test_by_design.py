@@ -29,8 +29,8 @@ from unbench.experiment.spec import RunSpec
 from unbench.methods import sisa
 from unbench.methods.base import Method
 from unbench.methods.components.keyed import KeyedMethod
-from unbench.methods.loading import load_method
 from unbench.methods.knn import NearestNeighbours, Weights
+from unbench.methods.loading import load_method
 from unbench.methods.preforget import ABSENT, PromptBank, Subsets
 from unbench.methods.rac import RetrievalClassifier
 from unbench.methods.ridge import RidgeClassifier

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from unbench.methods import (
     Access,
-    Batches,
     Images,
     Method,
     by_epoch,
@@ -18,6 +17,7 @@ from unbench.methods import (
     descend,
     highest,
     seeded,
+    weighted_gradient,
 )
 
 
@@ -65,22 +65,17 @@ class MaskedSmallGradients(Method):
         weights = [conv.weight for conv in convolutions(model)]
         draw = torch.Generator().manual_seed(self.context.seed_for("retain sample"))
         rows = torch.randperm(len(access.retain), generator=draw)[: len(access.forget)]
-        pulls = self.pulls(model, weights, access.retain.take(rows.numpy()), access.forget)
-        share = self.context.number("share")
-        return {w: highest([-pull.abs()], share)[0] for w, pull in zip(weights, pulls, strict=True)}
+        sample, forget, share = access.retain.take(rows.numpy()), access.forget, self.context.number("share")
+        pulls = self.pulls(model, weights, sample, forget)
+        return {weight: highest([-pull.abs()], share)[0] for weight, pull in zip(weights, pulls, strict=True)}
 
     def pulls(self, model: nn.Module, weights: list[Tensor], retain: Images, forget: Images) -> list[Tensor]:
         """Return G for each of `weights`: gradient of the mean cross-entropy on `retain`, minus that on `forget`."""
-        model.eval()
-        counts = torch.cat([torch.full((len(retain),), 1 / len(retain)), torch.full((len(forget),), -1 / len(forget))])
-        total = [torch.zeros_like(weight) for weight in weights]
-        batches = Batches(Images.join(retain, forget), self.context.preset.training.batch_size, self.context.device)
-        for batch in self.context.progress.track(batches, "batches"):
-            losses = nn.functional.cross_entropy(model(batch.images), batch.labels, reduction="none")
-            loss = losses @ counts.to(losses.device)[batch.rows]
-            for pull, gradient in zip(total, torch.autograd.grad(loss, weights), strict=True):
-                pull += gradient
-        return total
+        signs = torch.cat([torch.full((len(retain),), 1 / len(retain)), torch.full((len(forget),), -1 / len(forget))])
+        size, progress = self.context.preset.training.batch_size, self.context.progress
+        gradients = weighted_gradient(model, Images.join(retain, forget), signs, size, progress)
+        by_weight = dict(zip(model.parameters(), gradients.values(), strict=True))
+        return [by_weight[weight] for weight in weights]
 
 
 def redraw(masks: dict[Tensor, Tensor]) -> None:

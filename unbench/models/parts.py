@@ -1,4 +1,4 @@
-"""The parts of a classifier that several methods need: its last layer, and what that layer reads."""
+"""The parts of a classifier that several methods need: its last layer, the features before it, its convolutions."""
 
 from __future__ import annotations
 
@@ -20,6 +20,20 @@ def head(model: nn.Module) -> tuple[str, nn.Linear]:
         if isinstance(layer, nn.Linear):
             return name, layer
     raise NotApplicableError(f"needs a model that ends in a linear layer, which {type(model).__name__} does not")
+
+
+def convolutions(model: nn.Module) -> list[nn.Conv2d]:
+    """Return every convolution of a convolutional network, in the order of its modules.
+
+    Raises:
+        NotApplicableError: none is larger than 1x1, but for patch embeddings, which stride as far as they reach.
+    """
+    found = [module for module in model.modules() if isinstance(module, nn.Conv2d)]
+    if not any(conv.kernel_size != (1, 1) and conv.kernel_size != conv.stride for conv in found):
+        raise NotApplicableError(
+            f"needs convolutions larger than 1x1 beside a patch embedding, and {type(model).__name__} has none"
+        )
+    return found
 
 
 def features_and_logits(model: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:

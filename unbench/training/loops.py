@@ -48,6 +48,17 @@ def warmup_cosine(optimizer: torch.optim.Optimizer, warmup: int, total: int) -> 
     return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
 
 
+def by_epoch(
+    optimizer: torch.optim.Optimizer, steps: int, factor: Callable[[int], float]
+) -> torch.optim.lr_scheduler.LambdaLR:
+    """Return a schedule for a loop that steps it after each batch: rates times `factor(e)` in epoch e = 0, 1, ...
+
+    Args:
+        steps: batches of an epoch.
+    """
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: factor(step // steps))
+
+
 def descend(
     epochs: Iterable[Iterable[object]],
     loss_of: Callable[..., Tensor],
