@@ -189,7 +189,7 @@ class Method:
         return Batches(images, size, context.device, context.seed_for(purpose), recipe.augment)
 
     def rounds(self, count: str = "epochs") -> Iterator[int]:
-        """Yield 0, 1, ... as often as the hyper-parameter `count` says, and show the progress."""
+        """Yield 0, 1, ... as often as the hyper-parameter `count` asks for, and show the progress."""
         return self.context.progress.track(range(self.context.count(count)))
 
     def epochs(self, images: Images, purpose: str, count: str = "epochs") -> Iterator[Batches]:

@@ -29,7 +29,7 @@ class Forsaken(Method):
         The paper trains a network to generate m; here m is found directly, by proximal gradient descent, which
         minimises the same loss and leaves weights that the loss pulls less than the penalty at the original's, to the
         bit: those are masked. All weights count alike in the norm. The target is one for each class, because a single
-        mean over all classes would say nothing about one image. No retain image is used, and the model stays in eval
+        mean over all classes would be no target for one image. No retain image is used, and the model stays in eval
         mode, so that batch-norm statistics do not drift to the forget set.
     """
 

@@ -1,4 +1,4 @@
-"""Masked small gradients: draw anew the weights on which retain and forget set agree, and train mostly those."""
+"""Masked small gradients: redraw the weights on which retain and forget set agree, and train mostly those."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class MaskedSmallGradients(Method):
     """Fine-tuning on the retain set after a new draw of the weights that both sets pull alike.
 
     Objective:
-        G = grad CE(retain sample) - grad CE(forget). In each convolution draw the `share` of weights with the smallest
-        |G| anew (Kaiming normal, fan out), and let the others learn at `kept_rate` times the rate; then minimise
+        G = grad CE(retain sample) - grad CE(forget). In each convolution redraw the `share` of weights with the
+        smallest |G| (Kaiming normal, fan out), and let the others learn at `kept_rate` times the rate; then minimise
         E_retain[CE], at a rate that rises linearly over the first half of the epochs and falls over the second. G is
         taken in eval mode, without augmentation, on as many retain images as there are to forget.
 
@@ -40,11 +40,11 @@ class MaskedSmallGradients(Method):
     """
 
     def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
-        """Draw the masked weights anew, then fine-tune on the retain set."""
+        """Redraw the masked weights, then fine-tune on the retain set."""
         context = self.context
         masks = self.masks(model, access)
         if not any(mask.any() for mask in masks.values()):
-            self.warn("no weight was drawn anew")
+            self.warn("no weight was redrawn")
         with seeded(context.seed_for("new weights")):
             redraw(masks)
         model.train()
@@ -61,7 +61,7 @@ class MaskedSmallGradients(Method):
         return model
 
     def masks(self, model: nn.Module, access: Access) -> dict[Tensor, Tensor]:
-        """Return for each convolution's weight the entries to draw anew, a bool tensor of its shape."""
+        """Return for each convolution's weight the entries to redraw, a bool tensor of its shape."""
         weights = [conv.weight for conv in convolutions(model)]
         draw = torch.Generator().manual_seed(self.context.seed_for("retain sample"))
         rows = torch.randperm(len(access.retain), generator=draw)[: len(access.forget)]
@@ -74,7 +74,7 @@ class MaskedSmallGradients(Method):
         signs = torch.cat([torch.full((len(retain),), 1 / len(retain)), torch.full((len(forget),), -1 / len(forget))])
         size, progress = self.context.preset.training.batch_size, self.context.progress
         gradients = weighted_gradient(model, Images.join(retain, forget), signs, size, progress)
-        by_weight = dict(zip(model.parameters(), gradients.values(), strict=True))
+        by_weight: dict[Tensor, Tensor] = dict(zip(model.parameters(), gradients.values(), strict=True))
         return [by_weight[weight] for weight in weights]
 
 

@@ -141,7 +141,7 @@ class Pathways:
         self.generator = torch.Generator().manual_seed(seed)
 
     def loss(self, batch: Batch) -> Tensor:
-        """Return the mean cross-entropy of a batch, with the pathways drawn anew."""
+        """Return the mean cross-entropy of a batch, with newly drawn pathways."""
         model, device, count = self.model, batch.images.device, len(batch.rows)
         choice, null, drop = torch.rand(3, count, generator=self.generator).to(device)
         tokens = self._tokens(batch.rows, choice)
@@ -167,7 +167,7 @@ class Pathways:
         else:
             similarities = (memory.keys[rows][:, None] * memory.keys[near]).sum(2)
             theirs = model.merge(near, similarities)
-        # Without a gradient: a neighbour's token that was trained beside this image would keep something of it after
+        # Without a gradient: a neighbour's token that was trained beside this image would keep a trace of it after
         # this image's own token is gone. The weights learn what a neighbour's token is worth all the same.
         return torch.where((choice < self.own)[:, None], own, theirs.detach())
 

@@ -67,7 +67,7 @@ class Subsets:
         self.generator = torch.Generator().manual_seed(seed)
 
     def loss(self, batch: Batch) -> Tensor:
-        """Return the mean loss of the batch, with the subsets drawn anew."""
+        """Return the mean loss of the batch, with newly drawn subsets."""
         assert batch.keys is not None
         others = self.draw(batch.labels)
         right = functional.one_hot(batch.labels, others.shape[1]).bool()

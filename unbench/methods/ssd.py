@@ -26,7 +26,7 @@ class SelectiveSynapticDampening(Method):
     Differences:
         The official code squares the gradients of mini-batches' mean losses, so that its importances depend on the
         batch size, and on two of them where the sets are batched differently. Ours are of single examples, as in ReGUn
-        (arXiv 2603.11210), so alpha must be tuned anew.
+        (arXiv 2603.11210), so alpha must be tuned for them.
     """
 
     def unlearn(self, model: nn.Module, access: Access) -> nn.Module:

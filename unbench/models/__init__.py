@@ -26,7 +26,7 @@ def build(preset: Preset, shape: tuple[int, int], classes: int) -> nn.Module:
 
 
 def build_transformer(preset: Preset, shape: tuple[int, int], classes: int) -> VisionTransformer:
-    """Do the same for methods that need a transformer; raise NotApplicableError for other backbones."""
+    """Return the untrained transformer that a preset names; raise NotApplicableError for other backbones."""
     model = build(preset, shape, classes)
     if not isinstance(model, VisionTransformer):
         raise NotApplicableError(f"needs a transformer; the model is '{preset.model}'")

@@ -53,11 +53,11 @@ class MemoryTransformer(nn.Module):
         return self._look_up(self.backbone.tokenise(images), keys)
 
     def image_pathway(self, images: Tensor) -> Tensor:
-        """Return the same from the image alone: the null token stands for the neighbours'."""
+        """Return log class probabilities (B, K) from the image alone: the null token stands for the neighbours'."""
         return self._without_memory(self.backbone.tokenise(images))
 
     def memory_pathway(self, keys: Tensor) -> Tensor:
-        """Return the same from the memory alone: the null patch stands for every patch of the image."""
+        """Return log class probabilities (B, K) from the memory alone: the null patch stands for every patch of the image."""
         return self._look_up(self.null_patch.expand(len(keys), self.backbone.patches, -1), keys)
 
     def read(self, patches: Tensor, tokens: Tensor) -> Tensor:

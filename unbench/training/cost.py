@@ -54,7 +54,7 @@ def working_clock(device: torch.device) -> Callable[[], float]:
 
 @contextmanager
 def measured(device: torch.device) -> Iterator[Cost]:
-    """Measure the time and memory of a block."""
+    """Measure a block."""
     cost = Cost()
     before = _reset_peak(device)
     started = clock(device)
