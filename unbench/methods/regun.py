@@ -13,8 +13,8 @@ class ReferenceGuided(Method):
 
     Objective:
         Minimise lambda_forget * KL(q || p(forget)) + lambda_retain * CE(retain). q is one distribution for a whole
-        forget batch: the mean of the original's softmax over as many held-out images, drawn for each batch with replacement.
-        With lambda_forget = 0 and lambda_retain = 1 this is fine-tuning on the retain images that are seen.
+        forget batch: the mean of the original's softmax over as many held-out images, redrawn with replacement. With
+        lambda_forget = 0 and lambda_retain = 1 this is fine-tuning on the retain images that are seen.
 
     Reference:
         Mirlach et al., arXiv 2603.11210. `selector = "class_informed"`, the paper's, draws held-out images with the

@@ -57,7 +57,7 @@ class MemoryTransformer(nn.Module):
         return self._without_memory(self.backbone.tokenise(images))
 
     def memory_pathway(self, keys: Tensor) -> Tensor:
-        """Return log class probabilities (B, K) from the memory alone: the null patch stands for every patch of the image."""
+        """Return log class probabilities (B, K) from the memory alone: the null patch stands for every patch."""
         return self._look_up(self.null_patch.expand(len(keys), self.backbone.patches, -1), keys)
 
     def read(self, patches: Tensor, tokens: Tensor) -> Tensor:
