@@ -49,9 +49,13 @@ def make(inputs: Inputs, **hparams: object) -> Munkey:
 
 
 @pytest.fixture
-def method(inputs: Inputs, tmp_path: Path) -> Munkey:
-    own = FeatureCache(inputs.data, tmp_path / "features")
-    return make(replace(inputs, features=own))
+def features(inputs: Inputs, tmp_path: Path) -> FeatureCache:
+    return FeatureCache(inputs.data, tmp_path / "features")
+
+
+@pytest.fixture
+def method(inputs: Inputs, features: FeatureCache) -> Munkey:
+    return make(replace(inputs, features=features))
 
 
 @pytest.fixture
@@ -160,9 +164,9 @@ def test_after_deletion_it_answers_as_if_the_entries_had_never_been_stored(
         torch.testing.assert_close(model(*batch.inputs), never.eval()(*batch.inputs))
 
 
-def test_no_byte_of_a_deleted_entry_is_left_anywhere(method: Munkey, data: Dataset, tmp_path: Path) -> None:
-    features = method.context.features
-    assert features is not None
+def test_no_byte_of_a_deleted_entry_is_left_anywhere(
+    method: Munkey, features: FeatureCache, data: Dataset, tmp_path: Path
+) -> None:
     # The search below must not find the harness's own copy of the keys, so the model is trained on a copy of it.
     keys = prepare(features.data, spec(), CPU, Progress()).data.train.keys
     assert keys is not None

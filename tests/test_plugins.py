@@ -188,7 +188,7 @@ def test_a_bad_plugin_is_one_line_and_exit_code_2(tmp_path: Path, plugin: str, s
         ("import no_such_module\n", "No module named 'no_such_module' (mine.py:1)"),
         ("def f(:\n", "mine.py, line 1"),
         ("", "there is no 'Mine' in"),
-        ("class Mine: pass\n", "is no subclass of unbench.methods.base.Method"),
+        ("class Mine: pass\n", "must be a subclass of unbench.methods.Method"),
     ],
 )
 def test_code_that_cannot_be_used_is_said_in_one_line(tmp_path: Path, code: str, said: str) -> None:

@@ -25,9 +25,8 @@ from unbench.methods.components.adversarial import find_flips
 from unbench.methods.components.held_out import HeldOutAnswers
 from unbench.methods.components.losses import divergence, divergence_from
 from unbench.methods.forsaken import ProximalSGD
-from unbench.methods.laf import alignment_loss, extractor_loss
+from unbench.methods.laf import FeatureVAE, alignment_loss, extractor_loss
 from unbench.models.parts import features_and_logits, frozen_copy
-from unbench.models.vae import FeatureVAE
 from unbench.training.loops import predict
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from unbench.errors import SpecError
-from unbench.methods.components.memory_costs import build, memory_costs, prediction_costs
+from unbench.methods.components.memory_costs import build_memory, memory_costs, prediction_costs
 from unbench.models.munkey import MemoryTransformer
 from unbench.models.vit import VisionTransformer
 
@@ -53,7 +53,7 @@ def _measure(count: int, dim: int, request: int, index: str) -> dict[str, int | 
     generator = torch.Generator().manual_seed(0)
     keys = _clustered(count + BATCH, dim, generator)
     backbone = VisionTransformer(image_size=SIDE, channels=1, classes=10, patch=PATCH)
-    memory, seconds = build(torch.arange(count), keys[:count], backbone.width, index)
+    memory, seconds = build_memory(torch.arange(count), keys[:count], backbone.width, index)
     model = MemoryTransformer(backbone, memory, NEIGHBOURS).eval()
     predictions = prediction_costs(model, torch.randn(BATCH, 1, SIDE, SIDE, generator=generator), keys[count:])
     columns = {**memory_costs(memory, seconds, request), **predictions}

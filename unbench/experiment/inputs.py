@@ -10,6 +10,7 @@ import torch
 from unbench.data import encoders, load_dataset
 from unbench.data.encoders.base import Encoder, FeatureEncoder
 from unbench.data.encoders.cache import FeatureCache
+from unbench.data.encoders.eviction import Eviction
 from unbench.data.images import Dataset, Images
 from unbench.experiment.settings import Settings
 from unbench.experiment.spec import RunSpec
@@ -117,7 +118,7 @@ def make_method(spec: RunSpec, inputs: Inputs, device: torch.device, progress: P
         seed=spec.seed,
         device=device,
         progress=progress,
-        features=inputs.features,
+        evict=Eviction(inputs.features.folder, inputs.features.data.train.ids.copy()),
     )
     method: Method = load_method(spec.method)(context)
     return method

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock
 from numpy.typing import NDArray
 from torch import Tensor
 
 from unbench.data.cache import cache_folder
 from unbench.data.encoders.base import Encoder, FeatureEncoder
-from unbench.data.encoders.table import Table, erase
+from unbench.data.encoders.eviction import Eviction, locked
+from unbench.data.encoders.table import Table
 from unbench.data.images import Dataset, Images, Ints
-from unbench.errors import DataError
 from unbench.progress import Progress
 from unbench.seeds import digest
 from unbench.store.tensors import content_hash
@@ -84,18 +81,14 @@ class FeatureCache:
         Returns:
             How many stored rows were erased, over all tables of the split.
         """
-        rows = np.flatnonzero(np.isin(self.data.splits[split].ids, ids))
-        if not self.folder.is_dir():
-            return 0
-        with self._locked():
-            return sum(erase(path, rows) for path in sorted(self.folder.glob(f"*.{split}.npy")))
+        return Eviction(self.folder, self.data.splits[split].ids, split)(ids)
 
     def _get(
         self, encoder: Encoder, split: str, kinds: tuple[str, ...], progress: Progress, store: bool
     ) -> dict[str, NDArray[Any]]:
         self._fit(encoder)
         images = self.data.splits[split]
-        with self._locked():
+        with locked(self.folder):
             tables = {kind: self._table(encoder, kind, split, len(images)) for kind in kinds}
             found = {kind: table.read() for kind, table in tables.items()}
             rows = {kind: values for kind, (values, _) in found.items()}
@@ -124,15 +117,6 @@ class FeatureCache:
             assert isinstance(encoder, FeatureEncoder)
             return Table(path, (count, *encoder.map_shape), np.float16)
         return Table(path, (count, encoder.dim), np.float32)
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.folder / ".lock"):
-                yield
-        except OSError as error:
-            raise DataError(f"cannot keep features in {self.folder}: {error}") from error
 
 
 def _compute(encoder: Encoder, images: Images, at: Ints, kinds: tuple[str, ...]) -> dict[str, NDArray[Any]]:
