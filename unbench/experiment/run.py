@@ -125,7 +125,7 @@ def record(spec: RunSpec, data: Dataset, settings: Settings, attempts: int, stat
 
 
 def command(spec: RunSpec) -> str:
-    """The command line that repeats a run, today and after another tuning: what differs from the defaults is said."""
+    """Return the command line that repeats a run, today and after another tuning: it names all non-defaults."""
     defaults = spec.method.resolve_hparams({}, stem=bool(spec.preset.stem))
     method = write_call(spec.method.name, {k: v for k, v in spec.hparams.items() if v != defaults[k]})
     words = ["unbench", "run", "-m", method, "-d", spec.dataset.name, "--scenario", spec.scenario.name]
