@@ -48,7 +48,7 @@ def overhead(quick: bool) -> bool:
     """Milliseconds that a run costs beyond its own work."""
     import unbench.sweeps.executors.local as local
 
-    local.perform = instant  # type: ignore[assignment]
+    local.perform = instant
     spent = {}
     for seeds in (1, 1, 2) if quick else (1, 1, 10):  # the first loads what this process needs, and does not count
         card = SweepCard(methods=METHODS[:10], datasets=["synthetic"], preset="smoke", seeds=list(range(seeds)), jobs=2)

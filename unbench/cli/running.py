@@ -18,14 +18,12 @@ if TYPE_CHECKING:
 
 
 def _begin(
-    methods: list[str], datasets: list[str] | None, seeds: Sequence[int] = (0,), **options: Any
+    methods: Sequence[str], datasets: Sequence[str] | None, seeds: Sequence[int] = (0,), **options: Any
 ) -> list[RunSpec]:
     """Return the runs that were asked for, each once, and import their code: a mistake costs no hour of training."""
-    from unbench.config.grammar import expand
     from unbench.experiment.spec import RunSpec
 
-    expanded = [one for method in methods for one in expand(method)]
-    wanted = product(datasets or ["digits"], seeds, expanded)
+    wanted = product(datasets or ["digits"], seeds, methods)
     specs = list(dict.fromkeys(RunSpec.parse(m, d, seed=s, **options) for d, s, m in wanted))
     begin(spec.method for spec in specs)
     return specs
@@ -57,9 +55,11 @@ def run(
 
     A method may carry hyper-parameters, each with alternatives: -m "ft[lr=0.01|0.1,epochs=3]" is two runs.
     """
+    from unbench.config.grammar import expand
+
     check_checksums(checksums)
-    options = {"scenario": scenario, "preset": preset, "model": model, "start": hparams}
-    specs = _begin(method or ["munkey"], dataset, seed or [0], **options)
+    methods = [one for text in method or ["munkey"] for one in expand(text)]
+    specs = _begin(methods, dataset, seed or [0], scenario=scenario, preset=preset, model=model, start=hparams)
     from unbench.experiment.inputs import LoadedDatasets
     from unbench.experiment.run import run_spec
     from unbench.experiment.settings import Settings
@@ -137,9 +137,6 @@ def shadow(
     as_json: AsJson = False,
 ) -> None:
     """Train models on random halves, once for all methods, and make each forget: what U-LiRA, RMIA and others need."""
-    from unbench.experiment.shadow_models.pool import check_count
-
-    check_count(count)
     specs = _begin(method, dataset, scenario=scenario, preset=preset, model=model, start=hparams)
     from unbench.experiment.settings import Settings
     from unbench.experiment.shadow_models.grow import make_shadows

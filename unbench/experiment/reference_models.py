@@ -1,8 +1,8 @@
 """Reference models: trained once and shared by all methods, namely the original and the oracles.
 
-RESULTS/stages/<role>-<key>/ holds the weights, the logits on every image of the data set, by the whole model and by each
-of the pathways that its method has audited, and what it cost. The key is made of what decides the weights, so a method
-that trains models of its own gets reference models of its own.
+RESULTS/stages/<role>-<key>/ holds the weights, the logits on every image of the data set, by the whole model and by
+each of the pathways that its method has audited, and what it cost. The key is made of what decides the weights, so a
+method that trains models of its own gets reference models of its own.
 """
 
 from __future__ import annotations

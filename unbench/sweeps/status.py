@@ -69,10 +69,10 @@ def _state(spec: RunSpec, planner: Planner, at_work: dict[str, dict[str, Any]]) 
 def _row(method: str, state: str, detail: str, spec: RunSpec | None = None) -> StatusRow:
     return {
         "method": method,
-        "dataset": spec and spec.dataset.name,
-        "scenario": spec and spec.scenario.name,
-        "preset": spec and spec.preset_name,
-        "seed": spec and spec.seed,
+        "dataset": spec.dataset.name if spec else None,
+        "scenario": spec.scenario.name if spec else None,
+        "preset": spec.preset_name if spec else None,
+        "seed": spec.seed if spec else None,
         "state": state,
         "detail": detail,
     }
