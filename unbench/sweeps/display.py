@@ -144,7 +144,7 @@ class LiveTable(Display):
         from rich.table import Table
         from rich.text import Text
 
-        grid = Table("stage", "there", "done", "running", "to do", "", box=box.SIMPLE_HEAD, show_edge=False)
+        grid = Table("stage", "stored", "done", "running", "to do", "", box=box.SIMPLE_HEAD, show_edge=False)
         under_way = Counter(self.todo[one].kind for one in self.running)
         for kind, name in KINDS.items():
             total, done = self.total[kind], self.done[kind]

@@ -30,7 +30,7 @@ class SlurmExecutor:
         jobs: of an array that run at a time.
         settings: where they work.
         options: of the table [slurm] in a sweep file: `cluster` ("slurm", or "local" and "debug" to try without one),
-            and whatever submitit's AutoExecutor.update_parameters takes, such as timeout_min (a day if it is not said),
+            and whatever submitit's AutoExecutor.update_parameters takes, such as timeout_min (default: a day),
             mem_gb, gpus_per_node, slurm_partition, slurm_account.
 
     Raises:
