@@ -48,7 +48,7 @@ def overhead(quick: bool) -> bool:
     """Milliseconds that a run costs beyond its own work."""
     import unbench.sweeps.executors.local as local
 
-    local.perform = instant  # type: ignore[assignment]
+    local.perform = instant
     spent = {}
     for seeds in (1, 1, 2) if quick else (1, 1, 10):  # the first loads what this process needs, and does not count
         card = SweepCard(methods=METHODS[:10], datasets=["synthetic"], preset="smoke", seeds=list(range(seeds)), jobs=2)
@@ -64,7 +64,7 @@ def overhead(quick: bool) -> bool:
 
 
 def instant(task: Task, settings: Settings) -> Outcome:
-    """What a worker does around a task, without the task."""
+    """Do what a worker does around a task, without the task."""
     store = settings.store
     with locked(store.locks, task.id, wait=False):
         if task.kind != "run":
@@ -118,7 +118,7 @@ def timed_plan(settings: Settings, card: SweepCard) -> float:
 
 
 def filled() -> dict[str, Any]:
-    """A row with every column filled, as a run has it."""
+    """Return a row with every column filled, as that of a run."""
     values: dict[str, Any] = {"int64": 0, "double": 0.5, "bool": True}
     row = {column.name: values.get(column.type, column.name) for column in COLUMNS}
     return {**row, "attempt": 1, "status": "ok"}

@@ -77,24 +77,24 @@ def rows_of(results: Path) -> pd.DataFrame:
 
 
 def small(*methods: str, seeds: Sequence[int] = (0,), **more: Any) -> SweepCard:
-    """A sweep of runs that take a second."""
+    """Return a sweep of runs that take a second."""
     told = {"preset": "smoke", "threads": 1, "evaluate": False, **more}
     return SweepCard(methods=list(methods), datasets=["synthetic"], seeds=list(seeds), **told)
 
 
 def spec_of(method: str, seed: int = 0, **more: Any) -> RunSpec:
-    """One run of such a sweep."""
+    """Return one run of such a sweep."""
     return RunSpec.parse(method, "synthetic", seed=seed, preset="smoke", **more)
 
 
 def statuses(results: Path) -> dict[str, str]:
-    """The status of the newest attempt of each method's run."""
+    """Return the status of the newest attempt of each method's run."""
     rows = newest_attempts(Store(results).history())
     return dict(zip(rows["method"], rows["status"], strict=True))
 
 
 def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    """The exit code of `unbench ARGUMENTS`, in this process."""
+    """Return the exit code of `unbench ARGUMENTS`, in this process."""
     monkeypatch.setattr("sys.argv", ["unbench", *arguments])
     with pytest.raises(SystemExit) as ended:
         main()
@@ -129,7 +129,7 @@ def kill(process: subprocess.Popen[str], number: signal.Signals, group: bool = T
 
 
 def plugin(folder: Path, name: str, body: str, **card: str) -> Path:
-    """A method from outside, NAME.py with its card, whose `unlearn` has this body; returns the file."""
+    """Write a plug-in, NAME.py with its card, whose `unlearn` has this body; return the file."""
     lines = "\n".join(f"        {line}" for line in body.splitlines())
     (folder / f"{name}.py").write_text(
         "import os, signal, time\nimport torch\nfrom unbench.methods.base import Method\n\n\n"

@@ -141,7 +141,7 @@ def test_wrong_requests_are_refused(tmp_path: Path) -> None:
     for count in (2, 5):
         with pytest.raises(SpecError, match="must be even"):
             shadow("ga", results=tmp_path, **{**SMALL, "count": count})  # type: ignore[arg-type]
-    with pytest.raises(SpecError, match="at least one"):
+    with pytest.raises(SpecError, match="jobs must be at least 1, not 0"):
         shadow("ga", results=tmp_path, jobs=0, **SMALL)  # type: ignore[arg-type]
     with pytest.raises(SpecError, match="does not serve"):
         shadow("unsir", results=tmp_path, **SMALL)  # type: ignore[arg-type]

@@ -173,12 +173,9 @@ def test_a_script_without_a_main_guard_may_set_a_limit_and_no_process_is_left(tm
 def test_the_process_ends_with_the_one_that_started_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = plugin(tmp_path, "spins", FOREVER["spins"])
     path.write_text(path.read_text().replace("sum(", "open('pid', 'w').write(str(os.getpid()))\n        sum("))
-    asked = (
-        "from unbench import run; "
-        "run('spins', 'synthetic', preset='smoke', results='r', device='cpu', time_limit=500.0)"
-    )
+    asked = ["run", "-m", "spins", "-d", "synthetic", "--preset", "smoke", "--device", "cpu", "--time-limit", "500"]
     environment = {**os.environ, "UNBENCH_PLUGINS": str(path)}
-    process = subprocess.Popen([sys.executable, "-c", asked], cwd=tmp_path, env=environment)
+    process = subprocess.Popen([sys.executable, "-m", "unbench", *asked], cwd=tmp_path, env=environment)
     end = time.monotonic() + 60
     while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
         assert time.monotonic() < end and process.poll() is None

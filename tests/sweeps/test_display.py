@@ -12,7 +12,7 @@ from rich.console import Console
 from sweeping import spec_of
 
 from unbench.store.schema import COLUMNS
-from unbench.sweeps.display import LiveTable, LogLines, TaskCounts
+from unbench.sweeps.display import Display, LiveTable, LogLines
 from unbench.sweeps.estimate import Duration, Estimator
 from unbench.sweeps.plan import Plan, State
 from unbench.sweeps.tasks import Outcome, Task
@@ -62,7 +62,7 @@ def test_lines_say_what_there_is_and_what_came_of_each_task() -> None:
 
 
 def test_a_run_that_ends_without_having_begun_changes_no_count_of_what_is_under_way() -> None:
-    shown, todo = TaskCounts(), plan()
+    shown, todo = Display(), plan()
     shown.planned(todo, 1, history())
     _, ft, red = todo.tasks
     shown.begun(ft)

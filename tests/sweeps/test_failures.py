@@ -30,12 +30,12 @@ def test_a_run_that_fails_is_told_left_alone_and_tried_again_when_asked(
     assert call(monkeypatch, *asked) == 1
     said = capsys.readouterr()
     assert "raises on synthetic (random10, smoke, seed 0): failed: ValueError: no [red]luck" in said.err
-    assert "1 of 2 runs went wrong; --retry tries them again" in said.err
+    assert "1 of 2 runs failed; --retry tries them again" in said.err
     assert said.out.splitlines() == ["failed\t1", "ok\t1"]
 
     assert call(monkeypatch, *asked) == 1
     assert inline[0].asked == ["original", "oracle", "oracle_2", "run", "run"] and len(inline) == 1
-    assert "1 of 2 runs went wrong" in capsys.readouterr().err
+    assert "1 of 2 runs failed" in capsys.readouterr().err
     assert call(monkeypatch, *asked, "--retry", "diverged") == 1 and len(inline) == 1
 
     assert call(monkeypatch, *asked, "--retry", "failed") == 1

@@ -16,7 +16,7 @@ from unbench.experiment.settings import Settings
 from unbench.experiment.spec import RunSpec
 from unbench.store.results import Store, read_row
 from unbench.sweeps.plan import Plan, Planner
-from unbench.sweeps.sweep_file import SweepCard
+from unbench.sweeps.sweep_file import SweepBlock, SweepCard
 
 
 def planned(results: Path, *specs: RunSpec, probe: bool = False, **more: Any) -> Plan:
@@ -107,7 +107,7 @@ def test_two_requests_that_mean_the_same_are_one_task(tmp_path: Path, inline: li
 
     assert inline[0].asked.count("run") == 1
     assert [state.status for state in swept.states.values()] == ["ok"]
-    groups = [{"probe": False}, {"probe": True}, {"probe": False}]
+    groups = [SweepBlock(probe=probe) for probe in (False, True, False)]
     assert list(SweepCard(methods=["none"], group=groups).runs().values()) == [True], "the one that asks for more"
 
 

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from unbench.cli.console import console, log, print_json, print_rows, print_runs, say_what_happened
 from unbench.cli.options import AsJson, Checksums, DataRoot, Device, Hparams, Model, Plugin, Preset, Results
 from unbench.cli.starting import begin, check_checksums
+
+if TYPE_CHECKING:
+    from unbench.experiment.spec import RunSpec
+
+
+def _begin(
+    methods: Sequence[str], datasets: Sequence[str] | None, seeds: Sequence[int] = (0,), **options: Any
+) -> list[RunSpec]:
+    """Return the runs that were asked for, each once, and import their code: a mistake costs no hour of training."""
+    from unbench.experiment.spec import RunSpec
+
+    wanted = product(datasets or ["digits"], seeds, methods)
+    specs = list(dict.fromkeys(RunSpec.parse(m, d, seed=s, **options) for d, s, m in wanted))
+    begin(spec.method for spec in specs)
+    return specs
 
 
 def run(
@@ -39,15 +56,10 @@ def run(
     A method may carry hyper-parameters, each with alternatives: -m "ft[lr=0.01|0.1,epochs=3]" is two runs.
     """
     from unbench.config.grammar import expand
-    from unbench.experiment.spec import RunSpec
 
     check_checksums(checksums)
-    methods = [one for m in method or ["munkey"] for one in expand(m)]
-    options = {"scenario": scenario, "preset": preset, "model": model, "start": hparams}
-    # Every mistake is found before the first hour of training.
-    wanted = [(d, s, m) for d in dataset or ["digits"] for s in seed or [0] for m in methods]
-    specs = dict.fromkeys(RunSpec.parse(m, d, seed=s, **options) for d, s, m in wanted)  # type: ignore[arg-type]
-    begin(spec.method for spec in specs)
+    methods = [one for text in method or ["munkey"] for one in expand(text)]
+    specs = _begin(methods, dataset, seed or [0], scenario=scenario, preset=preset, model=model, start=hparams)
     from unbench.experiment.inputs import LoadedDatasets
     from unbench.experiment.run import run_spec
     from unbench.experiment.settings import Settings
@@ -89,14 +101,10 @@ def tune(
     as_json: AsJson = False,
 ) -> None:
     """Choose hyper-parameters with equal budgets, on a forget set of their own, and write them to the method's card."""
-    from unbench.experiment.spec import RunSpec
     from unbench.experiment.tuning.study import check_installed
 
     check_installed()
-    wanted = [(m, d) for d in dataset or ["digits"] for m in method]
-    options = {"scenario": scenario, "preset": preset, "model": model}
-    specs = dict.fromkeys(RunSpec.parse(m, d, **options, start="default") for m, d in wanted)  # type: ignore[arg-type]
-    begin(spec.method for spec in specs)
+    specs = _begin(method, dataset, scenario=scenario, preset=preset, model=model, start="default")
     from unbench.experiment.settings import Settings
     from unbench.experiment.tuning.record import write_to_card
     from unbench.experiment.tuning.search import tune_spec
@@ -129,14 +137,7 @@ def shadow(
     as_json: AsJson = False,
 ) -> None:
     """Train models on random halves, once for all methods, and make each forget: what U-LiRA, RMIA and others need."""
-    from unbench.experiment.shadow_models.pool import check_count
-    from unbench.experiment.spec import RunSpec
-
-    check_count(count)
-    options = {"scenario": scenario, "preset": preset, "model": model, "start": hparams}
-    wanted = [(m, d) for d in dataset or ["digits"] for m in method]
-    specs = dict.fromkeys(RunSpec.parse(m, d, **options) for m, d in wanted)  # type: ignore[arg-type]
-    begin(spec.method for spec in specs)
+    specs = _begin(method, dataset, scenario=scenario, preset=preset, model=model, start=hparams)
     from unbench.experiment.settings import Settings
     from unbench.experiment.shadow_models.grow import make_shadows
     from unbench.progress import ConsoleProgress

@@ -29,7 +29,7 @@ from unbench.experiment.settings import RunOptions, Settings, check_keywords, re
 from unbench.experiment.spec import NUMERICS_VERSION, RunSpec
 from unbench.experiment.splits import FrozenSplit, freeze_split
 from unbench.experiment.time_limit import forget_in_time
-from unbench.experiment.unlearn import Forgotten, forget
+from unbench.experiment.unlearn import Unlearned, forget
 from unbench.methods.base import Method
 from unbench.metrics import RunOutputs
 from unbench.metrics.estimates import measure
@@ -129,7 +129,7 @@ def record(spec: RunSpec, data: Dataset, settings: Settings, attempts: int, stat
 
 
 def command(spec: RunSpec) -> str:
-    """The command line that repeats a run, today and after another tuning: what differs from the defaults is said."""
+    """Return the command line that repeats a run, today and after another tuning: it names all non-defaults."""
     defaults = spec.method.resolve_hparams({}, stem=bool(spec.preset.stem))
     method = write_call(spec.method.name, {k: v for k, v in spec.hparams.items() if v != defaults[k]})
     words = ["unbench", "run", "-m", method, "-d", spec.dataset.name, "--scenario", spec.scenario.name]
@@ -283,16 +283,16 @@ class Run:
         probed = self._probe(done, models) if self.settings.probe else None
         return _Finished(columns, outputs, probed, metrics, waited)
 
-    def _unlearn(self, method: Method, original: ReferenceModel, oracle: ReferenceModel) -> Forgotten:
+    def _unlearn(self, method: Method, original: ReferenceModel, oracle: ReferenceModel) -> Unlearned:
         if method.is_oracle:
             # The result is the oracle: it costs what training it cost.
             cost = Cost(oracle.seconds, oracle.peak_memory_mb)
-            return Forgotten(oracle.load(method), {"": oracle.logits, **oracle.pathways}, cost, {}, [])
+            return Unlearned(oracle.load(method), {"": oracle.logits, **oracle.pathways}, cost, {}, [])
         if self.settings.time_limit is not None:
-            return forget_in_time(self.spec, self.settings, self.split, original)
+            return forget_in_time(self.spec, self.settings, self.images, self.split, original)
         return forget(method, original, self.split, self.data)
 
-    def _probe(self, done: Forgotten, references: Mapping[str, ReferenceModel]) -> Probed:
+    def _probe(self, done: Unlearned, references: Mapping[str, ReferenceModel]) -> Probed:
         assert done.model is not None
         method, size = self.method("probing"), self.spec.preset.training.batch_size
         models = {"unlearned": done.model, **{role: model.load(method) for role, model in references.items()}}

@@ -1,6 +1,6 @@
 """The frozen index file: which images are retained, forgotten, validated on and tested on.
 
-Drawn once per (data set, scenario, seed), hashed, and read by every stage: an original and an unlearner that draw
+Drawn once per (data set, scenario, seed), hashed, and read by every step: an original and an unlearner that draw
 their own splits train on each other's forget set, which has happened in published code.
 """
 
@@ -36,11 +36,11 @@ class FrozenSplit:
     hash: str
 
     def retained(self, data: Dataset) -> Images:
-        """The retain set."""
+        """Return the retain set."""
         return data.train.take(self.retain)
 
     def forgotten(self, data: Dataset) -> Images:
-        """The forget set."""
+        """Return the forget set."""
         return data.train.take(self.forget)
 
 
@@ -84,7 +84,7 @@ def freeze_split(store: Store, data: Dataset, scenario: Scenario, seed: int) -> 
 
 
 def _read_index(path: Path) -> dict[str, Any]:
-    # Published index files have no seal; their own hash is as good.
+    # Published index files have no checksum; their own hash is as good.
     index = read_json(path, may_lack_checksum=True)
     stored = index.pop("hash", None)
     if digest(index) != stored:

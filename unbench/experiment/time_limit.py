@@ -26,14 +26,15 @@ import psutil
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from unbench.errors import FOREIGN, TimedOutError, UnbenchError
+from unbench.data.images import Dataset
+from unbench.errors import FOREIGN, DataError, TimedOutError, UnbenchError
 from unbench.experiment.failures import ReportedError, how_it_died, reason_of, status_of
 from unbench.experiment.inputs import datasets_of, make_method, prepare
 from unbench.experiment.reference_models import ReferenceModel
 from unbench.experiment.settings import Settings
 from unbench.experiment.spec import RunSpec
 from unbench.experiment.splits import FrozenSplit
-from unbench.experiment.unlearn import Forgotten, forget
+from unbench.experiment.unlearn import Unlearned, forget
 from unbench.progress import Progress
 from unbench.training.cost import working_clock
 from unbench.training.devices import choose_device, make_deterministic
@@ -54,12 +55,14 @@ class _Job:
     """What the other process needs to unlearn.
 
     Attributes:
+        fingerprint: of the data.
         original: without its outputs.
         threads, blas_threads: of torch and of numpy.
     """
 
     spec: RunSpec
     settings: Settings
+    fingerprint: str
     split: FrozenSplit
     original: ReferenceModel
     threads: int
@@ -69,8 +72,14 @@ class _Job:
 Message = tuple[Literal["begin", "end", "done", "failed"], Any]
 
 
-def forget_in_time(spec: RunSpec, settings: Settings, split: FrozenSplit, original: ReferenceModel) -> Forgotten:
+def forget_in_time(
+    spec: RunSpec, settings: Settings, data: Dataset, split: FrozenSplit, original: ReferenceModel
+) -> Unlearned:
     """Do what `forget` does, in another process, within `settings.time_limit`. The model comes back only for probing.
+
+    Args:
+        spec, settings: of the run.
+        data, split, original: which the other process loads again.
 
     Raises:
         TimedOutError: unlearning took longer; its process was ended.
@@ -81,17 +90,16 @@ def forget_in_time(spec: RunSpec, settings: Settings, split: FrozenSplit, origin
     blas = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
     light = replace(original, folder=original.folder.absolute(), logits={}, pathways={})
     threads = torch.get_num_threads()
-    job = _Job(spec, settings.portable(), split, light, threads, min(blas, default=threads))
+    job = _Job(spec, settings.portable(), data.fingerprint, split, light, threads, min(blas, default=threads))
     with _worker() as worker:
         worker.connection.send_bytes(pickle.dumps(job))
         kind, content = worker.receive()
-        if kind == "begin":
-            worker.watch(settings.time_limit, threads, choose_device(settings.device))
-            kind, content = worker.receive()
-        if kind == "end":
+        while kind in ("begin", "end"):
+            if kind == "begin":
+                worker.watch(settings.time_limit, threads, choose_device(settings.device))
             kind, content = worker.receive()
     if kind == "done":
-        done: Forgotten = content
+        done: Unlearned = content
         return done
     raise content
 
@@ -129,7 +137,7 @@ class _Worker:
         process, taken = psutil.Process(self._process.pid), 0.0
         wall, processor = time.monotonic(), _processor_time(process)
         while not self.connection.poll(INTERVAL):
-            with suppress(psutil.NoSuchProcess):  # the next message will tell
+            with suppress(psutil.NoSuchProcess):  # receive() finds out
                 before, wall = wall, time.monotonic()
                 worked = -processor + (processor := _processor_time(process))
                 sleeps = process.status() == psutil.STATUS_SLEEPING
@@ -201,7 +209,7 @@ def serve(descriptor: int) -> None:
             send("failed", ReportedError(status_of(error), reason_of(error)))
 
 
-def _do(job: _Job, send: Callable[[str], None]) -> Forgotten:
+def _do(job: _Job, send: Callable[[str], None]) -> Unlearned:
     spec, settings, limit = job.spec, job.settings, job.settings.time_limit
     for name in [name for name in os.environ if name.startswith("UNBENCH_")]:
         del os.environ[name]
@@ -209,6 +217,8 @@ def _do(job: _Job, send: Callable[[str], None]) -> Forgotten:
     torch.set_num_threads(job.threads)
     device = choose_device(settings.device)
     data = datasets_of(replace(settings, probe=False, force=False)).load(spec)
+    if data.fingerprint != job.fingerprint:
+        raise DataError(f"the files of {data.name} changed during the run; run it again")
     inputs = prepare(data, spec, device, Progress())
     method = make_method(spec, inputs, device, Progress())
     threadpool_limits(job.blas_threads, user_api="blas")  # now that all libraries are loaded

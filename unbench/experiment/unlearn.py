@@ -19,7 +19,7 @@ from unbench.training.loops import require_finite, seeded
 
 
 @dataclass(frozen=True)
-class Forgotten:
+class Unlearned:
     """Outcome of unlearning.
 
     Attributes:
@@ -44,7 +44,7 @@ def forget(
     data: Dataset,
     begin: Callable[[], None] = lambda: None,
     end: Callable[[], None] = lambda: None,
-) -> Forgotten:
+) -> Unlearned:
     """Make a fresh copy of `original` forget the forget set of `split`, handing the method what its card declares.
 
     Args:
@@ -72,7 +72,7 @@ def forget(
     warnings = list(method.warnings)
     if not _differs(model, before) and card.name != NOTHING:
         warnings.append("unlearning changed nothing in the model")
-    return Forgotten(model, parts, cost, method.deployment_costs(model, batch, len(gone)), warnings)
+    return Unlearned(model, parts, cost, method.deployment_costs(model, batch, len(gone)), warnings)
 
 
 def _differs(model: nn.Module, before: dict[str, Tensor]) -> bool:

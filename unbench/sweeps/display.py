@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from unbench.sweeps.estimate import Duration, Estimator
 from unbench.sweeps.tasks import KINDS, Kind, Outcome, Task
@@ -21,32 +21,7 @@ LATEST = 8
 
 
 class Display:
-    """Listener to every task. This base class shows nothing, for use as a library."""
-
-    def planned(self, plan: Plan, jobs: int, history: pd.DataFrame) -> None:
-        """Take note of what is stored and what is to do."""
-
-    def begun(self, task: Task) -> None:
-        """Take note that a task was handed to a worker, or to the queue before it."""
-
-    def busy(self, task: Task) -> None:
-        """Take note that another process is at work on a task."""
-
-    def ended(self, task: Task, outcome: Outcome) -> None:
-        """Take note that a task is done, or failed."""
-
-    def refresh(self) -> None:
-        """Redraw, as some time has passed."""
-
-    def __enter__(self) -> Display:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        return None
-
-
-class TaskCounts(Display):
-    """Counts of tasks by kind, and the time that is left."""
+    """Counts of tasks by kind, and the time that is left. This base class shows nothing, for use as a library."""
 
     def planned(self, plan: Plan, jobs: int, history: pd.DataFrame) -> None:
         """Count what is stored and what is to do."""
@@ -63,7 +38,7 @@ class TaskCounts(Display):
         self.estimator = Estimator(history)
 
     def begun(self, task: Task) -> None:
-        """Count one more as running."""
+        """Count one more as running, or waiting in the queue of an executor."""
         self.running.add(task.id)
 
     def busy(self, task: Task) -> None:
@@ -84,13 +59,22 @@ class TaskCounts(Display):
             reason = outcome.row["error"] if outcome.row else outcome.reason
             self.failures.append(f"{task}: {status}: {reason}")
 
+    def refresh(self) -> None:
+        """Redraw, as some time has passed."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        return None
+
     def left(self) -> Duration:
         """Return the wall-clock time until the end, judging by past runs."""
         work = self.estimator.total(self.todo.values())
         return Duration(work.seconds / self.jobs, work.unknown)
 
 
-class LogLines(TaskCounts):
+class LogLines(Display):
     """A line for each task.
 
     Args:
@@ -118,7 +102,7 @@ class LogLines(TaskCounts):
         self.log(f"[{sum(self.done.values())}/{sum(self.total.values())}] {result(task, outcome)}")
 
 
-class LiveTable(TaskCounts):
+class LiveTable(Display):
     """A live table: progress by kind of task, the time left, the latest results, and what failed.
 
     Args:
@@ -140,7 +124,7 @@ class LiveTable(TaskCounts):
         if self._live is not None:
             self._live.update(self._drawn())
 
-    def __enter__(self) -> LiveTable:
+    def __enter__(self) -> Self:
         from rich.live import Live
 
         self._live = Live(self._drawn(), console=self.console, refresh_per_second=2)
@@ -160,7 +144,7 @@ class LiveTable(TaskCounts):
         from rich.table import Table
         from rich.text import Text
 
-        grid = Table("stage", "there", "done", "running", "to do", "", box=box.SIMPLE_HEAD, show_edge=False)
+        grid = Table("stage", "stored", "done", "running", "to do", "", box=box.SIMPLE_HEAD, show_edge=False)
         under_way = Counter(self.todo[one].kind for one in self.running)
         for kind, name in KINDS.items():
             total, done = self.total[kind], self.done[kind]
@@ -175,7 +159,7 @@ class LiveTable(TaskCounts):
         return Group(*parts)
 
 
-def summary(counts: TaskCounts) -> list[str]:
+def summary(counts: Display) -> list[str]:
     """Return a line for each kind of task on what is stored and what is to do, and one on how long it will take."""
     lines = []
     for kind, name in KINDS.items():

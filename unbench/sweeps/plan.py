@@ -199,7 +199,7 @@ class Planner:
         try:
             spec.check_applicable()
         except NotApplicableError:
-            return ()  # the run says so in its row
+            return ()  # the run is skipped, with the reason in its row
         data, split, own = self.datasets.load(spec), self.split(spec), load_method(spec.method).own_training
         waiting = []
         for role in ROLES:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypedDict, Unpack
 
 from unbench.progress import Progress
-from unbench.sweeps.display import TaskCounts
+from unbench.sweeps.display import Display
 from unbench.sweeps.sweep import SweepOptions, jobs, plan_sweep
 from unbench.sweeps.sweep_file import SweepCard
 from unbench.sweeps.tasks import KINDS
@@ -39,7 +39,7 @@ def preview(
         UnbenchError: the request or the files are wrong.
     """
     planner, plan = plan_sweep("preview", card, options, progress, download=False)
-    counts = TaskCounts()
+    counts = Display()
     counts.planned(plan, jobs(card, planner.settings.device), planner.history)
     rows: list[PreviewRow] = []
     for kind, name in KINDS.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TypedDict, Unpack
 
 from unbench.errors import DataMissingError
@@ -49,7 +48,9 @@ def status(card: SweepCard | None = None, **options: Unpack[PlaceOptions]) -> li
     cards = [card] if card is not None else stored_cards(store)
     specs = dict.fromkeys(spec for one in cards for spec in one.runs())
     at_work, planner = holders(store.locks), Planner(settings, download=False)
-    return [*(_row(spec, *_state(spec, planner, at_work)) for spec in specs), *_reference_models(at_work)]
+    rows = [_row(spec.written, *_state(spec, planner, at_work), spec) for spec in specs]
+    training = {name: holder for name, holder in at_work.items() if not name.startswith("run-")}
+    return [*rows, *(_row(name.rpartition("-")[0], "running", _by(holder)) for name, holder in training.items())]
 
 
 def _state(spec: RunSpec, planner: Planner, at_work: dict[str, Holder]) -> tuple[str, str]:
@@ -65,30 +66,16 @@ def _state(spec: RunSpec, planner: Planner, at_work: dict[str, Holder]) -> tuple
     return ("done", "") if state.status == "ok" else (state.status, state.error or "")
 
 
-def _row(spec: RunSpec, state: str, detail: str) -> StatusRow:
+def _row(method: str, state: str, detail: str, spec: RunSpec | None = None) -> StatusRow:
     return {
-        "method": spec.written,
-        "dataset": spec.dataset.name,
-        "scenario": spec.scenario.name,
-        "preset": spec.preset_name,
-        "seed": spec.seed,
+        "method": method,
+        "dataset": spec.dataset.name if spec else None,
+        "scenario": spec.scenario.name if spec else None,
+        "preset": spec.preset_name if spec else None,
+        "seed": spec.seed if spec else None,
         "state": state,
         "detail": detail,
     }
-
-
-def _reference_models(at_work: dict[str, Holder]) -> Iterable[StatusRow]:
-    for name, holder in at_work.items():
-        if not name.startswith("run-"):
-            yield {
-                "method": name.rpartition("-")[0],
-                "dataset": None,
-                "scenario": None,
-                "preset": None,
-                "seed": None,
-                "state": "running",
-                "detail": _by(holder),
-            }
 
 
 def _by(holder: Holder) -> str:

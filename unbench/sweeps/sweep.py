@@ -79,7 +79,7 @@ def sweep(
     Args:
         card: the runs, and how many at a time; see unbench.sweeps.sweep_file.
         progress: shows downloading and decoding.
-        display: is told of every task.
+        display: shows every task.
         log: is given the lines of `unbench evaluate`.
         **options: results, data_root, device and checksums as for `unbench.run`; retry, limit and verify, see
             SweepOptions.

@@ -89,7 +89,7 @@ def _configure_process(settings: Settings) -> None:
 def _guarded(task: Task, settings: Settings) -> AbstractContextManager[None]:
     path = _last_words_path(task, settings)
     path.unlink(missing_ok=True)  # of an earlier attempt that nobody waited for
-    return limited(settings.memory_limit, lambda error: write_text(path, reason_of(error)))
+    return limited(settings.memory_limit, lambda reason: write_text(path, reason))
 
 
 def _last_words_path(task: Task, settings: Settings) -> Path:

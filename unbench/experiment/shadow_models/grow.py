@@ -56,9 +56,6 @@ def shadow(
         SpecError: the method does not serve the scenario, or `count` is odd or too small.
     """
     check_keywords("shadow", options, ShadowOptions)
-    check_count(count)
-    if jobs < 1:
-        raise SpecError(f"the number of jobs must be at least 1, not {jobs}")
     return make_shadows(*resolve(method, dataset, options), count, jobs, progress or Progress(), log)
 
 
@@ -66,6 +63,9 @@ def make_shadows(
     spec: RunSpec, settings: Settings, count: int, jobs: int, progress: Progress, log: Callable[[str], None]
 ) -> ShadowSummary:
     """Do what `shadow` does, for a spec of any seed."""
+    check_count(count)
+    if jobs < 1:
+        raise SpecError(f"the number of jobs must be at least 1, not {jobs}")
     try:
         spec.check_applicable()
     except NotApplicableError as error:

@@ -1,4 +1,4 @@
-"""Who sees what: the half of the training set of each shadow model, and what all of them are asked to forget."""
+"""The half of the training set that each shadow model sees, and the targets that all of them are asked to forget."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from unbench.scenarios import Scenario, draw_forget_set
 from unbench.seeds import derive_seed, digest
 
 TARGET_SEED = 2000
-"""Of the set of targets: neither that of reported forget sets (0, 1, 2, ...) nor that of tuning."""
+"""Seed of the targets: neither that of reported forget sets (0, 1, 2, ...) nor that of tuning."""
 
 
 def half(data: Dataset, number: int) -> Ints:
-    """Positions in `Dataset.train` that shadow model `number` is trained on, sorted.
+    """Return the positions in `Dataset.train` that shadow model `number` is trained on, sorted.
 
     Models 2i and 2i + 1 have complementary halves, so that of an even number of models exactly half saw an image.
     """
@@ -24,7 +24,7 @@ def half(data: Dataset, number: int) -> Ints:
 
 
 def shadow_split(data: Dataset, scenario: Scenario, number: int) -> FrozenSplit:
-    """The half of model `number`, divided: it forgets those of the targets that it saw.
+    """Divide the half of model `number`: it forgets the targets that it saw.
 
     The targets are drawn like any forget set of the scenario and are the same for all models.
 

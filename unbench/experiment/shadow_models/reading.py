@@ -1,4 +1,4 @@
-"""From pools on disk to what metrics are functions of."""
+"""From pools on disk to the arguments of metrics."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def pool_of(shadows: Path, row: Mapping[str, Any]) -> ShadowPool | None:
-    """The pool whose models were trained as the original of a stored run, on halves of the same data; else None."""
+    """Return the pool whose models were trained as the original of a run, on halves of its data; None if absent."""
     own = [row["method"], row["method_version"], json.loads(row["hparams"])]
     wanted = {
         "dataset": row["dataset"],
@@ -44,7 +44,7 @@ def pool_of(shadows: Path, row: Mapping[str, Any]) -> ShadowPool | None:
 
 
 def references(pool: ShadowPool, outputs: pa.Table) -> References:
-    """Every image of a run's outputs under the models of a pool.
+    """Return every image of a run's outputs under the models of a pool.
 
     Raises:
         MissingValue: the pool has no models, or the images are not the run's.
@@ -71,7 +71,7 @@ def references(pool: ShadowPool, outputs: pa.Table) -> References:
 def shadow_outputs(
     pool: ShadowPool, cell: UnlearnedShadows, oracle: UnlearnedShadows
 ) -> tuple[ShadowOutputs, ShadowOutputs]:
-    """A cell and the cell of retraining, of the models that both have.
+    """Return the outputs of a cell and of the cell of retraining, for the models that both have.
 
     Raises:
         MissingValue: there are none.
@@ -105,7 +105,7 @@ def shadow_outputs(
 
 
 def oracle_cell(pool: ShadowPool, cell: UnlearnedShadows) -> UnlearnedShadows | None:
-    """The cell of retraining in the scenario of another, if it is there."""
+    """Return the cell of retraining in the scenario of another cell; None if absent."""
     scenario = cell.about["scenario"]
     found = (other for other in pool.cells() if (other.about["method"], other.about["scenario"]) == (ORACLE, scenario))
     return next(found, None)
@@ -113,7 +113,7 @@ def oracle_cell(pool: ShadowPool, cell: UnlearnedShadows) -> UnlearnedShadows | 
 
 @lru_cache(maxsize=1)
 def _models(folder: Path, numbers: tuple[int, ...]) -> Sequence[Arrays]:
-    """Outputs of a pool's models, read once for the many runs that are judged by them; a stored one never changes."""
+    """Return the outputs of a pool's models, read once for many runs, since a stored one never changes."""
     pool = ShadowPool(folder)
     return [pool.read(number) for number in numbers]
 

@@ -184,7 +184,7 @@ class _Trials:
 
 
 def _score(row: dict[str, Any], rule: str) -> float:
-    """What is minimised: the column that the rule names, or the worst for runs without numbers."""
+    """Return the value to minimise: the column that the rule names, or the worst score for runs without numbers."""
     return round(float(row[rule]), 4) if row[rule] is not None else WORST
 
 
@@ -196,7 +196,7 @@ def _meaning(
     nothing: dict[str, Any],
     time_limit: float | None,
 ) -> dict[str, Any]:
-    """What makes two calls one study: everything that decides a trial's score, but not how many there are."""
+    """Return what makes two calls one study: everything that decides the score of a trial, but not their number."""
     return {
         "numerics": NUMERICS_VERSION,
         "method": [spec.method.name, spec.method.version, fixed],

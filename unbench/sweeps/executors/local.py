@@ -23,7 +23,7 @@ from unbench.sweeps.executors.base import perform
 from unbench.sweeps.tasks import Outcome, Task
 
 _HELD: list[FileLock] = []
-"""Locks that last as long as this process."""
+"""Locks held as long as this process lives."""
 
 
 class LocalExecutor:
@@ -58,7 +58,7 @@ class LocalExecutor:
                 self._running[self._pool.schedule(perform, args=(task, self._settings))] = task
 
     def finished(self, patience: float) -> list[tuple[Task, Outcome]]:
-        """Tasks that ended, or whose process did."""
+        """Return tasks that ended, or whose process did."""
         done, _ = wait(self._running, timeout=patience, return_when=FIRST_COMPLETED)
         return [(self._running.pop(future), _outcome(future)) for future in done]
 
@@ -101,7 +101,7 @@ def _begin(gpus: Sequence[str], share: int) -> None:
 
 
 def take(gpus: Sequence[str], share: int = 1) -> str:
-    """A GPU that fewer than `share` other workers of this user and machine have, until this process ends."""
+    """Take a GPU, until this process ends, that fewer than `share` other workers of this user and machine have."""
     places = [f"{gpu}-{os.getuid()}-{place}" for place in range(share) for gpu in gpus]
     while True:
         for gpu, place in zip(cycle(gpus), places, strict=False):

@@ -20,7 +20,7 @@ WHOLE = 1000
 """Tasks of one array; queues refuse larger ones."""
 
 A_DAY = 24 * 60
-"""Minutes."""
+"""Minutes of a job, unless the options give another number."""
 
 
 class SlurmExecutor:
@@ -30,11 +30,11 @@ class SlurmExecutor:
         jobs: of an array that run at a time.
         settings: where they work.
         options: of the table [slurm] in a sweep file: `cluster` ("slurm", or "local" and "debug" to try without one),
-            and whatever submitit's AutoExecutor.update_parameters takes, such as timeout_min (a day if it is not said),
+            and whatever submitit's AutoExecutor.update_parameters takes, such as timeout_min (default: a day),
             mem_gb, gpus_per_node, slurm_partition, slurm_account.
 
     Raises:
-        SpecError: an option is not known to submitit, or there is no Slurm here.
+        SpecError: submitit refuses an option, or there is no Slurm here.
     """
 
     def __init__(self, jobs: int, settings: Settings, options: Mapping[str, Any]) -> None:
@@ -56,7 +56,7 @@ class SlurmExecutor:
                 }
             )
         except (ValueError, TypeError, NameError, RuntimeError) as error:
-            raise SpecError(f"submitit does not take the table [slurm]: {' '.join(str(error).split())}") from error
+            raise SpecError(f"submitit refuses the table [slurm]: {' '.join(str(error).split())}") from error
         self._at_once = WHOLE if self._executor.cluster == "slurm" else jobs
 
     @property
@@ -71,7 +71,7 @@ class SlurmExecutor:
         self._running |= {job.job_id: (job, task) for job, task in zip(jobs, tasks, strict=True)}
 
     def finished(self, patience: float) -> list[tuple[Task, Outcome]]:
-        """Tasks whose job ended."""
+        """Return tasks whose job ended."""
         until = time.monotonic() + patience
         while True:
             done = [key for key, (job, _) in self._running.items() if job.done()]
@@ -80,7 +80,7 @@ class SlurmExecutor:
             time.sleep(LOOK)
 
     def close(self) -> None:
-        """Cancel what is under way or waits."""
+        """Cancel running and waiting jobs."""
         for job, _ in self._running.values():
             job.cancel(check=False)
 
