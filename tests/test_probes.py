@@ -178,7 +178,7 @@ def test_relearning_metrics_by_hand() -> None:
         index(run, "unlearned", curves(original=[100.0], unlearned=[90.0, 97.0], oracle=[96.0]))
     with pytest.raises(MissingValue, match="no reason"):
         index(run, "oracle_2", probes)
-    with pytest.raises(MissingValue, match="was not asked"):
+    with pytest.raises(MissingValue, match="was not probed"):
         steps(run, "original_image", probes)
     with pytest.raises(MissingValue, match="not all finite"):
         steps(run, "unlearned", curves(unlearned=[float("nan")]))

@@ -14,7 +14,8 @@ from unbench.metrics.accuracy import accuracy
 from unbench.metrics.attacks import cross_entropy
 from unbench.metrics.pathways import pathway_sensitivity
 from unbench.metrics.row_columns import columns_of as evaluate
-from unbench.metrics.weighted import mean, roc
+from unbench.metrics.separation import roc
+from unbench.metrics.weighted import mean
 
 
 def outputs(forget_class: int | None = None) -> RunOutputs:

@@ -11,8 +11,7 @@ from scipy.stats import norm
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from unbench.metrics import MissingValue
-from unbench.metrics.separation import best_threshold, highest, separate
-from unbench.metrics.weighted import roc
+from unbench.metrics.separation import best_threshold, highest, roc, separate
 
 values = st.one_of(st.integers(-4, 4).map(float), st.sampled_from([-np.inf, np.inf]))
 scores = arrays(np.float32, st.integers(1, 25), elements=values)

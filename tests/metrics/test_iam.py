@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import gumbel_r
 from shadow_fakes import audited
 
-from unbench.metrics.completeness import iam_auroc, iam_completeness, membership, signal
+from unbench.metrics.iam import iam_auroc, iam_completeness, membership, signal
 from unbench.metrics.outputs import MissingValue
 from unbench.metrics.shadows import References
 

@@ -12,8 +12,7 @@ from sklearn.model_selection import StratifiedShuffleSplit
 from sklearn.svm import SVC
 
 from unbench.metrics import METRICS, Examples, RunOutputs
-from unbench.metrics.logistic import LEAST
-from unbench.metrics.svc import FEATURES, label_probability
+from unbench.metrics.classifier_attacks import FEATURES, LEAST, label_probability
 from unbench.seeds import derive_seed
 
 LOGISTIC = "mia_logistic_acc"
