@@ -16,7 +16,7 @@ from scipy import stats
 
 from unbench import diff, evaluate, load_metrics
 from unbench.analysis.comparison.compare import summary
-from unbench.analysis.comparison.noise import WEIGHT, Judged, Verdict, settle
+from unbench.analysis.comparison.noise import WEIGHT, Finding, Verdict, settle
 from unbench.errors import SpecError, StoreError, UnknownNameError
 from unbench.store.results import Store
 
@@ -123,7 +123,7 @@ def test_without_known_noise_it_is_the_plain_paired_t_test(sides: tuple[Store, S
 
 
 def test_the_more_numbers_differ_the_more_each_must_show(sides: tuple[Store, Store]) -> None:
-    found = [Judged(3, 0.0, 1.0, 1.0, "same", p_value=p, tested=True) for p in (0.01, 0.04, 0.03, None)]
+    found = [Finding((), "test_acc", "same", 3, p_value=p, tested=True) for p in (0.01, 0.04, 0.03, None)]
     settle(found)
     assert [each.p_holm for each in found] == pytest.approx([0.04, 0.09, 0.09, None])
     assert [each.verdict for each in found] == ["changed", "within noise", "within noise", "same"]
@@ -205,7 +205,7 @@ def test_versions_and_spelling_do_not_part_runs_but_are_told(sides: tuple[Store,
     frame = diff(a.folder, b.folder, log=said.append)
     assert set(frame["verdict"]) == {"same"} and set(frame["label"]) == {"ft"}
     assert said == [
-        f"{b.folder}: 1 older run(s) of what was run again with other versions, data or training are left out",
+        f"{b.folder}: leaving out 1 older run(s), run again since with other versions, data or training",
         "what else differs, and in how many of 1 common runs: method version (1), torch version (1)",
     ]
 
