@@ -111,7 +111,7 @@ def test_two_requests_that_mean_the_same_are_one_task(tmp_path: Path, inline: li
 def test_a_run_without_the_answers_that_are_asked_for_is_done_again(
     done: Path, inline: list[Inline], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("unbench.experiment.probes.probe.STEPS", 2)
+    monkeypatch.setattr("unbench.experiment.probes.STEPS", 2)
     asked = request("none", probe=True)
     assert [task.request for task in planned(done, asked).tasks] == [asked]
 

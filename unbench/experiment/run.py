@@ -21,8 +21,7 @@ from unbench.data import Dataset, load_dataset
 from unbench.data.loading import Checksums
 from unbench.errors import FOREIGN, DivergedError, NotApplicableError, SpecError, TimedOutError, UnbenchError, describe
 from unbench.experiment.inputs import Inputs, make_method, prepare
-from unbench.experiment.probes.probe import Probed
-from unbench.experiment.probes.probe import probe as ask_models
+from unbench.experiment.probes import probe as probe_models
 from unbench.experiment.provenance import device_name, now, versions
 from unbench.experiment.reference_models import ReferenceModel, train_or_load
 from unbench.experiment.spec import NUMERICS_VERSION, RunSpec, Start
@@ -30,6 +29,7 @@ from unbench.experiment.splits import Split, freeze_split
 from unbench.experiment.unlearn import Forgotten, forget
 from unbench.methods.base import Method
 from unbench.metrics import RunOutputs
+from unbench.metrics.probed import ProbeOutputs
 from unbench.metrics.row_columns import columns_of
 from unbench.progress import Deadline, Progress
 from unbench.store.locks import locked
@@ -240,7 +240,7 @@ def _identity(key: str, spec: RunSpec, inputs: Inputs, split: Split, device: tor
 class _Finished:
     columns: dict[str, Any]
     outputs: pa.Table
-    probed: Probed | None
+    probed: ProbeOutputs | None
     waited: float
     """Seconds that training the shared models took, or waiting for them."""
 
@@ -305,11 +305,11 @@ class _Runner:
         probed = self._probed(method, done.model, stages) if self.probing else None
         return _Finished(columns, outputs, probed, waited)
 
-    def _probed(self, method: Method, unlearned: nn.Module, stages: Mapping[str, ReferenceModel]) -> Probed:
+    def _probed(self, method: Method, unlearned: nn.Module, stages: Mapping[str, ReferenceModel]) -> ProbeOutputs:
         models = {"unlearned": unlearned, **{name: stage.load(method) for name, stage in stages.items()}}
         shown = self._method("probing").context.progress
         size = self.spec.preset.training.batch_size
-        return ask_models(models, self.data, self.split, size, self.spec.seed, self.device, shown)
+        return probe_models(models, self.data, self.split, size, self.spec.seed, self.device, shown)
 
     def _method(self, doing: str, time_limit: float | None = None) -> Method:
         shown = self.progress.named(f"{self.spec.method.name} on {self.data.name}: {doing}")

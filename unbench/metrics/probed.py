@@ -20,7 +20,7 @@ class ProbeOutputs:
     """Results by probe/model/part.
 
     Attributes:
-        arrays: see unbench.experiment.probes.probe.Probed.
+        arrays: see unbench.experiment.probes.probe.
         missing: probe/model to the reason why the model could not be probed.
     """
 
