@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from unbench.metrics.outputs import Examples, Model, RunOutputs, Split
+from unbench.metrics.outputs import Examples, Model, RunOutputs
 from unbench.metrics.separation import Roc, roc
 
 Score = Callable[[Examples], NDArray[np.float32]]
@@ -97,16 +97,16 @@ SCORES: dict[str, Score] = {score.__name__: score for score in (loss, confidence
 """Scores by the name of their attack."""
 
 
-def sides(run: RunOutputs, model: Model, reference: Split = "test") -> tuple[Examples, Examples]:
-    """Return the forget set and the unseen images that it is compared with.
+def sides(run: RunOutputs, model: Model) -> tuple[Examples, Examples]:
+    """Return the forget set and the test images that it is compared with.
 
-    In scenario `class`, only the reference's images of the forgotten class count: a forgotten class can be told from
-    the remaining ones without any memory of its images.
+    In scenario `class`, only test images of the forgotten class count: a forgotten class can be told from the remaining
+    ones without any memory of its images.
 
     Raises:
         MissingValue: the run stores no outputs of either set.
     """
-    return run.examples(model, "forget"), comparable(run, run.examples(model, reference))
+    return run.examples(model, "forget"), comparable(run, run.examples(model, "test"))
 
 
 def comparable(run: RunOutputs, unseen: Examples) -> Examples:
@@ -114,11 +114,11 @@ def comparable(run: RunOutputs, unseen: Examples) -> Examples:
     return unseen if run.forget_class is None else unseen.where(unseen.labels == run.forget_class)
 
 
-def attack(run: RunOutputs, model: Model, score: Score, reference: Split = "test") -> Roc:
-    """Return the ROC of forget set against unseen images, by one score.
+def attack(run: RunOutputs, model: Model, score: Score) -> Roc:
+    """Return the ROC of forget set against test images, by one score.
 
     Raises:
         MissingValue: the outputs of either set are missing or not finite.
     """
-    forget, others = sides(run, model, reference)
+    forget, others = sides(run, model)
     return roc(score(forget), score(others))

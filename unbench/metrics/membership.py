@@ -28,38 +28,38 @@ class ScoreAttack:
 
     Attributes:
         score: its name in SCORES, and in the names of the metrics.
-        title: for people.
         formula: of the score.
         source: paper, with its identifier.
         note: a sentence on the score, or "".
     """
 
     score: str
-    title: str
     formula: str
     source: str
     note: str = ""
 
+    @property
+    def title(self) -> str:
+        """Name for people."""
+        return f"{self.score.replace('_', '-')} attack"
+
 
 ATTACKS = (
-    ScoreAttack("loss", "loss attack", "s = log p_y", "Yeom et al., arXiv 1709.01604"),
+    ScoreAttack("loss", "s = log p_y", "Yeom et al., arXiv 1709.01604"),
     ScoreAttack(
         "confidence",
-        "confidence attack",
         "s = max_k p_k",
         "Salem et al., arXiv 1806.01246",
         " The score is the highest probability, whatever the label: the label's own would rank as the loss does.",
     ),
     ScoreAttack(
         "entropy",
-        "entropy attack",
         "s = sum_k p_k log p_k",
         "Salem et al., arXiv 1806.01246",
         " The score is minus the entropy of the softmax and ignores the label.",
     ),
     ScoreAttack(
         "modified_entropy",
-        "modified-entropy attack",
         "s = (1 - p_y) log p_y + sum_{k != y} p_k log(1 - p_k)",
         "Song and Mittal, arXiv 2003.10595; not the variant of Unlearn-Sparse's code, which has log p for log(1 - p)",
         " The score is minus an entropy that is low only if the label, not another class, is certain.",

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from unbench.metrics.accuracy import accuracy
 from unbench.metrics.attacks import comparable, loss
+from unbench.metrics.classifiers import logistic_regression
 from unbench.metrics.outputs import Examples, MissingValue, Model, RunOutputs
 from unbench.metrics.probed import ProbeOutputs
 from unbench.metrics.records import percent
@@ -94,14 +95,9 @@ _restoration = partial(
 )
 def refit_forget_acc(run: RunOutputs, model: Model, probes: ProbeOutputs) -> Number:
     """Return the forget accuracy of a refitted last layer."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
     if len(np.unique(run.examples(model, "retain").labels[probes.arrays["retain_rows"]])) < 2:
         raise MissingValue("the retained images are all of one class")
-    layer = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    return forget_acc_from_features(run, model, probes, layer)
+    return forget_acc_from_features(run, model, probes, logistic_regression())
 
 
 @_restoration(

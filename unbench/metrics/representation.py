@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unbench.metrics.classifiers import logistic_regression
 from unbench.metrics.outputs import MissingValue, Model, RunOutputs
 from unbench.metrics.probed import Part, ProbeOutputs
 from unbench.metrics.records import membership_attack, percent
@@ -118,10 +119,7 @@ def knn_forget_acc(run: RunOutputs, model: Model, probes: ProbeOutputs) -> Numbe
 )
 def probe_mia_auroc(run: RunOutputs, model: Model, probes: ProbeOutputs) -> Number:
     """Return the AUROC of a cross-validated linear probe, forget set against test set."""
-    from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
     forget, test = (probes.result("features", model, part) for part in ("forget", "test"))
     if run.forget_class is not None:
@@ -130,7 +128,7 @@ def probe_mia_auroc(run: RunOutputs, model: Model, probes: ProbeOutputs) -> Numb
     if min(len(forget), len(test)) < FOLDS:
         raise MissingValue(f"fewer than {FOLDS} images of a kind: too few to hold some out")
     truth = np.repeat([1, 0], [len(forget), len(test)])
-    probe = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000))
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=derive_seed("linear probe") % 2**32)
-    scores = cross_val_predict(probe, np.concatenate([forget, test]), truth, cv=folds, method="decision_function")
+    probe, images = logistic_regression(class_weight="balanced"), np.concatenate([forget, test])
+    scores = cross_val_predict(probe, images, truth, cv=folds, method="decision_function")
     return 100 * separate(scores[truth == 1], scores[truth == 0]).auroc

@@ -44,10 +44,6 @@ class Roc:
         """Return the probability that a member scores above another, ties counting half, 0 to 1."""
         return float(np.diff(self.fpr) @ (self.tpr[1:] + self.tpr[:-1]) / 2)
 
-    def tpr_at(self, fpr: float) -> float:
-        """Return the highest share of members found with at most this share of the others called members, 0 to 1."""
-        return float(self.tpr[self.fpr <= fpr + 1e-12].max())
-
 
 @dataclass(frozen=True)
 class Separation:

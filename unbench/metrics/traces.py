@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unbench.metrics.attacks import cross_entropy, prediction_entropy
+from unbench.metrics.classifiers import logistic_regression
 from unbench.metrics.outputs import Examples, MissingValue
 from unbench.metrics.records import of_shadows
 from unbench.metrics.shadows import ShadowOutputs
@@ -47,18 +48,14 @@ def trace_detection_acc(method: ShadowOutputs, oracle: ShadowOutputs) -> float:
     """Return the accuracy over all models, each classified once."""
     if len(method) < LEAST:
         raise MissingValue(f"detecting traces needs at least {LEAST} shadow models")
-    from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import GroupKFold
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
     features = np.concatenate([describe(method), describe(oracle)])
     unlearned = np.repeat([1, 0], len(method))
     halves = np.tile(np.arange(len(method)), 2)
     right = np.zeros(len(features))
     for rest, held_out in GroupKFold(min(FOLDS, len(method))).split(features, unlearned, halves):
-        classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-        classifier.fit(features[rest], unlearned[rest])
+        classifier = logistic_regression().fit(features[rest], unlearned[rest])
         # A model on the boundary counts half, as a guess.
         side = np.sign(np.round(classifier.decision_function(features[held_out]), 6))
         right[held_out] = (1 + side * np.where(unlearned[held_out] == 1, 1, -1)) / 2
