@@ -27,8 +27,8 @@ class SeedMean:
     """
 
     mean: float
-    low: float | None
-    high: float | None
+    low: float | None = None
+    high: float | None = None
     reason: str = ""
 
 
@@ -49,11 +49,11 @@ class PairedTest:
     first: str
     second: str
     seeds: tuple[int, ...]
-    difference: float | None
-    low: float | None
-    high: float | None
-    p_value: float | None
-    p_holm: float | None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p_value: float | None = None
+    p_holm: float | None = None
     reason: str = ""
 
 
@@ -101,7 +101,7 @@ def t_interval(values: Sequence[float], level: float = 0.95) -> SeedMean:
         raise MissingValue("the value of a seed is not finite")
     mean = float(array.mean())
     if len(array) < 2:
-        return SeedMean(mean, None, None, "an interval needs at least two seeds")
+        return SeedMean(mean, reason="an interval needs at least two seeds")
     margin = float(stdtrit(len(array) - 1, (1 + level) / 2)) * _standard_error(array)
     return SeedMean(mean, mean - margin, mean + margin)
 
@@ -127,8 +127,7 @@ def paired_differences(values: Mapping[str, Mapping[int, float]], level: float =
         seeds = tuple(sorted(s for s in values[first].keys() & values[second] if _both(values, first, second, s)))
         if len(seeds) >= 2:
             compared.append(_compare(first, second, values, seeds, level))
-    # A comparison without a p-value can never be significant, so it counts as 1.
-    corrected = holm([1.0 if each.p_value is None else each.p_value for each in compared])
+    corrected = holm([each.p_value for each in compared])
     return [
         each if each.p_value is None else replace(each, p_holm=float(p))
         for each, p in zip(compared, corrected, strict=True)
@@ -163,16 +162,16 @@ def joined_t_test(
     return float(stdtrit(freedom, (1 + level) / 2)) * error, 2 * float(stdtr(freedom, -abs(array.mean()) / error))
 
 
-def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
+def holm(p_values: Sequence[float | None]) -> NDArray[np.float64]:
     """Correct p-values for their number: even one false alarm among them is then as rare as the level promises.
 
     Holm, Scandinavian Journal of Statistics 6(2), 1979: the i-th smallest of m times m - i + 1, at most 1 and never
-    below a smaller one's.
+    below a smaller one's. A test without a p-value (None) can never be significant, so it counts as 1.
 
     >>> holm([0.01, 0.04, 0.03]).round(2)
     array([0.03, 0.06, 0.06])
     """
-    p = np.asarray(p_values, dtype=np.float64)
+    p = np.array([1.0 if value is None else value for value in p_values])
     order = np.argsort(p)
     corrected = np.empty_like(p)
     corrected[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
@@ -188,17 +187,17 @@ def _compare(
 ) -> PairedTest:
     pairs = np.array([(values[first][seed], values[second][seed]) for seed in seeds], dtype=np.float64)
     if not np.isfinite(pairs).all():
-        return PairedTest(first, second, seeds, None, None, None, None, None, "a value is infinite")
+        return PairedTest(first, second, seeds, reason="a value is infinite")
     differences = pairs[:, 0] - pairs[:, 1]
     rounding = _SAME * float(np.abs(pairs).max())
     if np.abs(differences).max() <= rounding:
-        return PairedTest(first, second, seeds, 0.0, 0.0, 0.0, 1.0, None)
+        return PairedTest(first, second, seeds, 0.0, 0.0, 0.0, 1.0)
     if np.ptp(differences) <= rounding:
         reason = "the difference is the same on every seed, so there is no spread to judge it by"
-        return PairedTest(first, second, seeds, float(differences.mean()), None, None, None, None, reason)
+        return PairedTest(first, second, seeds, float(differences.mean()), reason=reason)
     found = t_interval(differences.tolist(), level)
     p_value = 2 * float(stdtr(len(seeds) - 1, -abs(found.mean) / _standard_error(differences)))
-    return PairedTest(first, second, seeds, found.mean, found.low, found.high, p_value, None)
+    return PairedTest(first, second, seeds, found.mean, found.low, found.high, p_value)
 
 
 def _standard_error(values: NDArray[np.float64]) -> float:

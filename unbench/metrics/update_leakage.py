@@ -45,7 +45,8 @@ def update_leakage_test_auroc(run: RunOutputs, model: Model) -> Number:
     name="update_leakage_retain_auroc",
     title="Update leakage against retained images",
     definition="Which of the training images were deleted? As update_leakage_test_auroc, but forget against retain "
-    "set: all were trained on, and only some were forgotten. Not defined in scenario class, where the label gives it away.",
+    "set: all were trained on, and only some were forgotten. Not defined in scenario class, where the label gives them "
+    "away.",
 )
 def update_leakage_retain_auroc(run: RunOutputs, model: Model) -> Number:
     """Compare forget with retain.

@@ -101,9 +101,7 @@ def judge(configuration: Configuration, measure: str, pairs: Sequence[PairedNumb
 def settle(found: Iterable[Finding]) -> None:
     """Correct the p-values of all numbers that were tested, by Holm's method, and set their verdicts."""
     tested = [each for each in found if each.tested]
-    # A test without a p-value can never be significant, so it counts as 1.
-    corrected = holm([1.0 if each.p_value is None else each.p_value for each in tested])
-    for each, p in zip(tested, corrected, strict=True):
+    for each, p in zip(tested, holm([each.p_value for each in tested]), strict=True):
         if each.p_value is not None:
             each.p_holm = float(p)
             each.verdict = "changed" if each.p_holm < ALPHA else "within noise"
