@@ -131,7 +131,7 @@ def test_cka_does_not_see_rotation_and_scale_but_sees_another_model() -> None:
 
 
 def planted(memorised: bool) -> tuple[RunOutputs, ProbeOutputs]:
-    """Features that carry the label, and for forgotten images a mark, if memorised."""
+    """Draw features that carry the label and, if memorised, a mark of forgotten images."""
     rng = np.random.default_rng(1)
     sizes = {"forget": 60, "test": 120, "retain": 200}
     labels = {part: rng.integers(0, 3, size) for part, size in sizes.items()}

@@ -18,7 +18,7 @@ from unbench.metrics.shadows import References
 
 
 def plain_membership(audited_r: np.ndarray, fitted: np.ndarray, shadows: np.ndarray, out: np.ndarray) -> np.ndarray:
-    """Image by image and point by point."""
+    """Compute membership image by image and point by point."""
     alphas = np.linspace(0, 1, 100)
     values = []
     for n in range(len(audited_r)):

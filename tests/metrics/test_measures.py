@@ -19,7 +19,7 @@ from unbench.metrics.weighted import mean
 
 
 def outputs(forget_class: int | None = None) -> RunOutputs:
-    """Two classes; by hand: test 2 of 4 right, retain 3 of 4, forget 1 of 2 (unlearned model)."""
+    """Build outputs of two classes; by hand: test 2 of 4 right, retain 3 of 4, forget 1 of 2 (unlearned model)."""
     right, wrong = [2.0, 0.0], [0.0, 2.0]  # logits for true class 0
     labels = np.zeros(10, dtype=np.int64)
     splits = np.array(["test"] * 4 + ["retain"] * 4 + ["forget"] * 2)

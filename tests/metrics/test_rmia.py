@@ -28,7 +28,7 @@ ATTACKS = (ratio_mia_auroc, rmia_auroc, rmia_tpr_at_1pct)
 
 
 def logits_of(p: np.ndarray) -> np.ndarray:
-    """Two classes, of which the first has probability `p`."""
+    """Build logits of two classes, of which the first has probability `p`."""
     return two_classes(np.log(p / (1 - p)))
 
 
