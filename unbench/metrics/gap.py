@@ -23,7 +23,7 @@ def average_gap(model: Mapping[str, Number], oracle: Mapping[str, Number]) -> Nu
         MissingValue: one of the measures is missing; a mean over fewer would be another metric.
 
     >>> zero = dict.fromkeys(MEASURES, 50.0)
-    >>> average_gap({**zero, "test_acc": 54.0}, zero)
+    >>> float(average_gap({**zero, "test_acc": 54.0}, zero))
     1.0
     """
     for name in MEASURES:
