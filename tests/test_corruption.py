@@ -52,7 +52,7 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two methods, probed and evaluated, with shadow models of one."""
     folder = tmp_path_factory.mktemp("pristine")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("unbench.experiment.probes.probe.STEPS", 5)
+        patch.setattr("unbench.experiment.probes.STEPS", 5)
         for method in ("none", "ft"):
             assert run(method, results=folder, probe=True, **SMALL)["status"] == "ok"
     assert shadow("none", count=4, jobs=1, results=folder, **SMALL).models == 4
@@ -210,7 +210,7 @@ def numbers(row: dict[str, Any]) -> dict[str, Any]:
 def test_a_run_with_a_damaged_file_is_run_again_with_the_same_numbers(
     results: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, kind: str, damage: str
 ) -> None:
-    monkeypatch.setattr("unbench.experiment.probes.probe.STEPS", 5)
+    monkeypatch.setattr("unbench.experiment.probes.STEPS", 5)
     store, before = Store(results), load_results(results).set_index("method").loc["ft"].to_dict()
     path = next(path for path in files(results, kind) if path.stem.startswith(before["run_key"]))
     path.write_bytes(damaged(path.read_bytes(), damage, path.suffix, np.random.default_rng(1)))
@@ -348,10 +348,10 @@ def test_a_full_disk_leaves_what_was_there(results: Path, monkeypatch: pytest.Mo
 @pytest.fixture
 def killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """A folder whose writer died when all but the row was stored."""
-    from unbench.experiment.probes.probe import Probed
+    from unbench.metrics.probed import ProbeOutputs
 
     store, plain = Store(tmp_path), Store.write_run
-    probed = Probed({"features/unlearned/forget": np.ones((2, 2))}, {})
+    probed = ProbeOutputs({"features/unlearned/forget": np.ones((2, 2))}, {})
     child = os.fork()
     if child == 0:
         monkeypatch.setattr("unbench.store.results.write_table", lambda *_: os._exit(9))

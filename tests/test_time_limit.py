@@ -59,7 +59,7 @@ def test_the_limit_is_on_unlearning_alone(trained: Path) -> None:
 
 
 def test_probes_get_the_unlearned_model_of_the_other_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("unbench.experiment.probes.probe.STEPS", 2)
+    monkeypatch.setattr("unbench.experiment.probes.STEPS", 2)
     rows = [
         unbench.run("ft", results=tmp_path / f"{limit}", probe=True, time_limit=limit, **SMALL)
         for limit in (None, 60.0)

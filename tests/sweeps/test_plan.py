@@ -123,7 +123,7 @@ def test_presets_of_the_same_content_are_one_task(tmp_path: Path) -> None:
 def test_a_run_without_the_answers_that_are_asked_for_is_done_again(
     done: Path, inline: list[Inline], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("unbench.experiment.probes.probe.STEPS", 2)
+    monkeypatch.setattr("unbench.experiment.probes.STEPS", 2)
     asked = spec_of("none")
     assert [(task.spec, task.probe) for task in planned(done, asked, probe=True).tasks] == [(asked, True)]
 

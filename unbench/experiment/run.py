@@ -21,8 +21,7 @@ from unbench.errors import FOREIGN, UnbenchError
 from unbench.experiment.failures import reason_of, status_of
 from unbench.experiment.inputs import Inputs, LoadedDatasets, make_method, prepare
 from unbench.experiment.measuring import remeasured
-from unbench.experiment.probes.probe import Probed
-from unbench.experiment.probes.probe import probe as ask_models
+from unbench.experiment.probes import probe as probe_models
 from unbench.experiment.provenance import device_name, now, versions
 from unbench.experiment.reference_models import ROLE_NAMES, ROLES, ReferenceModel, Role, train_or_load
 from unbench.experiment.settings import RunOptions, Settings, check_keywords, resolve
@@ -33,6 +32,7 @@ from unbench.experiment.unlearn import Unlearned, forget
 from unbench.methods.base import Method
 from unbench.metrics import RunOutputs
 from unbench.metrics.estimates import measure
+from unbench.metrics.probed import ProbeOutputs
 from unbench.progress import Progress
 from unbench.store.locks import locked
 from unbench.store.metric_rows import MetricRow
@@ -147,7 +147,7 @@ def command(spec: RunSpec) -> str:
 class _Finished:
     columns: dict[str, Any]
     outputs: pa.Table
-    probed: Probed | None
+    probed: ProbeOutputs | None
     metrics: list[MetricRow]
     waited: float
     """Seconds that training the shared models took, or waiting for them."""
@@ -292,12 +292,12 @@ class Run:
             return forget_in_time(self.spec, self.settings, self.images, self.split, original)
         return forget(method, original, self.split, self.data)
 
-    def _probe(self, done: Unlearned, references: Mapping[str, ReferenceModel]) -> Probed:
+    def _probe(self, done: Unlearned, references: Mapping[str, ReferenceModel]) -> ProbeOutputs:
         assert done.model is not None
         method, size = self.method("probing"), self.spec.preset.training.batch_size
         models = {"unlearned": done.model, **{role: model.load(method) for role, model in references.items()}}
         shown = method.context.progress
-        return ask_models(models, self.data, self.split, size, self.spec.seed, self.device, shown)
+        return probe_models(models, self.data, self.split, size, self.spec.seed, self.device, shown)
 
     def _outputs(self, logits: dict[str, dict[str, Tensor]]) -> pa.Table:
         import pyarrow as pa

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any, get_args
 from unbench.analysis.board.cells import Cell, split_cells
 from unbench.analysis.board.formatting import DOWN, GONE, NAMES, NEW, UP, amount, points
 from unbench.analysis.board.leaderboard import leaderboard
-from unbench.analysis.comparison import sides
 from unbench.analysis.comparison.compare import compare, summary
 from unbench.analysis.comparison.measures import LEAST
 from unbench.analysis.comparison.noise import Verdict
-from unbench.analysis.comparison.sides import Side, cell_of, make_side, read_side
+from unbench.analysis.comparison.sides import Configuration, Side, configuration_of, make_side, read_side
 from unbench.analysis.rows.labels import ROW, numerics
 from unbench.analysis.rows.records import plain_records, records
 from unbench.analysis.rows.reruns import ASKED
@@ -143,12 +142,12 @@ def changes_since(
     second = make_side(results, results, frame, log)
     circumstances: list[str] = []
     compared = compare(first, second, metrics=False, log=circumstances.append)
-    by_cell: dict[sides.Cell, list[Row]] = {}
-    labels: dict[sides.Cell, str] = {}
+    by_cell: dict[Configuration, list[Row]] = {}
+    labels: dict[Configuration, str] = {}
     for row in plain_records(compared):
-        labels[cell_of(row)] = row["label"]
+        labels[configuration_of(row)] = row["label"]
         if row["verdict"] != "same":
-            by_cell.setdefault(cell_of(row), []).append(row)
+            by_cell.setdefault(configuration_of(row), []).append(row)
     before, after = ({cell for cell, _ in side.runs} for side in (first, second))
     gone = before - after
     states = {**dict.fromkeys(gone, GONE), **dict.fromkeys(after - before, NEW)}
@@ -177,13 +176,13 @@ def _row_change(found: Sequence[Row], state: str) -> RowChange:
     return RowChange(state, numbers, found)
 
 
-def _gone(first: Side, gone: set[sides.Cell], labels: Mapping[sides.Cell, str]) -> tuple[Cell, ...]:
+def _gone(first: Side, gone: set[Configuration], labels: Mapping[Configuration, str]) -> tuple[Cell, ...]:
     """The leaderboard of the runs that only the first side has, with the names that they have beside the others."""
     keys = {run["run_key"] for (cell, _), run in first.runs.items() if cell in gone}
     board = leaderboard(first.frame[first.frame["run_key"].isin(keys)])
     if board.empty:
         return ()
-    board["label"] = [labels[cell_of(row)] for row in records(board)]
+    board["label"] = [labels[configuration_of(row)] for row in records(board)]
     return tuple(split_cells(board))
 
 

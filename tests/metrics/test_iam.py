@@ -12,13 +12,13 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import gumbel_r
 from shadow_fakes import audited
 
-from unbench.metrics.completeness import iam_auroc, iam_completeness, membership, signal
+from unbench.metrics.iam import iam_auroc, iam_completeness, membership, signal
 from unbench.metrics.outputs import MissingValue
 from unbench.metrics.shadows import References
 
 
 def plain_membership(audited_r: np.ndarray, fitted: np.ndarray, shadows: np.ndarray, out: np.ndarray) -> np.ndarray:
-    """Image by image and point by point."""
+    """Compute membership image by image and point by point."""
     alphas = np.linspace(0, 1, 100)
     values = []
     for n in range(len(audited_r)):

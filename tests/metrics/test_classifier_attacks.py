@@ -12,8 +12,7 @@ from sklearn.model_selection import StratifiedShuffleSplit
 from sklearn.svm import SVC
 
 from unbench.metrics import METRICS, Examples, RunOutputs
-from unbench.metrics.logistic import LEAST
-from unbench.metrics.svc import FEATURES, label_probability
+from unbench.metrics.classifier_attacks import FEATURES, LEAST, label_probability
 from unbench.seeds import derive_seed
 
 LOGISTIC = "mia_logistic_acc"
@@ -40,7 +39,7 @@ def test_logistic_attack_finds_what_is_apart_and_nothing_in_noise() -> None:
 
 
 def test_logistic_attack_is_the_starting_kits() -> None:
-    """Written out anew; the sets are of one size, so nothing is left out at random."""
+    """An independent version; the sets have one size, so nothing is left out at random."""
     run = planted({"forget": 90, "test": 90}, {"unlearned": {"forget": 1.0}})
     losses = []
     for split in ("forget", "test"):
@@ -116,7 +115,7 @@ def test_svc_known_answers(name: str) -> None:
 
 
 def written_out(run: RunOutputs, feature: str) -> float:
-    """The attack from its description, sharing nothing with the code but scikit-learn's classifier."""
+    """Attack as the description says, sharing only scikit-learn's classifier with the code."""
     sides = {}
     for split in ("retain", "test", "forget"):
         rows, labels = [], run.labels[run.splits == split]

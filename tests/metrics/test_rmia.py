@@ -13,7 +13,7 @@ from shadow_fakes import audited, two_classes
 
 from unbench.metrics.membership import mia_auroc
 from unbench.metrics.outputs import MissingValue, RunOutputs
-from unbench.metrics.reference_attacks import (
+from unbench.metrics.rmia import (
     choose_a,
     log_ratio,
     ratio_mia_auroc,
@@ -28,7 +28,7 @@ ATTACKS = (ratio_mia_auroc, rmia_auroc, rmia_tpr_at_1pct)
 
 
 def logits_of(p: np.ndarray) -> np.ndarray:
-    """Two classes, of which the first has probability `p`."""
+    """Build logits of two classes, of which the first has probability `p`."""
     return two_classes(np.log(p / (1 - p)))
 
 
@@ -54,8 +54,8 @@ def test_ratio_attack_by_hand() -> None:
     )
     run = one_each(0.6, 0.3)
     forget, test = (signals(run, "unlearned", references, split) for split in ("forget", "test"))
-    np.testing.assert_allclose(np.exp(forget.log_mean_out), [0.3], rtol=1e-6)
-    np.testing.assert_allclose(np.exp(test.log_mean_out), [0.3], rtol=1e-6, err_msg="judged by the same two models")
+    np.testing.assert_allclose(np.exp(forget.audited()[1]), [0.3], rtol=1e-6)
+    np.testing.assert_allclose(np.exp(test.audited()[1]), [0.3], rtol=1e-6, err_msg="judged by the same two models")
     assert ratio_mia_auroc(run, "unlearned", references) == 100, "0.6 / 0.3 against 0.3 / 0.3"
     assert ratio_mia_auroc(one_each(0.3, 0.6), "unlearned", references) == 0
 
@@ -212,7 +212,7 @@ def test_resampled_values_weigh_the_same_scores() -> None:
     drawn = run.resampled(3)
     forget, test = (drawn.examples("unlearned", split).weights for split in ("forget", "test"))
     sides = [signals(run, "unlearned", references, split) for split in ("forget", "test")]
-    scores = [(side.log_p - side.log_mean_out).astype(np.float32) for side in sides]
+    scores = [np.subtract(*side.audited()).astype(np.float32) for side in sides]
     values = ratio_mia_auroc(drawn, "unlearned", references)
     for b in range(3):
         members, others = (np.repeat(score, w[b].astype(int)) for score, w in zip(scores, (forget, test), strict=True))
@@ -231,4 +231,4 @@ def test_the_order_of_forgotten_images_does_not_matter_to_their_ratios(order: li
     other = replace(run, logits={model: values[rows] for model, values in run.logits.items()})
     plain = signals(run, "unlearned", references, "forget")
     moved = signals(other, "unlearned", References({**references.splits, "forget": shuffled}), "forget")
-    np.testing.assert_allclose(moved.log_mean_out, plain.log_mean_out[order])
+    np.testing.assert_allclose(moved.audited()[1], plain.audited()[1][order])
