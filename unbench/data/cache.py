@@ -22,7 +22,7 @@ from PIL import Image, ImageOps
 
 from unbench.config.cards import DatasetCard
 from unbench.data.images import Bytes, Ints
-from unbench.data.sources.base import Files, RawData, RawSplit, Source
+from unbench.data.sources.base import Files, ImageSource, RawData, RawSplit
 from unbench.errors import DataError
 from unbench.progress import Progress
 from unbench.seeds import digest
@@ -51,7 +51,9 @@ def cache_folder() -> Path:
     return Path(named) if named else user_cache_path("unbench")
 
 
-def decode(card: DatasetCard, source: Source, files: Files, root: Path, image_size: int, progress: Progress) -> Decoded:
+def decode(
+    card: DatasetCard, source: ImageSource, files: Files, root: Path, image_size: int, progress: Progress
+) -> Decoded:
     """Decode every split, or map what was decoded before; raises DataError naming what is wrong."""
     name = f"{card.name}-{_signature(card, files, image_size)}"
     folder = cache_folder() / "decoded" / name

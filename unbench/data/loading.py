@@ -12,7 +12,7 @@ from unbench.config.cards import DatasetCard, Preset
 from unbench.data import sources
 from unbench.data.cache import Decoded, cache_folder, decode
 from unbench.data.images import Dataset, Images, Ints
-from unbench.data.sources.base import Files, Source
+from unbench.data.sources.base import Files, ImageSource
 from unbench.errors import ChecksumError, DataMissingError
 from unbench.progress import Progress
 from unbench.seeds import derive_seed, digest
@@ -56,7 +56,7 @@ def load_dataset(
     return _split(card, preset, decoded, mismatches)
 
 
-def _find_or_fetch(source: Source, root: Path) -> Files:
+def _find_or_fetch(source: ImageSource, root: Path) -> Files:
     try:
         return source.find(root)
     except DataMissingError as missing:
