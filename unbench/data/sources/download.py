@@ -11,8 +11,8 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
 
 from unbench.config.cards import DatasetCard
 from unbench.data.sources.common import one_line, reading
@@ -70,14 +70,14 @@ def differing(published: Mapping[Path, str], algorithm: str = "md5", unpack: boo
         with reading(path), unpacked(path) if unpack else path.open("rb") as file:
             # As an integrity check only: some systems forbid MD5 for security.
             hasher = partial(hashlib.new, algorithm, usedforsecurity=False)
-            found = hashlib.file_digest(file, hasher).hexdigest()  # type: ignore[arg-type]
+            found = hashlib.file_digest(file, hasher).hexdigest()
         if found != wanted:
             kind = f"{algorithm.upper()} of its content" if unpack else algorithm.upper()
             faults.append(f"{path.name} differs from the published file ({kind} {found}, published {wanted})")
     return faults
 
 
-def unpacked(path: Path) -> IO[bytes]:
+def unpacked(path: Path) -> gzip.GzipFile | BufferedReader:
     """Open a file for reading, decompressed if its name ends with .gz."""
     return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
 

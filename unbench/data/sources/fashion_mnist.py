@@ -44,7 +44,7 @@ class FashionMnist(NamedFiles):
 
         paths, count = self.find(root).paths, len(FashionMNIST.classes)
         splits = {}
-        for split, images, labels in (("train", *paths[:2]), ("test", *paths[2:])):
+        for split, (images, labels) in {"train": paths[:2], "test": paths[2:]}.items():
             splits[split] = array_split(_parse(images), _parse(labels), count, labels)
         return RawData(tuple(FashionMNIST.classes), splits)
 
