@@ -34,24 +34,26 @@ def train(
 ) -> Path:
     """Train the original of a run on all training images, or take it from `results`, and save it in `model_dir`.
 
-    The folder is a copy: deleting from it leaves the results folder as it is, and the other way round.
+    The folder is a copy: deleting from it does not change the results folder, nor the reverse.
 
     Args:
         model_dir: a new folder.
         method, dataset, seed, preset, model, results, data_root, device, checksums, progress: as for unbench.run.
 
     Returns:
-        model_dir: ready for unbench.forget and unbench.predict.
+        `model_dir`, ready for unbench.forget and unbench.predict.
 
     Raises:
-        UnbenchError: the request or the files are wrong, or the folder holds a model already.
+        UnbenchError: the request or the files are wrong, or the folder is not empty.
     """
     spec = RunSpec.parse(method, dataset, "random10", preset, seed, model)
     if spec.method.family == "reference":
-        raise SpecError(f"'{spec.method.name}' is a reference; train the method whose model is wanted, such as munkey")
+        raise SpecError(
+            f"'{spec.method.name}' is a reference without a model of its own; train a method such as munkey instead"
+        )
     saved = SavedModel(Path(model_dir))
     if saved.folder.exists() and (not saved.folder.is_dir() or any(saved.folder.iterdir())):
-        raise StoreError(f"{saved.folder} is not empty; a model is saved in a folder of its own")
+        raise StoreError(f"{saved.folder} is not empty; name a new folder for the model")
     progress = progress or Progress()
     store = Store(results)
     store.check_writable()
@@ -60,8 +62,8 @@ def train(
     data = load_dataset(spec.dataset, spec.preset, data_root, checksums, progress)
     inputs = prepare(data, spec, chosen, progress)
     trainer = make_method(spec, inputs, chosen, progress.named(f"{spec.method.name} on {data.name}"))
-    stage = train_or_load("original", store, spec, trainer, inputs.data, inputs.data.train)
-    state = stage.load(trainer).state_dict()
+    original = train_or_load("original", store, spec, trainer, inputs.data, inputs.data.train)
+    state = original.load(trainer).state_dict()
     record = ModelRecord(
         format=FORMAT,
         unbench_version=version("unbench"),
