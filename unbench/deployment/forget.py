@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from unbench.deployment.saved import MEMORY, Receipt, SavedModel
-from unbench.errors import SpecError, StoreError
+from unbench.deployment.saved import MEMORY, Receipt, SavedModel, faults_as
+from unbench.errors import SpecError
 from unbench.experiment.provenance import now
 from unbench.models.memory import Memory
 from unbench.store.results import write_json
@@ -83,7 +83,7 @@ def read_ids(text: str, source: str) -> list[int]:
             )
         ids.append(int(word))
     if not ids:
-        raise SpecError(f"{source} holds no ids")
+        raise SpecError(f"{source} has no ids")
     return ids
 
 
@@ -94,10 +94,8 @@ def _memory(state: dict[str, Tensor], saved: SavedModel) -> Memory:
     memory = Memory(
         torch.empty(0, dtype=torch.int64), torch.empty(0, parts["keys"].shape[-1]), parts["tokens"].shape[-1]
     )
-    try:
+    with faults_as(f"the memory in {saved.weights} is damaged"):
         memory.load_state_dict(parts)
-    except (RuntimeError, ValueError) as error:
-        raise StoreError(f"the memory in {saved.weights} is damaged: {error}") from error
     return memory
 
 

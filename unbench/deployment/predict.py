@@ -17,7 +17,7 @@ from unbench.data import encoders
 from unbench.data.batches import normalise
 from unbench.data.cache import to_bytes
 from unbench.data.encoders.base import Encoder, FeatureEncoder
-from unbench.deployment.saved import EncoderRecord, ModelRecord, SavedModel
+from unbench.deployment.saved import EncoderRecord, ModelRecord, SavedModel, faults_as
 from unbench.errors import DataError, StoreError
 from unbench.methods.base import Context, Method
 from unbench.methods.loading import load_method
@@ -82,10 +82,9 @@ class Predictor:
         )
         method: Method = load_method(card)(context)
         model = method.build(0).to(chosen)
-        try:
-            model.load_state_dict(saved.read_state()[0])
-        except (RuntimeError, ValueError) as error:
-            raise StoreError(f"{saved.weights} does not fit its model.json: {' '.join(str(error).split())}") from error
+        state = saved.read_state()[0]
+        with faults_as(f"{saved.weights} does not fit its model.json"):
+            model.load_state_dict(state)
         return cls(record, model.eval(), backbone, keys)
 
     @torch.inference_mode()

@@ -22,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from unbench.config.cards import Preset, Value
+from unbench.data.encoders.base import Encoder
 from unbench.errors import StoreError, refusals_as
 from unbench.store.files import atomic_path, write_text
 from unbench.store.tensors import storable
@@ -41,6 +42,11 @@ class EncoderRecord(BaseModel):
     name: str
     version: int
     trained_on: str
+
+    @classmethod
+    def of(cls, encoder: Encoder | None) -> EncoderRecord | None:
+        """Return the record of an encoder; None for none."""
+        return encoder and cls(name=encoder.name, version=encoder.version, trained_on=encoder.trained_on)
 
 
 class ModelRecord(BaseModel):
@@ -148,12 +154,10 @@ class SavedModel:
     def read_record(self) -> ModelRecord:
         """Return what the model is; raise StoreError if there is none, or another version wrote it."""
         path = self.folder / "model.json"
-        try:
+        if not path.exists():
+            raise StoreError(f"{self.folder} holds no model: it has no {path.name}")
+        with faults_as(f"cannot read {path}"):
             content = json.loads(path.read_text("utf-8"))
-        except FileNotFoundError as error:
-            raise StoreError(f"{self.folder} holds no model: it has no {path.name}") from error
-        except (OSError, ValueError) as error:
-            raise StoreError(f"{path} cannot be read: {error}") from error
         found = content.get("format") if isinstance(content, dict) else None
         if found != FORMAT:
             raise StoreError(f"{path} has format {found}; this version of unbench reads format {FORMAT}")
@@ -165,17 +169,22 @@ class SavedModel:
 
     def read_state(self) -> tuple[dict[str, Tensor], list[Receipt]]:
         """Return the tensors by name, and the receipts so far; raise StoreError if the file is damaged or missing."""
-        try:
+        with faults_as(f"{self.weights} is missing or damaged"):
             with safe_open(self.weights, "pt") as file:
                 receipts = json.loads((file.metadata() or {})["receipts"])
             return load_file(self.weights), receipts
-        except (SafetensorError, OSError, ValueError, KeyError) as error:
-            raise StoreError(f"{self.weights} is missing or damaged: {error}") from error
 
     def read_encoder(self) -> dict[str, Tensor]:
         """Return the state of the fitted key encoder; empty if it has none."""
         path = self.folder / "encoder.safetensors"
-        try:
+        with faults_as(f"{path} is damaged"):
             return load_file(path) if path.exists() else {}
-        except (SafetensorError, OSError) as error:
-            raise StoreError(f"{path} is damaged: {error}") from error
+
+
+@contextmanager
+def faults_as(what: str) -> Iterator[None]:
+    """Raise what reading damaged files or fitting their tensors raises as a StoreError: `what`, and the reason."""
+    try:
+        yield
+    except (SafetensorError, OSError, ValueError, KeyError, RuntimeError) as error:
+        raise StoreError(f"{what}: {' '.join(str(error).split())}") from error

@@ -6,7 +6,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 from unbench.data import load_dataset
-from unbench.data.encoders.base import Encoder
 from unbench.data.loading import Checksums
 from unbench.deployment.saved import FORMAT, EncoderRecord, ModelRecord, SavedModel
 from unbench.errors import SpecError, StoreError
@@ -77,15 +76,9 @@ def train(
         channels=data.train.pixels.shape[1],
         shape=inputs.shape,
         key_dim=inputs.key_dim,
-        stem=_record(inputs.stem),
-        key_encoder=_record(inputs.key_encoder),
+        stem=EncoderRecord.of(inputs.stem),
+        key_encoder=EncoderRecord.of(inputs.key_encoder),
         seed=seed,
     )
     saved.write(record, state, inputs.key_encoder.state() if inputs.key_encoder else {})
     return saved.folder
-
-
-def _record(encoder: Encoder | None) -> EncoderRecord | None:
-    if encoder is None:
-        return None
-    return EncoderRecord(name=encoder.name, version=encoder.version, trained_on=encoder.trained_on)
