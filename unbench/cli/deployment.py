@@ -59,12 +59,8 @@ def train(
 
 def forget(
     model_dir: Annotated[Path, typer.Argument(help="A folder written by 'unbench train'.")],
-    ids: Annotated[
-        Path, typer.Option("--ids", help="File with a training image's id on each line; - reads from a pipe.")
-    ],
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse the request if one of the ids is not stored.")
-    ] = False,
+    ids: Annotated[Path, typer.Option("--ids", help="File with one training image's id per line; - reads a pipe.")],
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse if one of the ids is not stored.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Delete images from a saved model that has a memory, without any data, and print a receipt."""
@@ -79,7 +75,7 @@ def forget(
     absent = receipt["not_stored"]
     if absent:
         log(f"{len(absent)} of the ids were not in the model, such as {absent[0]}")
-    print_record(receipt, as_json)
+    print_record(dict(receipt), as_json)
 
 
 def predict(
@@ -94,7 +90,8 @@ def predict(
     from unbench.deployment.predict import predict as ask
     from unbench.progress import ConsoleProgress
 
-    print_rows(ask(model_dir, images, device, ConsoleProgress(console())), as_json)
+    rows = ask(model_dir, images, device, ConsoleProgress(console()))
+    print_rows([dict(row) for row in rows], as_json)
 
 
 def cost(
@@ -113,4 +110,5 @@ def cost(
     from unbench.progress import ConsoleProgress
 
     rows = measure([int(word) for word in sizes], dim, request, index)
-    print_rows(list(ConsoleProgress(console(), "memories").track(rows, "sizes", len(sizes))), as_json)
+    tracked = ConsoleProgress(console(), "memories").track(rows, "sizes", len(sizes))
+    print_rows([dict(row) for row in tracked], as_json)

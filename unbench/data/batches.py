@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain, repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -100,15 +101,10 @@ class PairedBatches:
 
     def __init__(self, retain: Batches, forget: Batches) -> None:
         self.retain = retain
-        self.forget = _forever(forget)
+        self.forget = chain.from_iterable(repeat(forget))
 
     def __iter__(self) -> Iterator[tuple[Batch, Batch]]:
         return zip(self.retain, self.forget, strict=False)
-
-
-def _forever(batches: Batches) -> Iterator[Batch]:
-    while True:
-        yield from batches
 
 
 def first_batch(images: Images, batch_size: int, device: torch.device) -> Batch:

@@ -64,6 +64,4 @@ class Pca(Encoder):
         return self._mean, self._basis
 
 
-def load(device: torch.device) -> Pca:
-    """Return the encoder, which is always available; fit before use."""
-    return Pca(device)
+load = Pca

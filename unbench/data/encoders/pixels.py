@@ -47,6 +47,4 @@ def pooled(pixels: Tensor) -> Tensor:
     return flat - flat.mean(dim=1, keepdim=True)
 
 
-def load(device: torch.device) -> Pixels:
-    """Return the encoder, which is always available; fit before use."""
-    return Pixels(device)
+load = Pixels
