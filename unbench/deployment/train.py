@@ -6,7 +6,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Unpack
 
-from unbench.data.encoders.base import Encoder
 from unbench.deployment.saved import FORMAT, EncoderRecord, ModelRecord, SavedModel
 from unbench.errors import SpecError, StoreError
 from unbench.experiment.inputs import LoadedDatasets
@@ -25,7 +24,7 @@ def train(
 ) -> Path:
     """Train the original of a run on all training images, or take it from the results folder, and save it.
 
-    The saved folder is a copy: deleting from it leaves the results folder as it is, and the other way round.
+    The folder is a copy: deleting from it does not change the results folder, nor the reverse.
 
     Args:
         model_dir: a new folder.
@@ -33,18 +32,20 @@ def train(
         **options: seed, preset, model, results, data_root, device and checksums, as for unbench.run.
 
     Returns:
-        model_dir: ready for unbench.forget and unbench.predict.
+        `model_dir`, ready for unbench.forget and unbench.predict.
 
     Raises:
-        UnbenchError: the request or the files are wrong, or the folder holds a model already.
+        UnbenchError: the request or the files are wrong, or the folder is not empty.
     """
     check_keywords("train", options, TrainOptions)
     spec, settings = resolve(method, dataset, options)
     if spec.method.family == "reference":
-        raise SpecError(f"'{spec.method.name}' is a reference; train the method whose model is wanted, such as munkey")
+        raise SpecError(
+            f"'{spec.method.name}' is a reference without a model of its own; train a method such as munkey instead"
+        )
     saved = SavedModel(Path(model_dir))
     if saved.folder.exists() and (not saved.folder.is_dir() or any(saved.folder.iterdir())):
-        raise StoreError(f"{saved.folder} is not empty; a model is saved in a folder of its own")
+        raise StoreError(f"{saved.folder} is not empty; name a new folder for the model")
     settings.store.check_writable()
     work = Run.open(spec, LoadedDatasets(settings, progress).load(spec), settings, progress)
     inputs, data = work.inputs, work.data
@@ -62,15 +63,9 @@ def train(
         channels=data.train.pixels.shape[1],
         shape=inputs.shape,
         key_dim=inputs.key_dim,
-        stem=_record(inputs.stem),
-        key_encoder=_record(inputs.key_encoder),
+        stem=EncoderRecord.of(inputs.stem),
+        key_encoder=EncoderRecord.of(inputs.key_encoder),
         seed=spec.seed,
     )
     saved.write(record, state, inputs.key_encoder.state() if inputs.key_encoder else {})
     return saved.folder
-
-
-def _record(encoder: Encoder | None) -> EncoderRecord | None:
-    if encoder is None:
-        return None
-    return EncoderRecord(name=encoder.name, version=encoder.version, trained_on=encoder.trained_on)

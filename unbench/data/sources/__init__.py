@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 
 from unbench.config.cards import DatasetCard
-from unbench.data.sources.base import Source
+from unbench.data.sources.base import ImageSource
 from unbench.errors import CardError, UnknownNameError
 
 SOURCES = {
@@ -24,10 +24,10 @@ SOURCES = {
 """Loader name (a card's `source`) to module and class in this package."""
 
 
-def create(card: DatasetCard) -> Source:
-    """The source that `card.source` names, for this card; raises CardError with the nearest name."""
+def create(card: DatasetCard) -> ImageSource:
+    """Return the source that `card.source` names, for this card; raise CardError with the nearest name."""
     if card.source not in SOURCES:
         raise CardError(f"data set '{card.name}': {UnknownNameError('source', card.source, SOURCES)}")
     module, _, kind = SOURCES[card.source].partition(":")
-    source: Source = getattr(importlib.import_module(f"{__name__}.{module}"), kind)(card)
+    source: ImageSource = getattr(importlib.import_module(f"{__name__}.{module}"), kind)(card)
     return source
