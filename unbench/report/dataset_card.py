@@ -1,4 +1,4 @@
-"""The card of results as a Hugging Face data set: what they are, in words for people and in YAML for the hub."""
+"""The card of results as a Hugging Face data set: a description for people, and YAML for the hub."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def dataset_card(runs: pd.DataFrame, tables: Mapping[str, tuple[str, tuple[Column, ...]]]) -> str:
-    """README.md of the exported folder.
+    """Write README.md of the exported folder.
 
     Args:
-        runs: as unbench.load_results gives them.
-        tables: by name, which is the name of a Parquet file in data/: what it is, and its columns.
+        runs: as unbench.load_results returns them.
+        tables: description and columns of each Parquet file in data/, by its name.
     """
     configs = [
         f"- config_name: {name}\n  data_files:\n  - split: train\n    path: data/{name}.parquet"
@@ -39,12 +39,12 @@ def dataset_card(runs: pd.DataFrame, tables: Mapping[str, tuple[str, tuple[Colum
     body = [
         "# Results of unbench",
         "",
-        "What methods of machine unlearning left of the images that a classifier should forget, each compared with an",
-        "oracle: a model of the same recipe that never saw them. Made by unbench, an open benchmark harness.",
+        "What methods of machine unlearning retain of the images that a classifier should forget, each compared with",
+        "an oracle: a model of the same recipe that never saw them. Made by unbench, an open benchmark harness.",
         "",
         f"- {len(runs)} runs, {(runs['status'] == 'ok').sum()} of them with numbers (`status`)",
         f"- methods: {_names(runs['method'])}",
-        f"- data sets: {_names(runs['dataset'])}; the images are not part of this",
+        f"- data sets: {_names(runs['dataset'])}; the images are not included",
         f"- scenarios: {_names(runs['scenario'])}; presets: {_names(runs['preset'])}",
         f"- made with unbench {_names(runs['unbench_version'])} and torch {_names(runs['torch_version'])},"
         f" schema {SCHEMA_VERSION}",

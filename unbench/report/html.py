@@ -1,4 +1,4 @@
-"""leaderboard.html: the same document as one static page, with plain tables and without JavaScript."""
+"""leaderboard.html: the document of leaderboard.md as one static page, with plain tables and without JavaScript."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from cmarkgfm import cmark
 
 _FIRST_CELL = re.compile(r"(<tr>\n)<td(.*?)</td>", re.DOTALL)
-"""Of a row: its header, for those who hear it read, as the cells of the first row are of their columns."""
+"""The first cell of a row is its header for screen readers, as those of the first row are of their columns."""
 
 _STYLE = """\
 body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 80rem; margin: 2rem auto;
@@ -24,9 +24,9 @@ summary { cursor: pointer; }
 """
 
 
-def leaderboard_html(html: str) -> str:
-    """The page of a document that leaderboard_markdown made and `render` rendered."""
-    body = _FIRST_CELL.sub(r'\1<th scope="row"\2</th>', html.replace("<th ", '<th scope="col" '))
+def leaderboard_html(markdown: str) -> str:
+    """Return the page of a document that leaderboard_markdown wrote."""
+    body = _FIRST_CELL.sub(r'\1<th scope="row"\2</th>', render(markdown).replace("<th ", '<th scope="col" '))
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -36,9 +36,9 @@ def leaderboard_html(html: str) -> str:
 
 
 def render(markdown: str) -> str:
-    """Markdown as HTML, by GitHub's own parser: CommonMark with tables, and the few tags that reports write.
+    """Render Markdown as HTML with GitHub's own parser: CommonMark with tables, and the few tags that reports write.
 
-    Strings from results are escaped in it already.
+    Strings from results must be escaped in it already.
     """
     options = cmark.Options.CMARK_OPT_UNSAFE | cmark.Options.CMARK_OPT_TABLE_PREFER_STYLE_ATTRIBUTES
     return str(cmark.markdown_to_html_with_extensions(markdown, options, ["table"]))
