@@ -16,13 +16,14 @@ from unbench.cli.console import console, log, print_leaderboard, print_rows
 from unbench.cli.interrupting import end_now
 from unbench.cli.options import AsJson, Plugin, Results
 
+Names = list[str] | None
 ONLY = "Only this; may be repeated."
 
 
 def evaluate(
     results: Results = Path("results"),
     metric: Annotated[
-        list[str] | None, typer.Option("--metric", help="May be repeated; all but the slow ones by default.")
+        Names, typer.Option("--metric", help="May be repeated; all but the slow ones by default.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -43,30 +44,23 @@ def report(
     results: Results = Path("results"),
     out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("reports"),
     file_format: Annotated[
-        list[str] | None,
-        typer.Option("--format", help="md, csv, tex, html or explorer; may be repeated; all by default."),
+        Names, typer.Option("--format", help="md, csv, tex, html or explorer; may be repeated; all by default.")
     ] = None,
-    dataset: Annotated[list[str] | None, typer.Option("-d", "--dataset", help=ONLY)] = None,
-    method: Annotated[list[str] | None, typer.Option("-m", "--method", help=ONLY)] = None,
-    family: Annotated[
-        list[str] | None, typer.Option(help="Only methods of this family: post-hoc, by-design, reference.")
-    ] = None,
+    dataset: Annotated[Names, typer.Option("-d", "--dataset", help=ONLY)] = None,
+    method: Annotated[Names, typer.Option("-m", "--method", help=ONLY)] = None,
+    family: Annotated[Names, typer.Option(help="Only methods of this family: post-hoc, by-design, reference.")] = None,
     data_family: Annotated[
-        list[str] | None, typer.Option(help="Only data sets of this family: natural, fine-grained, medical.")
+        Names, typer.Option(help="Only data sets of this family: natural, fine-grained, medical.")
     ] = None,
-    scenario: Annotated[list[str] | None, typer.Option(help=ONLY)] = None,
-    preset: Annotated[list[str] | None, typer.Option(help=ONLY)] = None,
+    scenario: Annotated[Names, typer.Option(help=ONLY)] = None,
+    preset: Annotated[Names, typer.Option(help=ONLY)] = None,
     metric: Annotated[
-        str,
-        typer.Option(help="Rank by this metric of 'unbench list metrics', or set this column side by side."),
+        str, typer.Option(help="Rank by this metric of 'unbench list metrics', or set this column side by side.")
     ] = "avg_gap",
     plots: Annotated[
-        list[str] | None, typer.Option(help="Draw plots of this data set only; may be repeated; 'none' draws none.")
+        Names, typer.Option(help="Draw plots of this data set only; may be repeated; 'none' draws none.")
     ] = None,
-    plot_format: Annotated[
-        list[str] | None,
-        typer.Option(help="png or svg; may be repeated; png by default, since svg takes half as long again."),
-    ] = None,
+    plot_format: Annotated[Names, typer.Option(help="png (the default) or svg; may be repeated.")] = None,
     plot_data: Annotated[
         bool, typer.Option("--plot-data", help="Also write the numbers behind each plot, as CSV.")
     ] = False,

@@ -173,9 +173,7 @@ def _documents(
         from unbench.report.explorer.page import explorer_html
 
         images, named = options.get("images", True), progress.named("explorer")
-        texts["explorer"] = explorer_html(
-            source.cells, source.frame, source.results, images, source.provenance, named
-        )
+        texts["explorer"] = explorer_html(source.cells, source.frame, source.results, images, source.provenance, named)
     if studio is not None:
         studio.finish(progress.named("plots"))
     return texts, pictures.files if pictures is not None else []
@@ -200,9 +198,11 @@ def _latex(source: _Source, settings: Sequence[CrossSetting]) -> str:
     from unbench.report.latex import leaderboard_latex
     from unbench.report.sections.overview import ranks_table, side_by_side_table
 
+    note = "mean ± sample standard deviation over seeds; ≈ marks a gap within the noise floor"
+    boards = (board_table(cell, columns_of(cell)) for cell in source.cells)
     several = [setting for setting in settings if len(setting.cells) > 1]
     tables = [
-        *(board_table(cell, columns_of(cell)) for cell in source.cells),
+        *(replace(table, caption=f"{table.caption}: {note}.") for table in boards),
         *(side_by_side_table(setting) for setting in several),
         *(ranks_table(setting) for setting in several if setting.ranking.ranked),
     ]

@@ -1,4 +1,4 @@
-"""The tables of one cell of the leaderboard: its numbers, what they rest on, their intervals, the levels compared with."""
+"""The tables of one cell of the leaderboard: numbers, what they rest on, intervals, levels to compare with."""
 
 from __future__ import annotations
 

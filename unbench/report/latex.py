@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,6 @@ _SPECIAL = {
     "|": r"\textbar{}",
     '"': r"\textquotedbl{}",
     "`": r"\textasciigrave{}",
-    "-": "-{}",  # two would become a dash
     "±": r"$\pm$",
     "≈": r"$\approx$",
     "−": r"$-$",
@@ -73,7 +73,8 @@ def escape(text: object) -> str:
     >>> escape("50 % of a_b")
     '50 \\% of a\\_b'
     """
-    return "".join(_SPECIAL.get(c) or (c if c <= "\xff" else f"[U+{ord(c):04X}]") for c in clean(text))
+    shown = (_SPECIAL.get(c) or (c if c <= "\xff" else f"[U+{ord(c):04X}]") for c in clean(text))
+    return re.sub("-(?=-)", "-{}", "".join(shown))  # two hyphens would become a dash
 
 
 def _cell(cell: TableCell, footnotes: Footnotes) -> str:

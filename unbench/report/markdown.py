@@ -16,7 +16,7 @@ from unbench.analysis.rows.values import json_list
 from unbench.config.reference_names import NOTHING, ORACLE
 from unbench.metrics import METRICS
 from unbench.report.board_tables import board_table, columns_of, intervals_table, levels_table, status_table
-from unbench.report.markup import code, escape, folded, markdown_table
+from unbench.report.markup import code, escape, folded, markdown_table, template
 from unbench.report.provenance import Provenance
 from unbench.report.sections.ablation import ablation_section
 from unbench.report.sections.audit import audit_section
@@ -26,37 +26,6 @@ from unbench.store.schema import Row
 
 if TYPE_CHECKING:
     from unbench.report.figures.drawing import Drawing, Pictures
-
-INTRODUCTION = f"""\
-# Leaderboard
-
-How close does each way of unlearning come to a model that never saw the forgotten images, and at what cost?
-That model is the *oracle*: trained from scratch on the retain set alone, with the same recipe. The best number
-is not the highest or the lowest one but the oracle's.
-
-- **TA**, **RA**, **FA**: accuracy on the test, retain and forget set after unlearning, in percent.
-- **MIA**: membership inference, as the AUROC of a loss attack that distinguishes forget images from test images,
-  in percent. 50 is chance; above it traces are left, below it the forgotten images look less familiar than new
-  ones. It is never folded.
-- **Gap**: Average Gap, the mean absolute difference of TA, RA, FA and MIA to the method's own oracle, in
-  points, computed per seed and then averaged. Lower is better.
-- **Floor**: the gap of a second oracle that differs from the first only in its seed: the noise in Gap.
-- **Unlearn s**, **Peak MiB**: seconds and memory of the unlearning, including precomputation but not evaluation.
-- **Seeds**: number of ok runs; each number is their mean ± sample standard deviation. Intervals are
-  95 % t-intervals over seeds, and require at least two.
-
-`{WITHIN_NOISE}` beside a gap: not above its floor, so the method cannot be distinguished from retraining here; rows
-with this mark are ties. `{DASH}`: missing, with the reason below the table. Rows in italics are references:
-`{ORACLE}` is the oracle itself, `{NOTHING}` the original model left as it is. Presets, models, versions and
-hyper-parameters are never averaged together.
-"""
-
-BADGES = f"""\
-Each row also has: **Hyper-parameters** `tuned` (chosen by `unbench tune`), `default` (of the card) or
-`set by hand`; **May touch**, what the method's card lets it see of the training data besides the model: the forget
-set, the retain set, held-out images, labels, or the training of the original; **Verified**: {VERIFIED}.
-Rows marked *outdated* were made with an older version of a card or of the shared code; they come last.
-"""
 
 FTA_NOTE = (
     "In scenario class, TA is over the test images of the remaining classes, MIA compares the forget set with "
@@ -79,7 +48,8 @@ def leaderboard_markdown(
         settings: the comparison over the cells of each preset; none leaves it out.
     """
     basis = cells[0].basis if cells else BY_GAP
-    parts = [INTRODUCTION, f"{basis.rule}\n", BADGES]
+    names = {"dash": DASH, "within_noise": WITHIN_NOISE, "oracle": ORACLE, "nothing": NOTHING, "verified": VERIFIED}
+    parts = [template("introduction.md").format(rule=basis.rule, **names)]
     if metric := METRICS.get(basis.metric) if basis != BY_GAP else None:
         parts.append(f"**{escape(metric.name)}**: {escape(metric.title)}. {escape(metric.definition)}\n")
     if not cells and provenance is not None and provenance.filtered:
@@ -146,9 +116,7 @@ def _notes(cell: BoardCell, rows: Sequence[Row]) -> str:
     if any(row["n_seeds"] == 1 for row in rows):
         notes.append("A row of one seed has no spread and no interval, which require at least two.")
     if any(row["method"] == NOTHING and row["within_noise"] is True for row in rows):
-        notes.append(
-            "Doing nothing is already within the noise of two oracles: this cell cannot distinguish methods."
-        )
+        notes.append("Doing nothing is already within the noise of two oracles: this cell cannot distinguish methods.")
     if any("differs" in row["data_checksum"] for row in rows):
         notes.append(
             "The source files differ from the published ones (checksum), so these numbers cannot be compared "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from importlib.resources import files
 
 from unbench.analysis.rows.values import clean
 from unbench.report.table import Footnotes, ReportTable, TableCell
@@ -55,3 +56,8 @@ def code(text: str) -> str:
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}sh\n{text}\n{fence}\n"
+
+
+def template(name: str) -> str:
+    """Return the text of a file in templates/."""
+    return files("unbench.report").joinpath("templates", name).read_text("utf-8")

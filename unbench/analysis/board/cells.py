@@ -157,7 +157,7 @@ def short_titles(cells: Sequence[BoardCell]) -> tuple[str, ...]:
 
 
 def safe(name: str) -> str:
-    """Return the name as letters, digits, dots and underscores, at most 60; hyphens separate the parts of a file name."""
+    """Return at most 60 letters, digits, dots and underscores: hyphens separate the parts of a file name."""
     return re.sub(r"[^A-Za-z0-9.]+", "_", name).strip("_.")[:60] or "_"
 
 

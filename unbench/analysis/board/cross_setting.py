@@ -14,8 +14,8 @@ from unbench.analysis.rows.labels import row_labels
 
 SAME = (
     "A name stands for one row of each cell: the one with the method's default or tuned hyper-parameters, or its only "
-    "one. Rows of outdated versions are left out. The oracle and the noise floor are those that post-hoc methods share; "
-    "a method with an oracle of its own is compared with that one."
+    "one. Rows of outdated versions are left out. The oracle and the noise floor are those that post-hoc methods "
+    "share; a method with an oracle of its own is compared with that one."
 )
 """When rows of different cells share a name."""
 

@@ -112,7 +112,7 @@ def leaderboard(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def in_order(board: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Sort rows by cell, then the oracle's own row, then by a column with missing last; outdated rows and cells last."""
+    """Sort rows by cell, then the oracle's own row, then a column with missing last; what is outdated comes last."""
     old = board["outdated"] != ""
     keys = board.assign(_after=board["method"] != ORACLE, _old=old)
     keys["_old_cell"] = keys.groupby(list(CELL), dropna=False)["_old"].transform("all")

@@ -65,7 +65,9 @@ def with_metric(board: pd.DataFrame, runs: pd.DataFrame, metrics: pd.DataFrame, 
     if metric is None or name == "avg_gap" or board.empty:
         return board
     rows = records(board)
-    values, oracles = _of_shadows(metrics, rows, name) if metric.needs == "shadows" else _of_runs(metrics, rows, runs, name)
+    values, oracles = (
+        _of_shadows(metrics, rows, name) if metric.needs == "shadows" else _of_runs(metrics, rows, runs, name)
+    )
     ideal = ideal_of(metric)
     distances = [_distances(one, other, ideal) for one, other in zip(values, oracles, strict=True)]
     columns = _columns(name, values) if name not in VALUES else {}
@@ -83,7 +85,7 @@ def with_metric(board: pd.DataFrame, runs: pd.DataFrame, metrics: pd.DataFrame, 
 def _of_runs(
     metrics: pd.DataFrame, rows: Sequence[Row], runs: pd.DataFrame, name: str
 ) -> tuple[list[SeedValues], list[SeedValues]]:
-    """Read a metric of unlearned model and oracle from the runs of each row, or else from what was evaluated of them."""
+    """Read a metric of unlearned model and oracle from the runs of each row, or else from the table of metrics."""
     stored = metrics[(metrics["metric"] == name) & metrics["seed"].notna()]
     attempts = runs[["run_key", "attempt", *(c for c in (name, f"oracle_{name}") if c in runs)]]
     evaluated = stored.merge(attempts[["run_key", "attempt"]], on=["run_key", "attempt"])
@@ -102,7 +104,9 @@ def _over_seeds(row: Row, entries: Mapping[tuple[str, str], Row], of: str) -> Se
     known = {seed: entries[key, of] for seed, key in runs.items() if (key, of) in entries}
     found = {seed: float(entry["value"]) for seed, entry in known.items() if present(entry["value"])}
     if len({entry["metric_version"] for entry in known.values()} - {None}) > 1:
-        return SeedValues(reason="its seeds were evaluated with different versions of the metric; run 'unbench evaluate'")
+        return SeedValues(
+            reason="its seeds were evaluated with different versions of the metric; run 'unbench evaluate'"
+        )
     if len(found) == len(runs):
         return SeedValues(found)
     reasons = sorted({as_text(entry["missing"]) for entry in known.values()} - {""})
@@ -121,7 +125,9 @@ def _of_shadows(metrics: pd.DataFrame, rows: Sequence[Row], name: str) -> tuple[
 
 def _of_pool(entries: Sequence[Row]) -> SeedValues:
     if not entries:
-        return SeedValues(reason="no shadow models of this row are evaluated; see 'unbench shadow' and 'unbench evaluate'")
+        return SeedValues(
+            reason="no shadow models of this row are evaluated; see 'unbench shadow' and 'unbench evaluate'"
+        )
     if len(entries) > 1:
         return SeedValues(reason=SEVERAL)
     (entry,) = entries

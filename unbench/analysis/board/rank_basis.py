@@ -66,8 +66,8 @@ def rank_basis(name: str) -> RankBasis:
     target = f"the oracle's value {place}" if ideal == "oracle" else f"{ideal:g}, its ideal"
     rule = (
         f"Rank 1 is best. Rows are ranked by {name}: by the distance of its value to {target}"
-        f"{'' if pooled else ', averaged over seeds'}; a smaller distance is better. It has no noise floor here, so only "
-        f"equal distances are tied; ties get their average rank. {_NOT_RANKED.format(what=f'a distance')}"
+        f"{'' if pooled else ', averaged over seeds'}; a smaller distance is better. It has no noise floor here, so "
+        f"only equal distances are tied; ties get their average rank. {_NOT_RANKED.format(what='a distance')}"
     )
     return RankBasis(name, "distance", rule)
 

@@ -23,8 +23,8 @@ DRAWS = 2000
 OVER_CELLS = (
     "The mean rank is over cells of one preset, among the methods that have a number in every one of them. Cells of "
     "few methods are set aside one after the other as long as this makes the number of cells times the number of "
-    f"methods larger. The interval is a bootstrap of {DRAWS} draws, 95 %: cells are drawn with replacement, and in each "
-    "of them seeds, the same for all methods."
+    f"methods larger. The interval is a bootstrap of {DRAWS} draws, 95 %: cells are drawn with replacement, and in "
+    "each of them seeds, the same for all methods."
 )
 
 

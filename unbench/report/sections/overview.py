@@ -94,7 +94,7 @@ def _number(row: Row | None, metric: str) -> TableCell:
 
 
 def _references(setting: CrossSetting, metric: str) -> list[Cells]:
-    """Return the oracle and the noise floor that post-hoc methods share, or those of the only methods that there are."""
+    """Return the oracle and the noise floor that post-hoc methods share, or else those of the only methods."""
     lines: dict[str, list[TableCell]] = {}
     for number, (cell, rows) in enumerate(zip(setting.cells, setting.entries, strict=True)):
         found = {one.name: one.values[metric] for one in reversed(cell.references) if metric in one.values}
@@ -103,9 +103,7 @@ def _references(setting: CrossSetting, metric: str) -> list[Cells]:
                 found["oracle"] = (row[f"{metric}_mean"], row[f"{metric}_std"])
         for name, pair in found.items():
             lines.setdefault(name, [TableCell()] * len(setting.cells))[number] = shown_cell(metric, *pair)
-    return [
-        (TableCell(name, style="reference"), *lines[name]) for name in ("oracle", "noise floor") if name in lines
-    ]
+    return [(TableCell(name, style="reference"), *lines[name]) for name in ("oracle", "noise floor") if name in lines]
 
 
 def _ranks(setting: CrossSetting, diagram: str | None) -> str:
