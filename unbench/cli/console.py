@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import pandas as pd
     from rich.console import Console
 
-    from unbench.analysis.board.changes import Changes
+    from unbench.analysis.board.cells import BoardCell
 
 Row = dict[str, Any]
 
@@ -49,7 +48,7 @@ def print_json(value: Any, indent: int | None = None) -> None:
 
 def print_runs(rows: list[Row], results: Path) -> None:
     """The table at the end of `unbench run`, and where everything was written."""
-    from unbench.report.terminal import run_table
+    from unbench.report.run_table import run_table
     from unbench.store.results import Store
 
     console(stderr=False).print(run_table(rows))
@@ -61,13 +60,13 @@ def print_runs(rows: list[Row], results: Path) -> None:
     log(f"next: unbench report --results {results}")
 
 
-def print_leaderboard(board: pd.DataFrame, changes: Changes | None = None, anew: bool = False) -> None:
-    """The leaderboard as a table, with what changed on it since other results; `anew` clears the terminal first."""
+def print_leaderboard(cells: Sequence[BoardCell], clear: bool = False) -> None:
+    """Print the leaderboard as tables; `clear` clears the terminal first."""
     from unbench.report.terminal import leaderboard_table
 
     screen = console(stderr=False)
-    table = leaderboard_table(board, changes)
-    if anew:
+    table = leaderboard_table(cells)
+    if clear:
         screen.clear()
     screen.print(table)
 

@@ -1,21 +1,21 @@
-"""The hyper-parameters that stored rows would have by default, as the method's card gives them today."""
+"""The default hyper-parameters of stored rows, as the method's card gives them today."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 from unbench.analysis.rows.values import json_object
 from unbench.config import registry
 from unbench.config.cards import MethodCard
+from unbench.store.schema import Row
 
 NEEDED = ("method", "method_version", "dataset", "preset", "scenario", "model", "stem")
 """Columns that decide what the default is."""
 
 
-def default_hparams(row: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What a row's method runs with where nothing is said: tuned for its cell, or else the defaults of the card.
+def default_hparams(row: Row) -> dict[str, Any] | None:
+    """Return the hyper-parameters a row's method runs with by default: tuned for its cell, or else those of the card.
 
     None if the card is unknown or of another version.
 
@@ -25,31 +25,28 @@ def default_hparams(row: Mapping[str, Any]) -> dict[str, Any] | None:
     Raises:
         CardError: the cards cannot be read.
     """
-    card = _card(row)
-    if card is None:
-        return None
-    place = (row["dataset"], row["preset"], row["scenario"], row["model"])
-    return dict(_resolved(_Same(card), place, bool(row["stem"])))
+    return _defaults(row, (row["dataset"], row["preset"], row["scenario"], row["model"]))
 
 
-def card_defaults(row: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The defaults of the card, whatever tuning chose; None as in `default_hparams`."""
-    card = _card(row)
-    return None if card is None else dict(_resolved(_Same(card), None, bool(row["stem"])))
+def card_defaults(row: Row) -> dict[str, Any] | None:
+    """Return the defaults of the card, whatever tuning chose; None as in `default_hparams`."""
+    return _defaults(row, None)
 
 
-def is_default(row: Mapping[str, Any]) -> bool:
-    """Whether a row, with its column hparams, has all of its method's defaults and nothing else."""
+def is_default(row: Row) -> bool:
+    """Return whether a row, with its column hparams, has exactly its method's defaults."""
     return json_object(row["hparams"]) == default_hparams(row)
 
 
-def _card(row: Mapping[str, Any]) -> MethodCard | None:
+def _defaults(row: Row, place: tuple[str, str, str, str] | None) -> dict[str, Any] | None:
     card = registry.methods().get(row["method"])
-    return card if card is not None and card.version == row["method_version"] else None
+    if card is None or card.version != row["method_version"]:
+        return None
+    return dict(_resolved(_CardKey(card), place, bool(row["stem"])))
 
 
-class _Same:
-    """A card as a key: equal if it is the very same one, for what is inside it cannot be hashed."""
+class _CardKey:
+    """A card as a key of a cache, equal by identity: what a card holds cannot be hashed."""
 
     def __init__(self, card: MethodCard) -> None:
         self.card = card
@@ -58,11 +55,11 @@ class _Same:
         return id(self.card)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.card is self.card
+        return isinstance(other, _CardKey) and other.card is self.card
 
 
+# Checking every value of a card takes a while, and a report asks for each row.
 @lru_cache(maxsize=4096)
-def _resolved(same: _Same, place: tuple[str, str, str, str] | None, stem: bool) -> dict[str, Any]:
-    """Checking every value of a card takes a while, and a report asks of each row."""
-    tuned = same.card.tuned_for(*place) if place else None
-    return dict(same.card.resolve_hparams(tuned.hparams if tuned else {}, stem=stem))
+def _resolved(key: _CardKey, place: tuple[str, str, str, str] | None, stem: bool) -> dict[str, Any]:
+    tuned = key.card.tuned_for(*place) if place else None
+    return dict(key.card.resolve_hparams(tuned.hparams if tuned else {}, stem=stem))

@@ -9,13 +9,14 @@ import pandas as pd
 import pytest
 from fakes import fake_run
 
+from unbench.analysis.board import row_status
 from unbench.analysis.board.cells import split_cells
 from unbench.analysis.board.leaderboard import leaderboard
 from unbench.analysis.board.references import references
-from unbench.analysis.board.selection import Selection
+from unbench.analysis.board.selection import select
 from unbench.errors import UnknownNameError
-from unbench.report import report, standing
-from unbench.report.origin import Origin, digest
+from unbench.report import report
+from unbench.report.provenance import Provenance, digest
 from unbench.store.results import Store, load_results
 
 TUNED = """
@@ -92,7 +93,7 @@ def test_shared_code_counts_as_a_version(store: Store, monkeypatch: pytest.Monke
     fake_run(store, "ft", 0, outputs=False, numerics_version=None, avg_gap=1.0)
     fake_run(store, "ft", 1, outputs=False, numerics_version=1, avg_gap=2.0)
     assert [list(board_of(store)[name]) for name in ("n_seeds", "outdated")] == [[2], [""]]
-    monkeypatch.setattr(standing, "NUMERICS_VERSION", 2)
+    monkeypatch.setattr(row_status, "NUMERICS_VERSION", 2)
     fake_run(store, "ft", 2, outputs=False, numerics_version=2, avg_gap=9.0)
     board = board_of(store)
     assert list(board["n_seeds"]) == [1, 2] and board["label"].is_unique
@@ -101,7 +102,7 @@ def test_shared_code_counts_as_a_version(store: Store, monkeypatch: pytest.Monke
 
 def test_another_version_of_a_data_set_is_outdated() -> None:
     row = {"method": "ft", "method_version": 1, "dataset": "digits", "dataset_version": 0, "numerics_version": None}
-    assert standing.outdated(row) == "card of the data set v0, now v1"
+    assert row_status.outdated(row) == "card of the data set v0, now v1"
 
 
 def test_how_hyper_parameters_came_about(store: Store, toy: str, tmp_path: Path) -> None:
@@ -110,14 +111,14 @@ def test_how_hyper_parameters_came_about(store: Store, toy: str, tmp_path: Path)
     row = {"method": toy, "method_version": 3, "dataset": "digits", "preset": "cpu", "scenario": "random10"}
     row |= {"model": "vit", "stem": None, "tuned": False}
     for k, said in ((8, "tuned"), (4, "default"), (16, "set by hand")):
-        assert standing.chosen({**row, "hparams": f'{{"rule": "mean", "k": {k}, "rate": 0.1}}'}) == said
-    assert standing.chosen({**row, "hparams": "{}", "tuned": True}) == "tuned"
-    assert standing.chosen({**row, "hparams": "{}", "method_version": 2}) == ""
+        assert row_status.chosen({**row, "hparams": f'{{"rule": "mean", "k": {k}, "rate": 0.1}}'}) == said
+    assert row_status.chosen({**row, "hparams": "{}", "tuned": True}) == "tuned"
+    assert row_status.chosen({**row, "hparams": "{}", "method_version": 2}) == ""
 
 
 def test_what_a_method_may_touch_is_what_its_card_says() -> None:
-    assert standing.touches("ga") == "forget, labels"
-    assert standing.touches("none") == "nothing"
+    assert row_status.touches("ga") == "forget, labels"
+    assert row_status.touches("none") == "nothing"
 
 
 def test_the_oracle_and_the_floor_are_on_top_even_where_no_row_is_the_oracle(store: Store, tmp_path: Path) -> None:
@@ -138,15 +139,15 @@ def test_filters_keep_what_they_name_and_know_the_nearest(store: Store, tmp_path
         for dataset in ("digits", "cub"):
             fake_run(store, method, outputs=False, dataset=dataset)
     frame = load_results(store.folder)
-    kept = Selection(datasets=("cub",), methods=("ft", "none"), families=("post-hoc",)).of(frame)
+    kept = select(frame, {"datasets": ["cub"], "methods": ["ft", "none"], "families": ["post-hoc"]})
     assert list(zip(kept["dataset"], kept["method"], strict=True)) == [("cub", "ft")]
     fake_run(store, "ft", outputs=False, dataset="pneumoniamnist", family="medical")
     everything = load_results(store.folder)
-    assert set(Selection(data_families=("medical",)).of(everything)["dataset"]) == {"pneumoniamnist"}
+    assert set(select(everything, {"data_families": ["medical"]})["dataset"]) == {"pneumoniamnist"}
     with pytest.raises(UnknownNameError, match=r"family of data sets .* 'medicine'; did you mean 'medical'"):
-        Selection(data_families=("medicine",)).of(everything)
+        select(everything, {"data_families": ["medicine"]})
     with pytest.raises(UnknownNameError, match=r"data set .* 'digit'; did you mean 'digits'"):
-        Selection(datasets=("digit",)).of(frame)
+        select(frame, {"datasets": ["digit"]})
     with pytest.raises(UnknownNameError, match="did you mean 'digits'"):
         report(store.folder, tmp_path, plots=["digts"])
     with pytest.raises(UnknownNameError, match="did you mean 'test_acc'"):
@@ -177,12 +178,13 @@ def test_the_digest_follows_contents_and_nothing_else(store: Store) -> None:
         changed = frame.copy()
         changed.loc[0, column] = value
         assert digest(changed) != first, column
-    assert Origin.of(frame, ["-d 'a b'"]).command == "unbench report -d 'a b'"
+    command = Provenance.of(frame, {"datasets": ["b", "a b"], "metric": "unlearn_seconds"}).command
+    assert command == "unbench report -d 'a b' -d b --metric unlearn_seconds"
 
 
 def test_every_format_names_its_inputs(store: Store, tmp_path: Path) -> None:
     fake_run(store, "ft", outputs=False)
     known = digest(load_results(store.folder))
     for path in report(store.folder, tmp_path, plots=()):
-        text = path.read_text("utf-8").replace("\\allowbreak{}", "")
+        text = path.read_text("utf-8")
         assert known in text and "unbench report" in text and str(tmp_path) not in text
