@@ -302,13 +302,16 @@ def test_a_metric_with_another_definition_cannot_be_compared(sides: tuple[Store,
     for store in sides:
         fake_run(store, "ft")
         evaluate(store.folder, ["mia_confidence_auroc"])
-    rewrite(sides[1], lambda row: {"metric_version": row["metric_version"] + 1})
+    names = {"mia_confidence_auroc", "test_acc"}
+    rewrite(sides[1], lambda row: {"metric_version": 2} if row["metric"] in names else {})
     frame = diff(sides[0].folder, sides[1].folder)
-    assert verdicts(frame) == {"mia_confidence_auroc": "cannot tell"}
-    assert "version 1 to 2" in one(frame, "mia_confidence_auroc")["note"]
-    rewrite(sides[1], lambda row: {"value": None, "low": None, "high": None, "missing": "it came out as nan"})
+    assert verdicts(frame) == dict.fromkeys(names, "cannot tell")
+    for name in names:
+        assert "version 1 to 2" in one(frame, name)["note"]
+    missing = {"value": None, "low": None, "high": None, "missing": "it came out as nan"}
+    rewrite(sides[1], lambda row: missing if row["metric"] in names else {})
     lost = diff(sides[0].folder, sides[1].folder)
-    assert verdicts(lost) == {"mia_confidence_auroc": "only in A"}
+    assert verdicts(lost) == dict.fromkeys(names, "only in A")
 
 
 def test_metrics_of_an_older_attempt_are_not_those_of_the_newest(tmp_path: Path) -> None:

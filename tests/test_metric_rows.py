@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from fakes import fake_run
 
-from unbench import evaluate, load_metrics, load_results, run
+from unbench import evaluate, find_garbage, load_metrics, load_results, run
 from unbench.analysis.board.leaderboard import leaderboard
 from unbench.metrics import METRICS
 from unbench.store.metric_rows import MetricRow, MetricsFile, identity_of, read_metric_rows, with_metrics
@@ -139,6 +139,14 @@ def test_a_process_killed_between_metrics_and_row_promises_nothing(store: Store)
     row = fake_run(store, "ft", test_acc=50.0)
     assert store.metrics_path(row) == left and row["attempt"] == 1
     assert load_results(store.folder)["test_acc"].tolist() == [50.0]
+
+
+def test_metrics_of_earlier_attempts_are_no_garbage(store: Store) -> None:
+    first = fake_run(store, "ft")
+    second = fake_run(store, "ft", run_key=first["run_key"])
+    found = [garbage.path for garbage in find_garbage(store.folder)]
+    assert [path for path in found if path.parent != store.locks] == [store.outputs_path(first)]
+    assert load_results(store.folder, "all")["test_acc"].tolist() == [first["test_acc"], second["test_acc"]]
 
 
 def test_the_copy_of_the_rows_notices_changes_of_metrics(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -194,6 +194,7 @@ METRIC_COLUMNS: tuple[Column, ...] = (
 SEEDS_COLUMNS: tuple[Column, ...] = (
     *(column for column in METRIC_COLUMNS if column.name in BUT_SEED),
     Column("metric", "string", "name, as in unbench show metric"),
+    Column("of", "string", "model of the runs"),
     Column("seeds", "int64", "number of runs with a value"),
     Column("mean", "double", "over the seeds, in the metric's unit"),
     Column("low", "double", "lower end of the 95 % t-interval over the seeds; null for none"),

@@ -81,6 +81,8 @@ def _of_attempts(store: Store) -> Iterator[Garbage]:
             key, _, attempt = path.stem.rpartition("-")
             if not attempt.isdecimal() or key.startswith("shadows"):
                 continue
+            if folder == store.metrics and path.stem in there:
+                continue  # the rows of earlier attempts stay, and are read from these files
             if path.stem not in there:
                 yield Garbage(path, "it has no row: its run was ended before it was done")
             elif key in ok and int(attempt) < ok[key]:

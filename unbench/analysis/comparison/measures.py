@@ -80,6 +80,9 @@ def row_pairs(a: Row, b: Row) -> Iterator[PairedNumber]:
         comparable = True
         if name in LEAST and differ(a, b, CIRCUMSTANCES["device or threads"]):
             note, comparable = "another device or number of threads", False
+        versions = [json_object(row["metric_versions"]).get(name, 1) for row in (a, b)]
+        if versions[0] != versions[1]:
+            note, comparable = f"its definition went from version {versions[0]} to {versions[1]}", False
         yield PairedNumber(name, *values, variance if name in FLOORED else None, note, comparable)
 
 
