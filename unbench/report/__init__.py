@@ -6,10 +6,12 @@ name enters them. From the cards comes what a method's default hyper-parameters 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from unbench.errors import UnknownNameError
 from unbench.progress import Progress
@@ -20,6 +22,17 @@ if TYPE_CHECKING:
     from unbench.analysis.board.changes import Changes
 
 __all__ = ["FORMATS", "PLOT_FORMATS", "report"]
+
+
+class _Callable(ModuleType):
+    """This module, which has the name of its function: `unbench.report` is both, and can be called."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> list[Path]:
+        """Call the function `report`."""
+        return report(*arguments, **options)
+
+
+sys.modules[__name__].__class__ = _Callable
 
 FILES = {
     "md": "leaderboard.md",
