@@ -97,7 +97,7 @@ def test_merging_weights_by_similarity_or_by_rank(
 
 
 @pytest.mark.parametrize("aggregation", ["ensemble", "softmax", "rank"])
-def test_with_one_neighbour_every_aggregation_says_the_same(
+def test_with_one_neighbour_every_aggregation_answers_alike(
     model: MemoryTransformer, data: Dataset, aggregation: str
 ) -> None:
     batch = first(data, 5)
@@ -315,7 +315,7 @@ def test_costs_are_measured_on_a_copy(method: Munkey, model: MemoryTransformer, 
     assert all(float(costs[f"predict_ms_{name}"]) > 0 for name in ("ensemble", "softmax", "rank", "plain"))
 
 
-def test_pixel_keys_are_the_default_without_a_stem() -> None:
+def test_pixel_keys_are_the_default_without_a_frozen_backbone() -> None:
     asked = spec()
     assert Munkey.encoder(asked.hparams, asked.preset) == "pixels"
     with_stem = asked.preset.model_copy(update={"stem": "efficientnet_lite0"})

@@ -73,7 +73,9 @@ def __getattr__(name: str) -> Any:
     elif name == "registry":  # its former place, which scripts of other people know
         value = import_module("unbench.config.registry")
     elif name in (homes := _homes()):
-        value = getattr(import_module(homes[name]), name)
+        home = import_module(homes[name])
+        # `unbench.report` is a room and a function, whichever was imported first: its module can be called.
+        value = home if home.__name__ == f"{__name__}.{name}" else getattr(home, name)
     else:
         raise AttributeError(f"module 'unbench' has no attribute '{name}'")
     globals()[name] = value

@@ -403,7 +403,7 @@ class TestAmun:
             batch = next(iter(Batches(pixels_at(155), 1, CPU)))
             assert method.search(Threshold(), batch).found.item() is found  # type: ignore[attr-defined]
 
-    def test_a_stems_maps_are_neither_clipped_nor_rescaled(self, data: Dataset) -> None:
+    def test_a_frozen_backbones_maps_are_neither_clipped_nor_rescaled(self, data: Dataset) -> None:
         method = make("amun", data, radius=0.5, rounds=1)
         preset = method.context.preset.model_copy(update={"stem": "efficientnet_lite0"})
         method.context = replace(method.context, preset=preset)

@@ -26,6 +26,8 @@ from unbench.methods import (
     split_pathways,
 )
 
+Loss = Callable[[Batch], Tensor]
+
 
 class Munkey(KeyedMethod):
     """A transformer with one key and one learnable token per image; forgetting deletes entries.
@@ -98,18 +100,12 @@ class Munkey(KeyedMethod):
         return MemoryTransformer(backbone, memory, neighbours, context.choice("aggregation"), temperature)
 
     def _descend(
-        self,
-        loss: Callable[[Batch], Tensor],
-        batches: Batches,
-        epochs: int,
-        groups: list[dict[str, Any]],
-        warmup_epochs: float,
+        self, loss: Loss, batches: Batches, epochs: int, groups: list[dict[str, Any]], warmup_epochs: float
     ) -> None:
-        if epochs == 0:
-            return
-        part = {"epochs": epochs, "warmup_epochs": warmup_epochs}
-        recipe = self.context.preset.training.model_copy(update=part)
-        descend_by_recipe(groups, batches, loss, recipe, self.context.progress)
+        if epochs:
+            changes = {"epochs": epochs, "warmup_epochs": warmup_epochs}
+            recipe = self.context.preset.training.model_copy(update=changes)
+            descend_by_recipe(groups, batches, loss, recipe, self.context.progress)
 
 
 class Pathways:

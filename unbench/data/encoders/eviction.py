@@ -15,7 +15,7 @@ from unbench.data.images import Ints
 from unbench.errors import DataError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Eviction:
     """A function that erases images' rows from every table of a split. It holds no image, no label and no feature.
 
