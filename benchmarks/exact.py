@@ -1,9 +1,9 @@
-"""Compares two results folders bit for bit, times and memory aside; exits with 1 where anything else differs.
+"""Comparison of two results folders bit for bit, times and memory aside; exits with 1 if anything else differs.
 
     python benchmarks/exact.py BEFORE AFTER
 
 For changes that must move no number: sweep before and after the change with equal `--threads`, and compare. Unlike
-`unbench diff`, which asks whether a difference is beyond noise, this forgives nothing: keys, rows, splits, names of
+`unbench diff`, which tests whether a difference is beyond noise, this forgives nothing: keys, rows, splits, names of
 reference models, per-example outputs, evaluated metrics, probes and outputs of shadow models must be equal.
 """
 
@@ -42,7 +42,7 @@ def main() -> int:
 
 
 def differences(before: Path, after: Path) -> Iterator[str]:
-    """Yield one line for each thing that differs."""
+    """Yield a line for each difference."""
     one, other = (load_results(folder).set_index("run_key") for folder in (before, after))
     yield from _names("run", one.index, other.index)
     for key in one.index.intersection(other.index):
@@ -74,10 +74,10 @@ def _metrics(before: Path, after: Path) -> Iterator[str]:
             values = [frame.at[key, column] for frame in frames]
             if not _same(*values):
                 yield f"metric {key}: {column}: {values[0]!r} and {values[1]!r}"
-    # What one side has not evaluated is no difference in what was measured, but a reader wants to know.
-    for side, lacking in (("before", frames[0].index.difference(frames[1].index)),):
-        if len(lacking):
-            yield f"metrics only {side}: {len(lacking)}, such as {lacking[0]}"
+    # A run now measures more by itself than before; but what was evaluated before must be there.
+    lacking = frames[0].index.difference(frames[1].index)
+    if len(lacking):
+        yield f"metrics only before: {len(lacking)}, such as {lacking[0]}"
 
 
 def _arrays(what: str, one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Measures gradients of single examples taken together against a loop over the examples, timed in turn in one run.
+"""Gradients of single examples: all together against a loop over the examples, timed in turn in one run.
 
     python benchmarks/gradients.py [--quick] [--json FILE]
 
@@ -26,8 +26,7 @@ from unbench import models
 from unbench.config.registry import dataset
 from unbench.data.batches import Batches
 from unbench.data.images import Images
-from unbench.methods.components.gradients import Gradients, mean_over_examples
-from unbench.training.loops import seeded
+from unbench.methods import Gradients, mean_over_examples, seeded
 
 LIMIT = 5
 TOLERANCE = 1e-5
@@ -67,14 +66,14 @@ def main() -> int:
 
 
 def digits_transformer() -> nn.Module:
-    """The untrained model of digits' preset cpu."""
+    """Return the untrained model of digits' preset cpu."""
     preset = dataset("digits").presets["cpu"]
     with seeded(0):
         return models.build(preset, (1, preset.image_size), 10).eval()
 
 
 def random_images(count: int) -> Images:
-    """Noise in the shape of digits: what is timed does not depend on what is learnt."""
+    """Return noise in the shape of digits: what is timed does not depend on what is learnt."""
     draw = np.random.default_rng(0)
     return Images(
         draw.integers(0, 256, (count, 1, 8, 8), dtype=np.uint8), draw.integers(0, 10, count), np.arange(count)
@@ -82,7 +81,7 @@ def random_images(count: int) -> Images:
 
 
 def one_by_one(model: nn.Module, images: Images) -> Gradients:
-    """Mean squared gradient by each parameter, by one backward pass after the other."""
+    """Return the mean squared gradient by each parameter, from one backward pass for each example."""
     parameters = dict(model.named_parameters())
     total = {name: torch.zeros_like(parameter) for name, parameter in parameters.items()}
     for batch in Batches(images, 1, torch.device("cpu")):
@@ -93,18 +92,18 @@ def one_by_one(model: nn.Module, images: Images) -> Gradients:
 
 
 def together(model: nn.Module, images: Images) -> Gradients:
-    """The same by unbench.methods.components.gradients."""
+    """Return the same, computed by unbench.methods.components.gradients."""
     return mean_over_examples(model, images, torch.square)
 
 
 def timed(compute: Callable[[], Gradients]) -> tuple[Gradients, float]:
-    """What `compute` gives, and the processor's seconds that it took, in which other programs have no part."""
+    """Return the result of `compute` and the processor time that it took, in seconds."""
     started = time.process_time()
     return compute(), time.process_time() - started
 
 
 def largest_difference(a: Gradients, b: Gradients) -> float:
-    """Over all parameters, as a share of the largest value of each."""
+    """Return the largest difference of all parameters, as a share of the largest value of each."""
     return max(float((a[name] - b[name]).abs().max() / a[name].abs().max()) for name in a)
 
 

@@ -1,9 +1,10 @@
-"""Measures all metrics that need no model, with their intervals, of one run of the size of CIFAR-10.
+"""Time all metrics that need no model, with their intervals, on one run of the size of CIFAR-10.
 
     python benchmarks/metrics.py [--quick] [--json FILE]
 
-50,000 retain, 5,000 forget, 5,000 validation and 10,000 test outputs of 10 classes, random; the slow metrics are left
-out. Prints a Markdown table; exits with 1 if the limit is missed at full size. See benchmarks/README.md.
+The outputs are random: 50,000 retain, 5,000 forget, 5,000 validation and 10,000 test examples of 10 classes. Slow
+metrics are left out. Prints a Markdown table; exits with 1 if the full size takes longer than the limit. See
+benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from unbench.analysis.evaluation.compute import RESAMPLES, estimate
 from unbench.metrics import METRICS, MissingValue, RunOutputs
+from unbench.metrics.estimates import RESAMPLES, estimate
 from unbench.metrics.outputs import Model, Split
 
 LIMIT = 3.0
@@ -29,7 +30,7 @@ MODELS: tuple[Model, ...] = ("original", "unlearned", "oracle", "oracle_2")
 def main() -> int:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="few examples: only to see that it runs")
+    parser.add_argument("--quick", action="store_true", help="use few examples, only to see that it runs")
     parser.add_argument("--json", type=Path, help="write the numbers there too")
     arguments = parser.parse_args()
     outputs = random_outputs(100 if arguments.quick else 1)
@@ -54,7 +55,7 @@ def main() -> int:
 
 
 def warm_up(outputs: RunOutputs) -> None:
-    """Import what metrics import on first use; that is paid once, not for each run."""
+    """Compute every metric once on few examples: what metrics import on first use is paid once, not for each run."""
     few = np.concatenate([np.flatnonzero(outputs.splits == split)[:60] for split in np.unique(outputs.splits)])
     small = RunOutputs(
         outputs.labels[few], outputs.splits[few], {model: logits[few] for model, logits in outputs.logits.items()}
@@ -68,7 +69,7 @@ def warm_up(outputs: RunOutputs) -> None:
 
 
 def random_outputs(divisor: int) -> RunOutputs:
-    """Outputs of four models that know the label a little, better on what they were trained on."""
+    """Draw outputs of four models that know the label a little, and better on what they were trained on."""
     sizes: dict[Split, int] = {"retain": 50_000, "forget": 5_000, "val": 5_000, "test": 10_000}
     splits = np.concatenate([np.full(size // divisor, split) for split, size in sizes.items()])
     rng = np.random.default_rng(0)

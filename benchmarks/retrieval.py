@@ -1,4 +1,4 @@
-"""Measures the memory's search and deletion as ratios, each of two sides timed in turn in one run.
+"""A benchmark of the memory's search and deletion, as ratios of two sides that are timed in turn in one run.
 
     python benchmarks/retrieval.py [--quick] [--json FILE]
 
@@ -29,7 +29,7 @@ WIDTH = 128
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much to measure: entries, the keys' dimension, queries at once, entries deleted, repetitions."""
+    """Sizes to measure: entries, dimension of keys, queries at once, entries deleted, repetitions."""
 
     exact: int
     small: int
@@ -44,8 +44,8 @@ FULL = Sizes(50_000, 10_000, 1_000_000, 768, 256, 1_000, 5)
 QUICK = Sizes(5_000, 2_000, 20_000, 64, 64, 100, 3)
 
 
-class Row(NamedTuple):
-    """One measured ratio beside what it must be; `limit` starts with <= or >=."""
+class Ratio(NamedTuple):
+    """A measured ratio and its limit, which starts with <= or >=."""
 
     what: str
     first: str
@@ -54,24 +54,24 @@ class Row(NamedTuple):
     limit: str
 
     def holds(self) -> bool:
-        """Whether the ratio is within its limit."""
+        """Return True if the ratio is within its limit."""
         bound = float(self.limit[2:])
         return self.ratio <= bound if self.limit.startswith("<=") else self.ratio >= bound
 
 
 class Clusters:
-    """A mixture of Gaussians on the sphere: one centre for 250 entries, neighbours within one at a cosine of 0.6."""
+    """A mixture of Gaussians on the sphere: 250 entries per centre, which are neighbours at a cosine of 0.6."""
 
     spread = 0.8
 
     def __init__(self, entries: int, dimension: int) -> None:
         self.generator = torch.Generator().manual_seed(0)
         self.centres = normalize(torch.randn(max(1, entries // 250), dimension, generator=self.generator), dim=1)
-        # Uneven: the largest cluster has some ten times the entries of the smallest.
+        # Uneven: the largest cluster has about ten times the entries of the smallest.
         self.weights = torch.rand(len(self.centres), generator=self.generator) + 0.1
 
     def draw(self, count: int) -> Tensor:
-        """Fresh vectors (count, D) of unit length."""
+        """Draw new vectors (count, D) of unit length."""
         out = torch.empty(count, self.centres.shape[1])
         for part in out.split(65_536):
             cluster = self.weights.multinomial(len(part), replacement=True, generator=self.generator)
@@ -81,21 +81,21 @@ class Clusters:
 
 
 def timed(action: Callable[[], object]) -> float:
-    """Seconds that `action` takes."""
+    """Measure the seconds that `action` takes."""
     start = time.perf_counter()
     action()
     return time.perf_counter() - start
 
 
 def in_turn(first: Callable[[], object], second: Callable[[], object], repetitions: int) -> tuple[float, float]:
-    """Median seconds of both, called in turn after one call of each that does not count."""
+    """Measure the median seconds of both, called in turn after one uncounted call of each."""
     first(), second()
     pairs = [(timed(first), timed(second)) for _ in range(repetitions)]
     return median(a for a, _ in pairs), median(b for _, b in pairs)
 
 
-def exact_against_bare(sizes: Sizes) -> Row:
-    """(a) `nearest` against the product and the k largest alone."""
+def exact_against_bare(sizes: Sizes) -> Ratio:
+    """Compare `nearest` with the matrix product and its k largest values alone."""
     clusters = Clusters(sizes.exact, sizes.dimension)
     keys, queries = clusters.draw(sizes.exact), clusters.draw(4 * sizes.queries)
     memory = Memory(torch.arange(len(keys)), keys, WIDTH, index="exact")
@@ -103,11 +103,11 @@ def exact_against_bare(sizes: Sizes) -> Row:
         lambda: memory.nearest(queries, K), lambda: (queries @ memory.keys.T).topk(K), sizes.repetitions
     )
     what = f"exact search / bare product and top-k, N={sizes.exact:,}, {len(queries):,} queries at once"
-    return Row(what, each(ours, len(queries)), each(bare, len(queries)), ours / bare, "<=1.3")
+    return Ratio(what, each(ours, len(queries)), each(bare, len(queries)), ours / bare, "<=1.3")
 
 
-def deletion(large: Memory, sizes: Sizes, index: str) -> Row:
-    """(b) The same number of entries deleted from the large memory and from small ones."""
+def deletion(large: Memory, sizes: Sizes, index: str) -> Ratio:
+    """Compare deleting the same number of entries from the large memory and from small ones."""
     small_keys = Clusters(sizes.small, sizes.dimension).draw(sizes.small)
     generator = torch.Generator().manual_seed(1)
     seconds: list[tuple[float, float]] = []
@@ -123,11 +123,11 @@ def deletion(large: Memory, sizes: Sizes, index: str) -> Row:
     first, second = (median(side) for side in zip(*seconds[1:], strict=True))
     indexed = ", approximate index built" if index == "approximate" else ""
     what = f"deleting {sizes.deleted:,} of {sizes.large:,} / of {sizes.small:,}{indexed}"
-    return Row(what, f"{first * 1e3:.1f} ms", f"{second * 1e3:.1f} ms", first / second, "<=2.0")
+    return Ratio(what, f"{first * 1e3:.1f} ms", f"{second * 1e3:.1f} ms", first / second, "<=2.0")
 
 
-def approximate_against_exact(memory: Memory, queries: Tensor, repetitions: int) -> tuple[list[Row], float]:
-    """(c) Speed and recall on queries from the keys' mixture, and the seconds that building the index took."""
+def approximate_against_exact(memory: Memory, queries: Tensor, repetitions: int) -> tuple[list[Ratio], float]:
+    """Measure speed and recall on queries from the keys' mixture, and the seconds that building the index takes."""
 
     def search(index: str) -> Tensor:
         memory.index = index
@@ -140,22 +140,22 @@ def approximate_against_exact(memory: Memory, queries: Tensor, repetitions: int)
     count = len(queries)
     what = f"exact / approximate search, N={len(memory):,}"
     rows = [
-        Row(what, each(exact, count), each(approximate, count), exact / approximate, ">=20"),
-        Row(f"recall@{K} of approximate search", "", "", hits, ">=0.99"),
+        Ratio(what, each(exact, count), each(approximate, count), exact / approximate, ">=20"),
+        Ratio(f"recall@{K} of approximate search", "", "", hits, ">=0.99"),
     ]
     return rows, build
 
 
 def each(seconds: float, queries: int) -> str:
-    """Milliseconds a query."""
+    """Format seconds as milliseconds per query."""
     return f"{1e3 * seconds / queries:.3f} ms a query"
 
 
 def main() -> int:
-    """Measure, print, and say by the exit status whether the limits hold."""
+    """Measure and print; return the exit status, 1 if a limit is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="small sizes, for which the limits are not meant")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there as well")
+    parser.add_argument("--quick", action="store_true", help="small sizes, to which the limits do not apply")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the numbers to FILE")
     options = parser.parse_args()
     sizes = QUICK if options.quick else FULL
 

@@ -19,14 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from unbench.config import registry
+from unbench.experiment.settings import Settings
 from unbench.store.locks import locked
 from unbench.store.results import Store
 from unbench.store.schema import COLUMNS
 from unbench.store.tables import write_table
-from unbench.sweeps.plan import Planner, Site, Task
+from unbench.sweeps.plan import Planner
 from unbench.sweeps.sweep import sweep
-from unbench.sweeps.sweep_file import RunRequest, SweepCard
-from unbench.sweeps.work import Outcome
+from unbench.sweeps.sweep_file import SweepCard
+from unbench.sweeps.tasks import Outcome, Task
 
 OVERHEAD_MS, PLANNING_SECONDS, JOBS_RATIO = 30.0, 3.0, 0.65
 METHODS = [name for name, card in registry.methods().items() if card.family == "post-hoc" and not card.models][:20]
@@ -47,7 +48,7 @@ def overhead(quick: bool) -> bool:
     """Milliseconds that a run costs beyond its own work."""
     import unbench.sweeps.executors.local as local
 
-    local.perform = instant  # type: ignore[assignment]
+    local.perform = instant
     spent = {}
     for seeds in (1, 1, 2) if quick else (1, 1, 10):  # the first loads what this process needs, and does not count
         card = SweepCard(methods=METHODS[:10], datasets=["synthetic"], preset="smoke", seeds=list(range(seeds)), jobs=2)
@@ -62,35 +63,33 @@ def overhead(quick: bool) -> bool:
     return each <= OVERHEAD_MS
 
 
-def instant(task: Task, site: Site) -> Outcome:
-    """What a worker does around a task, without the task."""
-    store = Store(site.results)
+def instant(task: Task, settings: Settings) -> Outcome:
+    """Do what a worker does around a task, without the task."""
+    store = settings.store
     with locked(store.locks, task.id, wait=False):
         if task.kind != "run":
             return Outcome("done")
-        row = store.write_run(
-            {**filled(), "run_key": task.id.removeprefix("run-"), "method": task.request.method}, None
-        )
+        row = store.write_run({**filled(), "run_key": task.id.removeprefix("run-"), "method": task.spec.written}, None)
     return Outcome("done", row=row)
 
 
 def planning(quick: bool) -> bool:
     """Seconds to find that nothing is to do."""
     seeds = range(3 if quick else 125)
-    requests = [
-        RunRequest(name, dataset, scenario, "smoke", seed)
-        for dataset in ("synthetic", "digits")
-        for scenario in ("random10", "random50")
-        for seed in seeds
-        for name in METHODS
-    ]
+    card = SweepCard(
+        methods=METHODS,
+        datasets=["synthetic", "digits"],
+        scenarios=["random10", "random50"],
+        preset="smoke",
+        seeds=list(seeds),
+    )
+    specs = list(card.runs())
     with tempfile.TemporaryDirectory() as folder:
-        site = Site(Path(folder))
-        Store(folder).check_writable()
-        drawn = Planner(site)
-        for request in requests:
-            spec, state = drawn.spec(request), drawn.state(request)
-            data = drawn.data(spec)
+        settings = Settings(Path(folder))
+        settings.store.check_writable()
+        drawn = Planner(settings)
+        for spec in specs:
+            data, state = drawn.datasets.load(spec), drawn.state(spec)
             row = {
                 **filled(),
                 "run_key": state.key,
@@ -99,26 +98,27 @@ def planning(quick: bool) -> bool:
                 "data_fingerprint": data.fingerprint,
                 "scenario": spec.scenario.name,
                 "seed": spec.seed,
-                "split_hash": drawn.split(data, spec.scenario, spec.seed).hash,
+                "split_hash": drawn.split(spec).hash,
             }
             write_table(Store(folder).run_path(row), [row], COLUMNS)
-        first = timed_plan(site, requests)
-        again = timed_plan(site, requests)
+        first = timed_plan(settings, card)
+        again = timed_plan(settings, card)
     print("| runs, all done | first plan | again | limit |\n|---:|---:|---:|---:|")
-    print(f"| {len(requests):,} | {first:.2f} s | {again:.2f} s | ≤{PLANNING_SECONDS:g} s |\n")
+    print(f"| {len(specs):,} | {first:.2f} s | {again:.2f} s | ≤{PLANNING_SECONDS:g} s |\n")
     return again <= PLANNING_SECONDS
 
 
-def timed_plan(site: Site, requests: list[RunRequest]) -> float:
+def timed_plan(settings: Settings, card: SweepCard) -> float:
     """Seconds of a plan, which must find nothing to do."""
     started = time.perf_counter()
-    plan = Planner(site).plan(requests)
-    assert not plan.tasks and len(plan.states) == len(requests)
+    runs = card.runs()
+    plan = Planner(settings).plan(runs)
+    assert not plan.tasks and len(plan.states) == len(runs)
     return time.perf_counter() - started
 
 
 def filled() -> dict[str, Any]:
-    """A row with every column filled, as a run has it."""
+    """Return a row with every column filled, as that of a run."""
     values: dict[str, Any] = {"int64": 0, "double": 0.5, "bool": True}
     row = {column.name: values.get(column.type, column.name) for column in COLUMNS}
     return {**row, "attempt": 1, "status": "ok"}

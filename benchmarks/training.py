@@ -1,4 +1,4 @@
-"""Measures an epoch of MUNKEY's training against one of the plain transformer, timed in turn in one run.
+"""An epoch of MUNKEY's training against one of the plain transformer, timed in turn in one run.
 
     python benchmarks/training.py [--quick] [--json FILE]
 
@@ -55,7 +55,7 @@ def main() -> int:
 
 
 def random_images(count: int) -> Dataset:
-    """Noise in the shape of Fashion-MNIST, with random keys: what is timed does not depend on what is learnt."""
+    """Return noise in the shape of Fashion-MNIST, with random keys: what is timed does not depend on what is learnt."""
     draw = np.random.default_rng(0)
 
     def split(size: int) -> Images:
@@ -67,7 +67,7 @@ def random_images(count: int) -> Dataset:
 
 
 def train(method: str, data: Dataset) -> float:
-    """Seconds of EPOCHS epochs, everything included that the method does before the first."""
+    """Return the seconds of EPOCHS epochs, everything included that the method does before the first."""
     spec = RunSpec.parse(method, "fashion_mnist", preset="cpu")
     recipe = spec.preset.training.model_copy(update={"epochs": EPOCHS})
     spec = replace(spec, preset=spec.preset.model_copy(update={"training": recipe}))

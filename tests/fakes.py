@@ -11,11 +11,12 @@ import pyarrow as pa
 
 from unbench.analysis.rows.labels import ROW
 from unbench.config import registry
-from unbench.metrics import METRICS, RunOutputs
-from unbench.metrics.row_columns import columns_of as evaluate
+from unbench.metrics import RunOutputs
+from unbench.metrics.estimates import measure
 from unbench.seeds import digest
+from unbench.store.metric_rows import MetricRow, with_metrics
 from unbench.store.results import Store
-from unbench.store.schema import COLUMNS, OUTPUT_COLUMNS
+from unbench.store.schema import COLUMNS, MEASURED, OUTPUT_COLUMNS
 from unbench.store.tables import arrow_schema
 
 SIZES = {"retain": 120, "forget": 40, "test": 80}
@@ -30,12 +31,11 @@ def fake_run(
     """Write one run whose numbers follow from its outputs; `changes` overwrite columns of its row."""
     table = _outputs(method, seed)
     forget_class = 1 if scenario == "class" else None
-    values, missing = _metrics(method, seed, forget_class)
     row: dict[str, Any] = {
         **dict.fromkeys((column.name for column in COLUMNS if column.name != "attempt"), None),
         "status": "ok",
         "warnings": "[]",
-        "missing": json.dumps(missing),
+        "missing": "{}",
         "method": method,
         "method_version": registry.methods()[method].version if method in registry.methods() else 1,
         "method_family": {"munkey": "by-design", "none": "reference", "retrain": "reference"}.get(method, "post-hoc"),
@@ -56,7 +56,6 @@ def fake_run(
         "training": '{"epochs": 30, "lr": 0.001}',
         "seed": seed,
         "hparams": "{}",
-        **values,
         "unlearn_seconds": {"none": 0.0, "munkey": 0.0004}.get(method, 1.5 + seed / 4),
         "train_seconds": 24.0 + seed,
         "oracle_seconds": 21.0 + seed,
@@ -72,16 +71,25 @@ def fake_run(
         "command": f"unbench run -m {method} -d digits --scenario {scenario} --seed {seed} --preset cpu",
         **changes,
     }
-    if row["status"] != "ok":
-        for column in {*METRICS, "unlearn_seconds", "peak_memory_mb"} & {column.name for column in COLUMNS}:
-            row[column] = None
+    ok = row["status"] == "ok"
+    if not ok:
+        row |= dict.fromkeys((*MEASURED, "unlearn_seconds", "peak_memory_mb"))
+    changed = {MEASURED[column] for column in changes if column in MEASURED}
+    metrics = [one for one in _metrics(method, seed, forget_class) if ok and one.key not in changed]
     row["run_key"] = row["run_key"] or digest({k: row[k] for k in (*ROW, "seed", "split_hash")})
-    return store.write_run(row, table if outputs and row["status"] == "ok" else None)
+    return store.write_run(row, table if outputs and ok else None, metrics=metrics)
 
 
 @cache
-def _metrics(method: str, seed: int, forget_class: int | None) -> tuple[dict[str, float], dict[str, str]]:
-    return evaluate(RunOutputs.from_table(_outputs(method, seed), forget_class))
+def _metrics(method: str, seed: int, forget_class: int | None) -> list[MetricRow]:
+    return measure(RunOutputs.from_table(_outputs(method, seed), forget_class))
+
+
+def row_columns(outputs: RunOutputs) -> tuple[dict[str, float], dict[str, str]]:
+    """Return the metric columns of a run's row that have a value, and for the others the reasons."""
+    row = with_metrics({}, measure(outputs))
+    values = {column: row[column] for column in MEASURED if row.get(column) is not None}
+    return values, json.loads(row.get("missing", "{}"))
 
 
 @cache

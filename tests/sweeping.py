@@ -16,11 +16,12 @@ import pandas as pd
 import pytest
 
 from unbench.cli import main
+from unbench.experiment.settings import Settings
+from unbench.experiment.spec import RunSpec
 from unbench.store.results import Store, newest_attempts
 from unbench.store.schema import COLUMNS
-from unbench.sweeps.outcome import Outcome
-from unbench.sweeps.plan import Site, Task
-from unbench.sweeps.sweep_file import RunRequest, SweepCard
+from unbench.sweeps.sweep_file import SweepCard
+from unbench.sweeps.tasks import Outcome, Task
 from unbench.sweeps.work import perform
 
 TOLD_BY_CLOCK = {"started_at", "seconds", "unlearn_seconds", "train_seconds", "oracle_seconds", "peak_memory_mb"}
@@ -37,15 +38,15 @@ class Inline:
 
     room = 1
 
-    def __init__(self, site: Site) -> None:
-        self.site = site
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
         self.done: list[tuple[Task, Outcome]] = []
         self.asked: list[str] = []
 
     def submit(self, tasks: Sequence[Task]) -> None:
         for task in tasks:
             self.asked.append(task.kind)
-            self.done.append((task, perform(task, self.site)))
+            self.done.append((task, perform(task, self.settings)))
 
     def finished(self, patience: float) -> list[tuple[Task, Outcome]]:
         done, self.done = self.done, []
@@ -60,8 +61,8 @@ def inline(monkeypatch: pytest.MonkeyPatch) -> list[Inline]:
     """Sweeps run in this process; the list holds the executor of each."""
     opened: list[Inline] = []
 
-    def open_inline(name: str, jobs: int, site: Site, options: Any) -> Inline:
-        opened.append(Inline(site))
+    def open_inline(name: str, jobs: int, settings: Settings, options: Any) -> Inline:
+        opened.append(Inline(settings))
         return opened[-1]
 
     monkeypatch.setattr("unbench.sweeps.executors.open_executor", open_inline)
@@ -76,24 +77,24 @@ def rows_of(results: Path) -> pd.DataFrame:
 
 
 def small(*methods: str, seeds: Sequence[int] = (0,), **more: Any) -> SweepCard:
-    """A sweep of runs that take a second."""
+    """Return a sweep of runs that take a second."""
     told = {"preset": "smoke", "threads": 1, "evaluate": False, **more}
     return SweepCard(methods=list(methods), datasets=["synthetic"], seeds=list(seeds), **told)
 
 
-def request(method: str, seed: int = 0, **more: Any) -> RunRequest:
-    """One run of such a sweep."""
-    return RunRequest(method, "synthetic", seed=seed, preset="smoke", **more)
+def spec_of(method: str, seed: int = 0, **more: Any) -> RunSpec:
+    """Return one run of such a sweep."""
+    return RunSpec.parse(method, "synthetic", seed=seed, preset="smoke", **more)
 
 
 def statuses(results: Path) -> dict[str, str]:
-    """The status of the newest attempt of each method's run."""
+    """Return the status of the newest attempt of each method's run."""
     rows = newest_attempts(Store(results).history())
     return dict(zip(rows["method"], rows["status"], strict=True))
 
 
 def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    """The exit code of `unbench ARGUMENTS`, in this process."""
+    """Return the exit code of `unbench ARGUMENTS`, in this process."""
     monkeypatch.setattr("sys.argv", ["unbench", *arguments])
     with pytest.raises(SystemExit) as ended:
         main()
@@ -128,7 +129,7 @@ def kill(process: subprocess.Popen[str], number: signal.Signals, group: bool = T
 
 
 def plugin(folder: Path, name: str, body: str, **card: str) -> Path:
-    """A method from outside, NAME.py with its card, whose `unlearn` has this body; returns the file."""
+    """Write a plug-in, NAME.py with its card, whose `unlearn` has this body; return the file."""
     lines = "\n".join(f"        {line}" for line in body.splitlines())
     (folder / f"{name}.py").write_text(
         "import os, signal, time\nimport torch\nfrom unbench.methods.base import Method\n\n\n"

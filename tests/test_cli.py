@@ -89,7 +89,7 @@ def test_run_json_prints_one_object_per_run_and_nothing_else(home: Path) -> None
         (("forget", "nowhere", "--ids", "file"), "has no ids"),
         (("predict", "nowhere", "file"), "holds no model"),
         (("cost", "--entries", "10,many"), "whole numbers"),
-        (("cost", "--entries", "10", "--index", "exacd"), "index is one of"),
+        (("cost", "--entries", "10", "--index", "exacd"), "index must be one of"),
         (("cost", "--entries", "10,100000000000"), "100,000,000,000 keys take 286,102 GiB"),
         (("lst",), "lst"),
     ],

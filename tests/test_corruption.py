@@ -1,4 +1,4 @@
-"""Whatever happens to a stored file is noticed when it is read, and made good where that is possible."""
+"""Damage to a stored file is noticed when the file is read, and repaired where that is possible."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ import pytest
 from fakes import fake_run
 from safetensors.numpy import save
 
-from unbench import evaluate, load_metrics, load_outputs, load_results, run, shadow
+from unbench import evaluate, find_garbage, load_metrics, load_outputs, load_results, run, shadow
 from unbench.errors import DamagedError, StoreError
 from unbench.experiment.reference_models import read_reference_model
-from unbench.experiment.shadow_models.pool import Cell, Pool, pools
+from unbench.experiment.shadow_models.pool import ShadowPool, UnlearnedShadows, pools
 from unbench.experiment.splits import _read_index
 from unbench.store.checksum import BLANK, MARKER, add_checksum, is_intact
 from unbench.store.files import read_verified
-from unbench.store.results import Store, newest_attempts
+from unbench.store.metric_rows import write_metric_rows
+from unbench.store.results import Store, newest_attempts, read_row
 from unbench.store.rows_cache import LEAST
 from unbench.store.schema import COMPARISON_COLUMNS, POWER_COLUMNS, SEEDS_COLUMNS
 from unbench.store.tables import VERSION_KEY, read_table
@@ -51,7 +52,7 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two methods, probed and evaluated, with shadow models of one."""
     folder = tmp_path_factory.mktemp("pristine")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("unbench.experiment.probes.probe.STEPS", 5)
+        patch.setattr("unbench.experiment.probes.STEPS", 5)
         for method in ("none", "ft"):
             assert run(method, results=folder, probe=True, **SMALL)["status"] == "ok"
     assert shadow("none", count=4, jobs=1, results=folder, **SMALL).models == 4
@@ -102,12 +103,12 @@ def reader(folder: Path, path: Path) -> Callable[[], Any]:
     row = {"run_key": key, "attempt": attempt}
     if "shadows" in path.parts:
         if path.name == "examples.safetensors":
-            return lambda: Pool(path.parent).examples()
+            return lambda: ShadowPool(path.parent).examples()
         if path.name == "pool.json":
-            return lambda: Pool(path.parent).about
+            return lambda: ShadowPool(path.parent).about
         if path.name == "cell.json":
-            return lambda: Cell(path.parent).about
-        return lambda: Pool(path.parent).read(int(path.stem))
+            return lambda: UnlearnedShadows(path.parent).about
+        return lambda: ShadowPool(path.parent).read(int(path.stem))
     summaries = {"seeds": SEEDS_COLUMNS, "comparisons": COMPARISON_COLUMNS, "power": POWER_COLUMNS}
     readers: dict[str, Callable[[], Any]] = {
         "runs": lambda: load_results(folder),
@@ -174,7 +175,7 @@ def test_no_bit_of_an_index_file_can_change_unnoticed(results: Path) -> None:
             _read_index(path)
 
 
-def test_no_bit_of_seal_or_version_makes_an_older_file_of_a_sealed_one(results: Path) -> None:
+def test_no_flipped_bit_of_checksum_or_version_turns_a_file_into_an_older_one(results: Path) -> None:
     path = files(results, "runs")[0]
     content = path.read_bytes()
     for text in (MARKER, b"unbench.seal", VERSION_KEY):
@@ -183,31 +184,25 @@ def test_no_bit_of_seal_or_version_makes_an_older_file_of_a_sealed_one(results: 
         for bit in range(8 * (start - 8), 8 * (start + len(text) + 80)):
             path.write_bytes(flipped(content, bit))
             with pytest.raises(DamagedError):
-                read_row_of(path)
+                read_row(path)
 
 
-def read_row_of(path: Path) -> Any:
-    from unbench.store.results import read_row
-
-    return read_row(path)
-
-
-def test_a_seal_is_the_hash_of_the_file_with_zeros_in_its_place() -> None:
+def test_a_checksum_is_the_hash_of_the_file_with_zeros_in_its_place() -> None:
     import hashlib
 
     content = b"before " + BLANK.encode() + b" after"
-    sealed = add_checksum(content)
-    assert sealed == content.replace(b"0" * 64, hashlib.sha256(content).hexdigest().encode())
-    assert is_intact(sealed) and not is_intact(content) and not is_intact(b"no seal") and not is_intact(sealed[:-1])
-    for wrong in (b"none", content * 2, sealed):
-        with pytest.raises(ValueError, match="one blank seal"):
+    signed = add_checksum(content)
+    assert signed == content.replace(b"0" * 64, hashlib.sha256(content).hexdigest().encode())
+    assert is_intact(signed) and not is_intact(content) and not is_intact(b"none") and not is_intact(signed[:-1])
+    for wrong in (b"none", content * 2, signed):
+        with pytest.raises(ValueError, match="one blank checksum"):
             add_checksum(wrong)
 
 
 def numbers(row: dict[str, Any]) -> dict[str, Any]:
     """What must come out the same, whenever it is computed."""
-    told = ("seconds", "memory_mb", "started_at", "attempt")
-    return {name: value for name, value in row.items() if not name.endswith(told)}
+    measured = ("seconds", "memory_mb", "started_at", "attempt")
+    return {name: value for name, value in row.items() if not name.endswith(measured)}
 
 
 @pytest.mark.parametrize("kind", ["runs", "outputs", "probes"])
@@ -215,7 +210,7 @@ def numbers(row: dict[str, Any]) -> dict[str, Any]:
 def test_a_run_with_a_damaged_file_is_run_again_with_the_same_numbers(
     results: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, kind: str, damage: str
 ) -> None:
-    monkeypatch.setattr("unbench.experiment.probes.probe.STEPS", 5)
+    monkeypatch.setattr("unbench.experiment.probes.STEPS", 5)
     store, before = Store(results), load_results(results).set_index("method").loc["ft"].to_dict()
     path = next(path for path in files(results, kind) if path.stem.startswith(before["run_key"]))
     path.write_bytes(damaged(path.read_bytes(), damage, path.suffix, np.random.default_rng(1)))
@@ -276,11 +271,11 @@ def test_of_two_processes_that_find_one_file_damaged_neither_fails(results: Path
     store, path = Store(results), files(results, "splits")[0]
 
     def read(found: Path) -> str:
-        """The other process sets the file aside while this one reads it, and the next to come makes it anew."""
+        """The other process sets the file aside while this one reads it, and the next to come writes it again."""
         content = found.read_text()
         if content == "whole":
             return content
-        if content == "damaged, and made anew":
+        if content == "damaged, and written again":
             store.set_aside(found)
             found.write_text("whole")
         else:
@@ -289,8 +284,8 @@ def test_of_two_processes_that_find_one_file_damaged_neither_fails(results: Path
 
     path.write_text("damaged")
     assert store.recover(path, read) is None
-    path.write_text("damaged, and made anew")
-    assert store.recover(path, read) == path.read_text() == "whole", "what was made anew is not moved away"
+    path.write_text("damaged, and written again")
+    assert store.recover(path, read) == path.read_text() == "whole", "what was written again is not moved away"
     assert len(files(results, "damaged")) == 2
     assert store.set_aside(store.splits / "nothing.json") is None
 
@@ -311,7 +306,7 @@ def debris(folder: Path) -> list[Path]:
     return [path for path in folder.rglob(".*") if path.name not in (".cache", ".gitignore")]
 
 
-@pytest.mark.parametrize("room", [0, 2, 10, 11])
+@pytest.mark.parametrize("room", [0, 2, 10, 11, 12])
 def test_a_full_disk_is_said_in_one_line_and_leaves_nothing_behind(tmp_path: Path, room: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", FullDisk(room).fsync)
@@ -339,7 +334,7 @@ def test_a_full_disk_leaves_what_was_there(results: Path, monkeypatch: pytest.Mo
     attempts: list[Callable[[], Any]] = [
         lambda: run("none", results=results, force=True, **SMALL),
         lambda: run("ft", results=results, seed=1, **SMALL),
-        lambda: store.write_metrics(store.metrics_path(row), []),
+        lambda: write_metric_rows(store.metrics_path(row), row, []),
         lambda: store.write_probes(row, {"x": np.zeros(1)}, {}),
     ]
     for attempt in attempts:
@@ -353,14 +348,14 @@ def test_a_full_disk_leaves_what_was_there(results: Path, monkeypatch: pytest.Mo
 @pytest.fixture
 def killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """A folder whose writer died when all but the row was stored."""
-    from unbench.experiment.probes.probe import Probed
+    from unbench.metrics.probed import ProbeOutputs
 
     store, plain = Store(tmp_path), Store.write_run
-    probed = Probed({"features/unlearned/forget": np.ones((2, 2))}, {})
+    probed = ProbeOutputs({"features/unlearned/forget": np.ones((2, 2))}, {})
     child = os.fork()
     if child == 0:
         monkeypatch.setattr("unbench.store.results.write_table", lambda *_: os._exit(9))
-        monkeypatch.setattr(Store, "write_run", lambda self, row, outputs: plain(self, row, outputs, probed))
+        monkeypatch.setattr(Store, "write_run", lambda *given, metrics: plain(*given, probed, metrics))
         fake_run(store, "ft")
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
@@ -368,9 +363,11 @@ def killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
 
 
 def test_a_process_killed_before_the_row_leaves_no_row_and_no_promise(killed: Store) -> None:
-    left = [path for folder in (killed.outputs, killed.probes) for path in folder.iterdir()]
-    assert len(left) == 2
+    left = [path for folder in (killed.outputs, killed.probes, killed.metrics) for path in folder.iterdir()]
+    assert len(left) == 3
     assert load_results(killed.folder).empty and newest(killed) == {}
+    assert load_metrics(killed.folder).empty, "metrics of no attempt are not shown"
+    assert {garbage.path for garbage in find_garbage(killed.folder)} >= set(left)
     row = fake_run(killed, "ft")
     assert row["attempt"] == 1, "there was no attempt that came to an end"
     assert killed.read_probes(row) is None, "what was left is not taken for the new attempt's"

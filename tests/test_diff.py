@@ -16,9 +16,11 @@ from scipy import stats
 
 from unbench import diff, evaluate, load_metrics
 from unbench.analysis.comparison.compare import summary
-from unbench.analysis.comparison.noise import WEIGHT, Judged, Verdict, settle
+from unbench.analysis.comparison.noise import WEIGHT, Finding, Verdict, settle
 from unbench.errors import SpecError, StoreError, UnknownNameError
 from unbench.store.results import Store
+from unbench.store.schema import METRIC_COLUMNS
+from unbench.store.tables import read_table, write_table
 
 FLOOR = 1.0
 
@@ -29,14 +31,14 @@ def sides(tmp_path: Path) -> tuple[Store, Store]:
 
 
 def write(store: Store, values: list[float], measure: str = "test_acc", **changes: Any) -> None:
-    """A run of ft for each value, seeds counted from 0, alike on every side but for that and `changes`."""
+    """Write a run of ft for each value, seeds counted from 0; only the value and `changes` differ between sides."""
     for seed, value in enumerate(values):
         given = {"avg_gap_floor": FLOOR, "unlearn_seconds": 1.0, measure: value, **changes}
         fake_run(store, "ft", seed, outputs=False, **given)
 
 
 def verdicts(frame: pd.DataFrame, *but: str) -> dict[str, str]:
-    """Measure to verdict, of what is not the same."""
+    """Map each measure that is not the same to its verdict."""
     rows = frame[~frame["verdict"].isin(["same", *but])]
     assert rows["measure"].is_unique
     return dict(zip(rows["measure"], rows["verdict"], strict=True))
@@ -123,7 +125,7 @@ def test_without_known_noise_it_is_the_plain_paired_t_test(sides: tuple[Store, S
 
 
 def test_the_more_numbers_differ_the_more_each_must_show(sides: tuple[Store, Store]) -> None:
-    found = [Judged(3, 0.0, 1.0, 1.0, "same", p_value=p, tested=True) for p in (0.01, 0.04, 0.03, None)]
+    found = [Finding((), "test_acc", "same", 3, p_value=p, tested=True) for p in (0.01, 0.04, 0.03, None)]
     settle(found)
     assert [each.p_holm for each in found] == pytest.approx([0.04, 0.09, 0.09, None])
     assert [each.verdict for each in found] == ["changed", "within noise", "within noise", "same"]
@@ -179,11 +181,11 @@ def test_commits_of_one_folder_are_compared_by_the_newest_ok_attempt_of_each(tmp
     write(store, [60.0], git_commit="abd222", git_dirty=True)
     fake_run(store, "ft", 0, outputs=False, status="failed", error="broke", git_commit="abd222")
     fake_run(store, "ft", 0, outputs=False, status="failed", error="broke", git_commit="f00")
-    said: list[str] = []
-    frame = diff(f"{store.folder}@ABC1", f"{store.folder}@abd", log=said.append)
+    logged: list[str] = []
+    frame = diff(f"{store.folder}@ABC1", f"{store.folder}@abd", log=logged.append)
     row = one(frame, "test_acc")
     assert (row["mean_a"], row["mean_b"], row["verdict"]) == (80.0, 60.0, "changed")
-    assert [line for line in said if "uncommitted" in line] == [
+    assert [line for line in logged if "uncommitted" in line] == [
         f"{store.folder}@abd: 1 of 1 runs were made with uncommitted changes to that commit"
     ]
     assert set(diff(store.folder, f"{store.folder}@abd")["verdict"]) == {"same"}, "a folder gives its newest ok attempt"
@@ -196,21 +198,21 @@ def test_commits_of_one_folder_are_compared_by_the_newest_ok_attempt_of_each(tmp
         diff(f"{store.folder}@", store.folder)
 
 
-def test_versions_and_spelling_do_not_part_runs_but_are_told(sides: tuple[Store, Store]) -> None:
+def test_versions_and_spelling_do_not_part_runs_but_are_reported(sides: tuple[Store, Store]) -> None:
     a, b = sides
     write(a, [10.0], hparams='{"lr": 0.1, "epochs": 2}', torch_version="1", started_at="2026-01-01T00:00:00Z")
     write(b, [99.0], hparams='{"lr": 0.1, "epochs": 2}', started_at="2025-01-01T00:00:00Z")
     write(b, [10.0], hparams='{"epochs": 2, "lr": 0.1}', method_version=2, started_at="2026-01-01T00:00:00Z")
-    said: list[str] = []
-    frame = diff(a.folder, b.folder, log=said.append)
+    logged: list[str] = []
+    frame = diff(a.folder, b.folder, log=logged.append)
     assert set(frame["verdict"]) == {"same"} and set(frame["label"]) == {"ft"}
-    assert said == [
-        f"{b.folder}: 1 older run(s) of what was run again with other versions, data or training are left out",
+    assert logged == [
+        f"{b.folder}: leaving out 1 older run(s), run again since with other versions, data or training",
         "what else differs, and in how many of 1 common runs: method version (1), torch version (1)",
     ]
 
 
-def test_what_is_on_one_side_only_is_said_once(sides: tuple[Store, Store]) -> None:
+def test_what_is_on_one_side_only_is_reported_once(sides: tuple[Store, Store]) -> None:
     a, b = sides
     write(a, [80.0, 81.0, 82.0], val_acc=None, val_gap=1.0)
     write(b, [80.0, 81.0], val_gap=None, missing='{"val_gap": "no validation"}')
@@ -223,7 +225,7 @@ def test_what_is_on_one_side_only_is_said_once(sides: tuple[Store, Store]) -> No
         ["only in B", "ft[lr=0.1]", "run", "seed 0"],
     ]
     lost = one(rows, "val_gap")
-    assert (lost["mean_a"], lost["seeds"]) == (1.0, 0) and math.isnan(lost["mean_b"]), "the old value is still told"
+    assert (lost["mean_a"], lost["seeds"]) == (1.0, 0) and math.isnan(lost["mean_b"]), "the old value is still shown"
 
 
 def test_nothing_in_common_and_nothing_at_all_are_mistakes(sides: tuple[Store, Store]) -> None:
@@ -272,7 +274,8 @@ def test_seconds_are_a_ratio_on_every_seed(
 def rewrite(store: Store, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     """Change the evaluated metrics of a folder."""
     for path in store.metrics.iterdir():
-        store.write_metrics(path, [{**row, **change(row)} for row in store.read_metrics(path)])
+        rows = read_table(path, METRIC_COLUMNS).to_pylist()
+        write_table(path, [{**row, **change(row)} for row in rows], METRIC_COLUMNS)
 
 
 def test_evaluated_metrics_are_judged_by_their_bootstrap_intervals(sides: tuple[Store, Store]) -> None:
@@ -299,13 +302,16 @@ def test_a_metric_with_another_definition_cannot_be_compared(sides: tuple[Store,
     for store in sides:
         fake_run(store, "ft")
         evaluate(store.folder, ["mia_confidence_auroc"])
-    rewrite(sides[1], lambda row: {"metric_version": row["metric_version"] + 1})
+    names = {"mia_confidence_auroc", "test_acc"}
+    rewrite(sides[1], lambda row: {"metric_version": 2} if row["metric"] in names else {})
     frame = diff(sides[0].folder, sides[1].folder)
-    assert verdicts(frame) == {"mia_confidence_auroc": "cannot tell"}
-    assert "version 1 to 2" in one(frame, "mia_confidence_auroc")["note"]
-    rewrite(sides[1], lambda row: {"value": None, "low": None, "high": None, "missing": "it came out as nan"})
+    assert verdicts(frame) == dict.fromkeys(names, "cannot tell")
+    for name in names:
+        assert "version 1 to 2" in one(frame, name)["note"]
+    missing = {"value": None, "low": None, "high": None, "missing": "it came out as nan"}
+    rewrite(sides[1], lambda row: missing if row["metric"] in names else {})
     lost = diff(sides[0].folder, sides[1].folder)
-    assert verdicts(lost) == {"mia_confidence_auroc": "only in A"}
+    assert verdicts(lost) == dict.fromkeys(names, "only in A")
 
 
 def test_metrics_of_an_older_attempt_are_not_those_of_the_newest(tmp_path: Path) -> None:
@@ -361,7 +367,7 @@ def test_on_a_terminal_names_are_printed_as_they_are(
 
 
 def test_help_states_the_rule(tmp_path: Path) -> None:
-    said = " ".join(unbench("diff", "--help", cwd=tmp_path).stdout.split())
+    printed = " ".join(unbench("diff", "--help", cwd=tmp_path).stdout.split())
     for words in (
         "p below 0.05",
         "Holm's method",
@@ -370,7 +376,7 @@ def test_help_states_the_rule(tmp_path: Path) -> None:
         "at least twice",
         "FOLDER@COMMIT",
     ):
-        assert words in said
+        assert words in printed
 
 
 def test_every_verdict_is_in_the_order_of_the_table(sides: tuple[Store, Store]) -> None:

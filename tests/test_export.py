@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 from command import unbench
 from fakes import fake_run
 
 from unbench import evaluate, export, load_metrics, load_results
-from unbench.errors import StoreError, UnknownNameError
+from unbench.errors import SpecError, StoreError, UnknownNameError
 from unbench.store.results import Store
 from unbench.store.schema import COLUMNS
 
@@ -32,22 +30,12 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_csv_holds_every_number(results: Path, tmp_path: Path) -> None:
-    paths = export(results, tmp_path / "out", "csv")
-
-    assert [path.name for path in paths] == ["runs.csv", "metrics.csv"]
-    back, runs = pd.read_csv(paths[0]), load_results(results)
-    assert list(back.columns) == [column.name for column in COLUMNS]
-    np.testing.assert_allclose(back["avg_gap"], runs["avg_gap"], rtol=1e-9)
-    assert back["error"].dropna().tolist() == [NASTY]
-    assert len(pd.read_csv(paths[1])) == len(load_metrics(results))
-
-
 def test_json_is_objects_with_their_parts_decoded(results: Path, tmp_path: Path) -> None:
-    runs, metrics = (json.loads(path.read_text()) for path in export(results, tmp_path / "out", "json"))
+    runs, metrics = (json.loads(path.read_text()) for path in export(results, tmp_path / "out"))
 
     assert len(runs) == 5
     assert len(metrics) == len(load_metrics(results))
+    assert list(runs[0]) == [column.name for column in COLUMNS]
     failed = next(row for row in runs if row["status"] == "failed")
     assert failed["avg_gap"] is None and failed["error"] == NASTY
     assert isinstance(runs[0]["hparams"], dict)
@@ -71,7 +59,7 @@ def test_the_hub_layout_is_read_by_the_library_that_it_is_for(results: Path, tmp
 
 
 def test_the_same_results_give_the_same_bytes(results: Path, tmp_path: Path) -> None:
-    for kind in ("csv", "json", "hf"):
+    for kind in ("json", "hf"):
         first, second = (export(results, tmp_path / kind / side, kind) for side in "ab")
         assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
@@ -79,6 +67,9 @@ def test_the_same_results_give_the_same_bytes(results: Path, tmp_path: Path) -> 
 def test_mistakes_are_said_and_nothing_is_written(results: Path, tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'json'"):
         export(results, tmp_path / "out", "jsno")
+    for kind in ("csv", "latex"):
+        with pytest.raises(SpecError, match=f"does not write {kind}; 'unbench report' writes leaderboard"):
+            export(results, tmp_path / "out", kind)
     with pytest.raises(StoreError, match="no results folder"):
         export(tmp_path / "nowhere", tmp_path / "out")
     (tmp_path / "empty").mkdir()
@@ -88,8 +79,8 @@ def test_mistakes_are_said_and_nothing_is_written(results: Path, tmp_path: Path)
 
 
 def test_on_the_command_line(results: Path, tmp_path: Path) -> None:
-    done = unbench("export", "out", "--format", "csv", "--results", str(results), cwd=tmp_path)
+    done = unbench("export", "out", "--results", str(results), cwd=tmp_path)
 
     assert done.returncode == 0
-    assert done.stdout.split() == ["out/runs.csv", "out/metrics.csv"]
+    assert done.stdout.split() == ["out/runs.json", "out/metrics.json"]
     assert unbench("export", "out", "--format", "xls", "--results", str(results), cwd=tmp_path).returncode == 2

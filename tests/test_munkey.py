@@ -49,9 +49,13 @@ def make(inputs: Inputs, **hparams: object) -> Munkey:
 
 
 @pytest.fixture
-def method(inputs: Inputs, tmp_path: Path) -> Munkey:
-    own = FeatureCache(inputs.data, tmp_path / "features")
-    return make(replace(inputs, features=own))
+def features(inputs: Inputs, tmp_path: Path) -> FeatureCache:
+    return FeatureCache(inputs.data, tmp_path / "features")
+
+
+@pytest.fixture
+def method(inputs: Inputs, features: FeatureCache) -> Munkey:
+    return make(replace(inputs, features=features))
 
 
 @pytest.fixture
@@ -93,7 +97,7 @@ def test_merging_weights_by_similarity_or_by_rank(
 
 
 @pytest.mark.parametrize("aggregation", ["ensemble", "softmax", "rank"])
-def test_with_one_neighbour_every_aggregation_says_the_same(
+def test_with_one_neighbour_every_aggregation_answers_alike(
     model: MemoryTransformer, data: Dataset, aggregation: str
 ) -> None:
     batch = first(data, 5)
@@ -160,9 +164,9 @@ def test_after_deletion_it_answers_as_if_the_entries_had_never_been_stored(
         torch.testing.assert_close(model(*batch.inputs), never.eval()(*batch.inputs))
 
 
-def test_no_byte_of_a_deleted_entry_is_left_anywhere(method: Munkey, data: Dataset, tmp_path: Path) -> None:
-    features = method.context.features
-    assert features is not None
+def test_no_byte_of_a_deleted_entry_is_left_anywhere(
+    method: Munkey, features: FeatureCache, data: Dataset, tmp_path: Path
+) -> None:
     # The search below must not find the harness's own copy of the keys, so the model is trained on a copy of it.
     keys = prepare(features.data, spec(), CPU, Progress()).data.train.keys
     assert keys is not None
@@ -311,7 +315,7 @@ def test_costs_are_measured_on_a_copy(method: Munkey, model: MemoryTransformer, 
     assert all(float(costs[f"predict_ms_{name}"]) > 0 for name in ("ensemble", "softmax", "rank", "plain"))
 
 
-def test_pixel_keys_are_the_default_without_a_stem() -> None:
+def test_pixel_keys_are_the_default_without_a_frozen_backbone() -> None:
     asked = spec()
     assert Munkey.encoder(asked.hparams, asked.preset) == "pixels"
     with_stem = asked.preset.model_copy(update={"stem": "efficientnet_lite0"})

@@ -1,4 +1,4 @@
-"""What models are asked themselves: features, relearning and restoration, and the metrics of the answers."""
+"""Probes of models: features, relearning and restoration, and the metrics of their results."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from unbench.config import registry
 from unbench.data import Dataset, load_dataset
 from unbench.data.images import Images
 from unbench.errors import NotApplicableError
-from unbench.experiment.probes.features import features
-from unbench.experiment.probes.relearning import relearning_curve, trained_on
+from unbench.experiment.probes import features, relearning_curve, trained_on
 from unbench.metrics import METRICS, MissingValue, RunOutputs
 from unbench.metrics.probed import ProbeOutputs
 from unbench.metrics.representation import linear_cka
@@ -24,7 +23,7 @@ from unbench.models.vit import VisionTransformer
 from unbench.store.results import Store
 
 CPU = torch.device("cpu")
-ASKED = [name for name, metric in METRICS.items() if metric.needs == "probes"]
+PROBED = [name for name, metric in METRICS.items() if metric.needs == "probes"]
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +81,7 @@ def test_models_without_weights_cannot_be_trained(data: Dataset) -> None:
 @pytest.fixture(autouse=True, scope="module")
 def few_steps() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("unbench.experiment.probes.probe.STEPS", 20)
+        patch.setattr("unbench.experiment.probes.STEPS", 20)
         yield
 
 
@@ -94,9 +93,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_every_metric_of_answers_has_a_value_or_a_reason(results: Path) -> None:
-    frame = evaluate(results, ASKED)
-    assert set(frame["metric"]) == set(ASKED)
+def test_every_metric_of_probes_has_a_value_or_a_reason(results: Path) -> None:
+    frame = evaluate(results, PROBED)
+    assert set(frame["metric"]) == set(PROBED)
     for row in frame.itertuples():
         low, high = METRICS[row.metric].bounds
         assert low <= row.value <= high if row.missing is None else row.missing
@@ -107,10 +106,10 @@ def test_every_metric_of_answers_has_a_value_or_a_reason(results: Path) -> None:
         assert values["retrain", name, "unlearned"] == values["retrain", name, "oracle"]
 
 
-def test_a_run_that_was_not_asked_says_so_and_is_asked_on_demand(tmp_path: Path) -> None:
+def test_a_run_without_probes_says_so_and_is_probed_on_demand(tmp_path: Path) -> None:
     small = {"dataset": "synthetic", "preset": "smoke", "results": tmp_path}
     first = run("none", **small)  # type: ignore[arg-type]
-    frame = evaluate(tmp_path, ASKED)
+    frame = evaluate(tmp_path, PROBED)
     assert frame["missing"].str.contains("unbench run --probe").all()
     second = run("none", probe=True, **small)  # type: ignore[arg-type]
     assert second["attempt"] == first["attempt"] + 1
@@ -132,7 +131,7 @@ def test_cka_does_not_see_rotation_and_scale_but_sees_another_model() -> None:
 
 
 def planted(memorised: bool) -> tuple[RunOutputs, ProbeOutputs]:
-    """Features that carry the label, and for forgotten images a mark, if memorised."""
+    """Draw features that carry the label and, if memorised, a mark of forgotten images."""
     rng = np.random.default_rng(1)
     sizes = {"forget": 60, "test": 120, "retain": 200}
     labels = {part: rng.integers(0, 3, size) for part, size in sizes.items()}
@@ -178,7 +177,7 @@ def test_relearning_metrics_by_hand() -> None:
         index(run, "unlearned", curves(original=[100.0], unlearned=[90.0, 97.0], oracle=[96.0]))
     with pytest.raises(MissingValue, match="no reason"):
         index(run, "oracle_2", probes)
-    with pytest.raises(MissingValue, match="was not asked"):
+    with pytest.raises(MissingValue, match="was not probed"):
         steps(run, "original_image", probes)
     with pytest.raises(MissingValue, match="not all finite"):
         steps(run, "unlearned", curves(unlearned=[float("nan")]))

@@ -1,4 +1,4 @@
-"""Costs and versions: what a row says of how it was made."""
+"""Costs and versions: what a row records of how it was made."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 from unbench.errors import SpecError
 from unbench.experiment import provenance
-from unbench.training import cost as stopwatch
+from unbench.training import cost
 from unbench.training.cost import measured
 from unbench.training.devices import choose_device
 
@@ -24,7 +24,7 @@ def test_seconds_are_those_of_the_block() -> None:
     assert 0.2 <= spent.seconds < 2
 
 
-@pytest.mark.skipif(not stopwatch._CLEAR.exists(), reason="peak memory is read from Linux's /proc")
+@pytest.mark.skipif(not cost._CLEAR.exists(), reason="peak memory is read from Linux's /proc")
 def test_peak_memory_counts_what_was_freed_again_and_not_what_was_there() -> None:
     before = torch.ones(30_000_000)  # 114 MiB that are no part of the block
     with measured(CPU) as spent:
@@ -39,7 +39,7 @@ def test_peak_memory_counts_what_was_freed_again_and_not_what_was_there() -> Non
 
 
 def test_where_memory_cannot_be_read_it_is_missing_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stopwatch, "_reset_peak", lambda device: None)
+    monkeypatch.setattr(cost, "_reset_peak", lambda device: None)
     with measured(CPU) as spent:
         pass
     assert spent.peak_memory_mb is None
@@ -61,7 +61,7 @@ def test_devices_are_chosen_or_refused() -> None:
         choose_device("quantum")
 
 
-@pytest.mark.skipif(not stopwatch._CLEAR.exists(), reason="peak memory is read from Linux's /proc")
+@pytest.mark.skipif(not cost._CLEAR.exists(), reason="peak memory is read from Linux's /proc")
 def test_memory_that_earlier_work_freed_does_not_hide_what_a_block_needs() -> None:
     earlier = [torch.ones(10_000) for _ in range(1500)]  # small blocks, which the allocator keeps for itself
     del earlier

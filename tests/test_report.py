@@ -38,7 +38,8 @@ from unbench.report.figures.roc import draw_roc, mean_curve, roc_look
 from unbench.report.figures.style import Palette, PlotData, new_figure
 from unbench.report.figures.tradeoff import draw_tradeoff, tradeoff_data
 from unbench.report.markup import escape
-from unbench.report.terminal import leaderboard_table, run_table
+from unbench.report.run_table import run_table
+from unbench.report.terminal import leaderboard_table
 from unbench.store.results import Store, load_results
 
 
@@ -269,7 +270,7 @@ def test_notes_on_data_warnings_devices_and_a_cell_that_tells_nothing(store: Sto
     text = (tmp_path / "out" / "leaderboard.md").read_text("utf-8")
     assert "source files differ from the published ones" in text
     assert "all rows: train.npz differs (seed 0)" in text
-    assert "cannot tell methods apart" in text
+    assert "cannot distinguish methods" in text
     assert "ft: its seconds mix devices (cpu, 2 threads; cuda NVIDIA, 2 threads)" in text
 
 
@@ -294,7 +295,7 @@ def test_names_from_results_are_shown_not_interpreted(store: Store, tmp_path: Pa
     assert columns <= {7, 8, 10, 11}
     assert all(path.name.isascii() and "/" not in path.name for path in (tmp_path / "out").iterdir())
     everything = shown(run_table(load_results(store.folder).to_dict("records"))) + shown(
-        leaderboard_table(board_of(store))
+        leaderboard_table(split_cells(board_of(store)))
     )
     assert "[z]" in everything.replace("\n", "") and "\x1b" not in everything
 
@@ -326,12 +327,12 @@ def test_no_runs_give_a_report_that_says_so(store: Store, tmp_path: Path) -> Non
     assert "There are no runs" in written[0].read_text("utf-8")
     (heading,) = written[1].read_text("utf-8").splitlines()
     assert heading.startswith(",".join(BOARD_COLUMNS[:20])) and {*BOARD_COLUMNS, "rank"} <= set(heading.split(","))
-    assert "no runs" in shown(leaderboard_table(board_of(store)))
+    assert "no runs" in shown(leaderboard_table(split_cells(board_of(store))))
 
 
 def test_no_digit_is_lost_on_a_narrow_terminal(store: Store) -> None:
     rows = [fake_run(store, "ft", seed) for seed in range(2)]
-    for table in (leaderboard_table(board_of(store)), run_table(rows[:1])):
+    for table in (leaderboard_table(split_cells(board_of(store))), run_table(rows[:1])):
         narrow, wide = shown(table, 40), shown(table, 120)
         assert "…" not in narrow
         assert sum(map(str.isdigit, narrow)) == sum(map(str.isdigit, wide))
@@ -343,7 +344,7 @@ def test_only_failed_runs_give_a_report_without_pictures(store: Store, tmp_path:
     assert [path.name for path in written] == [*FILES.values()]
     text = written[0].read_text("utf-8")
     assert "failed: RuntimeError: boom" in text and text.count("not drawn") == 3
-    assert "1 failed" in shown(leaderboard_table(board_of(store)))
+    assert "1 failed" in shown(leaderboard_table(split_cells(board_of(store))))
 
 
 def test_faults_of_the_user_are_said(tmp_path: Path) -> None:
@@ -484,10 +485,10 @@ def test_table_of_many_runs_fits_80_columns_and_gives_reasons(store: Store) -> N
 
 
 def test_leaderboard_table_fits_80_columns(made: tuple[Path, Path]) -> None:
-    text = shown(leaderboard_table(leaderboard(load_results(made[0]))))
+    text = shown(leaderboard_table(split_cells(leaderboard(load_results(made[0])))))
     assert all(len(line) <= 80 for line in text.splitlines()) and "…" not in text
     assert "digits · random10 · preset cpu · vit · 2 seeds" in text
-    assert "the oracle" in text and "1 diverged" in text and "±" in text
+    assert "(no unlearning)" in text and "1 diverged" in text and "±" in text
 
 
 def test_importing_is_cheap_and_drawing_leaves_pyplot_alone(made: tuple[Path, Path], tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from fakes import row_columns as evaluate
 from torch import nn
 
 import unbench
@@ -22,7 +23,6 @@ from unbench.experiment.spec import RunSpec
 from unbench.methods.base import Access, Method
 from unbench.methods.ft import FineTune
 from unbench.metrics import MEASURES, METRICS, RunOutputs
-from unbench.metrics.row_columns import columns_of as evaluate
 from unbench.store.schema import COLUMNS
 
 

@@ -127,7 +127,7 @@ def test_a_changed_index_file_is_set_aside_and_drawn_again(
     path.write_text(json.dumps(index))
     assert freeze_split(store, data, scenario, seed=0).hash == first.hash
     assert path.read_bytes() == sound
-    assert ("seal" if sealed else "own hash") in caplog.text
+    assert ("checksum" if sealed else "own hash") in caplog.text
     assert [json.loads(file.read_text()) for file in (tmp_path / "damaged" / "splits").iterdir()] == [index]
 
 

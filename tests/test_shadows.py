@@ -12,7 +12,7 @@ from unbench.config import registry
 from unbench.data import Dataset, load_dataset
 from unbench.errors import SpecError, StoreError
 from unbench.experiment.shadow_models.halves import half, shadow_split
-from unbench.experiment.shadow_models.pool import Pool, pools
+from unbench.experiment.shadow_models.pool import ShadowPool, pools
 from unbench.experiment.shadow_models.reading import oracle_cell, references, shadow_outputs
 from unbench.metrics import MissingValue
 from unbench.scenarios import parse_scenario
@@ -36,7 +36,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def only_pool(results: Path) -> Pool:
+def only_pool(results: Path) -> ShadowPool:
     (pool,) = pools(results / "shadows")
     return pool
 
@@ -139,9 +139,9 @@ def test_a_method_with_models_of_its_own_has_a_pool_of_its_own(tmp_path: Path) -
 
 def test_wrong_requests_are_refused(tmp_path: Path) -> None:
     for count in (2, 5):
-        with pytest.raises(SpecError, match="pairs"):
+        with pytest.raises(SpecError, match="must be even"):
             shadow("ga", results=tmp_path, **{**SMALL, "count": count})  # type: ignore[arg-type]
-    with pytest.raises(SpecError, match="at least one"):
+    with pytest.raises(SpecError, match="jobs must be at least 1, not 0"):
         shadow("ga", results=tmp_path, jobs=0, **SMALL)  # type: ignore[arg-type]
     with pytest.raises(SpecError, match="does not serve"):
         shadow("unsir", results=tmp_path, **SMALL)  # type: ignore[arg-type]

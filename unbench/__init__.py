@@ -1,116 +1,82 @@
 """unbench: an honest benchmark of machine-unlearning methods for image classification.
 
 The functions below are what the command line calls (`unbench list methods` is `list_methods`, and so on); each is
-imported on first use, so that `import unbench` is instant.
+imported on first use, so that `import unbench` is instant. The imports under TYPE_CHECKING are the one table of names:
+type checkers read it, and so does this module.
 """
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from unbench.analysis.comparison.compare import diff
-    from unbench.analysis.evaluation import evaluate
-    from unbench.cli.check import check_all, check_dataset, check_method
-    from unbench.cli.listing import (
-        list_datasets,
-        list_methods,
-        list_metrics,
-        list_runs,
-        list_scenarios,
-        show_dataset,
-        show_method,
-        show_metric,
-        show_run,
-    )
-    from unbench.cli.scaffold import new_method
-    from unbench.config.registry import add_plugin
-    from unbench.data import load_dataset
-    from unbench.deployment.costs import cost
-    from unbench.deployment.forget import forget
-    from unbench.deployment.predict import predict
-    from unbench.deployment.train import train
-    from unbench.experiment.run import run
-    from unbench.experiment.shadow_models.grow import shadow
-    from unbench.experiment.tuning import tune
-    from unbench.report import report
-    from unbench.report.export import export
-    from unbench.store.results import load_metrics, load_outputs, load_results
-    from unbench.sweeps.garbage import find_garbage
-    from unbench.sweeps.status import status
-    from unbench.sweeps.sweep import sweep
-    from unbench.sweeps.sweep_file import SweepCard, read_sweep
+    from unbench.analysis.comparison.compare import diff as diff
+    from unbench.analysis.evaluation import evaluate as evaluate
+    from unbench.cli.check import check_all as check_all
+    from unbench.cli.check import check_dataset as check_dataset
+    from unbench.cli.check import check_method as check_method
+    from unbench.cli.listing import list_datasets as list_datasets
+    from unbench.cli.listing import list_methods as list_methods
+    from unbench.cli.listing import list_metrics as list_metrics
+    from unbench.cli.listing import list_runs as list_runs
+    from unbench.cli.listing import list_scenarios as list_scenarios
+    from unbench.cli.listing import show_dataset as show_dataset
+    from unbench.cli.listing import show_method as show_method
+    from unbench.cli.listing import show_metric as show_metric
+    from unbench.cli.listing import show_run as show_run
+    from unbench.cli.scaffold import new_method as new_method
+    from unbench.config.registry import add_plugin as add_plugin
+    from unbench.data import load_dataset as load_dataset
+    from unbench.deployment.costs import cost as cost
+    from unbench.deployment.forget import forget as forget
+    from unbench.deployment.predict import predict as predict
+    from unbench.deployment.train import train as train
+    from unbench.experiment.run import run as run
+    from unbench.experiment.shadow_models.grow import shadow as shadow
+    from unbench.experiment.tuning import tune as tune
+    from unbench.report import report as report
+    from unbench.report.export import export as export
+    from unbench.store.results import load_metrics as load_metrics
+    from unbench.store.results import load_outputs as load_outputs
+    from unbench.store.results import load_results as load_results
+    from unbench.sweeps.garbage import find_garbage as find_garbage
+    from unbench.sweeps.status import status as status
+    from unbench.sweeps.sweep import sweep as sweep
+    from unbench.sweeps.sweep_file import SweepCard as SweepCard
+    from unbench.sweeps.sweep_file import read_sweep as read_sweep
 
-__all__ = [
-    "SweepCard",
-    "add_plugin",
-    "check_all",
-    "check_dataset",
-    "check_method",
-    "cost",
-    "diff",
-    "evaluate",
-    "export",
-    "find_garbage",
-    "forget",
-    "list_datasets",
-    "list_methods",
-    "list_metrics",
-    "list_runs",
-    "list_scenarios",
-    "load_dataset",
-    "load_metrics",
-    "load_outputs",
-    "load_results",
-    "new_method",
-    "predict",
-    "read_sweep",
-    "report",
-    "run",
-    "shadow",
-    "show_dataset",
-    "show_method",
-    "show_metric",
-    "show_run",
-    "status",
-    "sweep",
-    "train",
-    "tune",
-]
+    __version__: str
 
-_HOMES = {
-    "SweepCard": "unbench.sweeps.sweep_file",
-    "add": "unbench.config.registry",
-    "check": "unbench.cli.check",
-    "cost": "unbench.deployment.costs",
-    "diff": "unbench.analysis.comparison.compare",
-    "evaluate": "unbench.analysis.evaluation",
-    "export": "unbench.report.export",
-    "find_garbage": "unbench.sweeps.garbage",
-    "forget": "unbench.deployment.forget",
-    "list": "unbench.cli.listing",
-    "predict": "unbench.deployment.predict",
-    "shadow": "unbench.experiment.shadow_models.grow",
-    "show": "unbench.cli.listing",
-    "load_dataset": "unbench.data",
-    "load": "unbench.store.results",
-    "new": "unbench.cli.scaffold",
-    "read_sweep": "unbench.sweeps.sweep_file",
-    "report": "unbench.report",
-    "run": "unbench.experiment.run",
-    "status": "unbench.sweeps.status",
-    "sweep": "unbench.sweeps.sweep",
-    "train": "unbench.deployment.train",
-    "tune": "unbench.experiment.tuning",
-}
+
+def _homes() -> dict[str, str]:
+    """Return the module of each public name, read from the imports above."""
+    import ast
+    from pathlib import Path
+
+    imports = [
+        node for node in ast.walk(ast.parse(Path(__file__).read_text("utf-8"))) if isinstance(node, ast.ImportFrom)
+    ]
+    return {alias.name: str(node.module) for node in imports for alias in node.names if alias.asname}
+
+
+def __dir__() -> list[str]:
+    return sorted({*_homes(), "__version__", *(name for name in globals() if name.startswith("__"))})
 
 
 def __getattr__(name: str) -> Any:
-    if name == "registry":  # its former place, which scripts of other people know
-        return importlib.import_module("unbench.config.registry")
-    if name not in __all__:
+    from importlib import import_module, metadata
+
+    if name == "__all__":
+        value: Any = sorted(_homes())
+    elif name == "__version__":
+        value = metadata.version("unbench")
+    elif name == "registry":  # its former place, which scripts of other people know
+        value = import_module("unbench.config.registry")
+    elif name in (homes := _homes()):
+        home = import_module(homes[name])
+        # `unbench.report` is a room and a function, whichever was imported first: its module can be called.
+        value = home if home.__name__ == f"{__name__}.{name}" else getattr(home, name)
+    else:
         raise AttributeError(f"module 'unbench' has no attribute '{name}'")
-    home = _HOMES.get(name) or _HOMES[name.partition("_")[0]]
-    value = globals()[name] = getattr(importlib.import_module(home), name)
+    globals()[name] = value
     return value

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Sized
 from typing import TYPE_CHECKING, TypeVar
-
-from unbench.errors import TimedOutError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,31 +26,6 @@ class Progress:
     def named(self, title: str) -> Progress:
         """Return the same display under another title."""
         return self
-
-
-class Deadline(Progress):
-    """A display that ends the work it shows when a time limit, counted from its creation, has passed.
-
-    It checks the clock between items, so work in many small steps ends in time.
-
-    Args:
-        shown: the display that shows the work.
-        seconds: the time limit.
-        clock: seconds since any moment; processor time if other programs must not count.
-    """
-
-    def __init__(self, shown: Progress, seconds: float, clock: Callable[[], float] = time.perf_counter) -> None:
-        self.shown = shown
-        self.seconds = seconds
-        self.clock = clock
-        self._end = clock() + seconds
-
-    def track(self, items: Iterable[T], unit: str = "epochs", total: int | None = None) -> Iterator[T]:
-        """Yield `items` as the inner display does; raise TimedOutError before the first one that is late."""
-        for item in self.shown.track(items, unit, total):
-            if self.clock() > self._end:
-                raise TimedOutError(f"took longer than its limit of {self.seconds:.3g} s")
-            yield item
 
 
 class LogProgress(Progress):

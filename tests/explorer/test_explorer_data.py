@@ -21,6 +21,7 @@ from unbench.data import Dataset, load_dataset
 from unbench.report.explorer.examples import EDGES, SHOWN, digest_outputs
 from unbench.report.explorer.thumbnails import Thumbnails
 from unbench.report.explorer.values import stored_values
+from unbench.store.metric_rows import MetricRow, MetricsFile, identity_of
 from unbench.store.results import Store, load_metrics
 from unbench.store.schema import COMPARISON_COLUMNS, METRIC_COLUMNS, OUTPUT_COLUMNS
 from unbench.store.tables import arrow_schema, write_table
@@ -112,10 +113,9 @@ def test_empty_results_have_no_cells(store: Store) -> None:
 
 
 def store_metric(store: Store, row: dict[str, Any], **changes: Any) -> None:
-    identity = {name: row[name] for name in ("run_key", "attempt", "method", "hparams", "dataset", "scenario", "seed")}
-    known = {"metric": "rmia_auroc", "metric_version": 1, "of": "unlearned", "value": 60.0, "preset": row["preset"]}
-    entry = {**dict.fromkeys(column.name for column in METRIC_COLUMNS), **identity, **known, **changes}
-    store.write_metrics(store.metrics_path(row), [entry])
+    file = MetricsFile(store, store.metrics_path(row), identity_of(row))
+    file.add(MetricRow(**{"metric": "rmia_auroc", "of": "unlearned", "value": 60.0, **changes}))
+    file.save()
 
 
 def test_stored_metrics_are_averaged_over_the_runs_of_their_row(store: Store) -> None:
@@ -155,7 +155,7 @@ def store_shadow_metric(store: Store, row: dict[str, Any], pool: str = "pool", *
     entry = {column.name: None for column in METRIC_COLUMNS} | {name: row[name] for name in same}
     entry |= {"run_key": f"{pool}-{row['method']}", "backbone": row["model"], "of": "unlearned"}
     entry |= {"metric": "ulira_auroc", "metric_version": 1, "value": 64.0, "low": 59.0, "high": 68.0} | changes
-    store.write_metrics(store.metrics / f"shadows-{entry['run_key']}.parquet", [entry])
+    write_table(store.metrics / f"shadows-{entry['run_key']}.parquet", [entry], METRIC_COLUMNS)
 
 
 def test_a_metric_of_shadow_models_has_its_own_interval_whatever_the_seeds(store: Store) -> None:

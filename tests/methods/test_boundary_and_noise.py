@@ -21,12 +21,12 @@ from unbench.methods.boundary_expand import resized
 from unbench.methods.boundary_shrink import BoundaryShrink
 from unbench.methods.components.adversarial import fgsm
 from unbench.methods.components.masks import highest
-from unbench.methods.components.schedules import by_epoch
 from unbench.methods.ct import transpose_convolutions
 from unbench.methods.fcs import Fcs, contrast
 from unbench.methods.msg import MaskedSmallGradients, redraw, up_and_down
 from unbench.methods.unsir import Unsir, some_of_each_class
 from unbench.models.parts import frozen_copy, head
+from unbench.training.loops import by_epoch
 
 
 class OneLayer(nn.Module):
@@ -419,7 +419,7 @@ def test_as_many_retain_images_as_there_are_to_forget_are_weighed(data: Dataset)
     assert sizes == [12, 12]
 
 
-def test_drawing_anew_is_kaiming_and_spares_the_rest() -> None:
+def test_redrawing_is_kaiming_and_spares_the_rest() -> None:
     conv = nn.Conv2d(32, 64, 3)
     before = conv.weight.detach().clone()
     bias = conv.bias.detach().clone()  # type: ignore[union-attr]
@@ -443,13 +443,13 @@ def test_msg_redraws_the_share_and_keeps_biases(data: Dataset) -> None:
     assert not any(parameter._backward_hooks for parameter in model.parameters()), "nothing is left hanging"
 
 
-def test_with_share_0_nothing_is_drawn_anew_and_kernels_take_a_tenth_of_a_step(data: Dataset) -> None:
+def test_with_share_0_nothing_is_redrawn_and_kernels_take_a_tenth_of_a_step(data: Dataset) -> None:
     method = msg(data, share=0.0, lr=0.1, epochs=1, momentum=0.9, weight_decay=0.5)
     retain = data.train.take(np.arange(16))
     model, twin = Convolutional(), Convolutional()
     start = state_of(model)
     method.unlearn(model, hand_over(method, data.train.take(np.arange(16, 20)), retain))
-    assert method.warnings == ["no weight was drawn anew"]
+    assert method.warnings == ["no weight was redrawn"]
     twin.train()
     logits = twin(normalise(torch.from_numpy(retain.pixels)))
     nn.functional.cross_entropy(logits, torch.from_numpy(retain.labels)).backward()

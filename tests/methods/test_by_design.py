@@ -29,14 +29,13 @@ from unbench.experiment.spec import RunSpec
 from unbench.methods import sisa
 from unbench.methods.base import Method
 from unbench.methods.components.keyed import KeyedMethod
+from unbench.methods.knn import NearestNeighbours, Weights
 from unbench.methods.loading import load_method
-from unbench.methods.preforget import Subsets
+from unbench.methods.preforget import ABSENT, PromptBank, Subsets
+from unbench.methods.rac import RetrievalClassifier
+from unbench.methods.ridge import RidgeClassifier
+from unbench.methods.sisa import ShardedEnsemble
 from unbench.models.memory.labels import LabelMemory
-from unbench.models.neighbours import NearestNeighbours, Weights
-from unbench.models.prompts import ABSENT, PromptBank
-from unbench.models.retrieval import RetrievalClassifier
-from unbench.models.ridge import RidgeClassifier
-from unbench.models.sharded import ShardedEnsemble
 from unbench.progress import Progress
 from unbench.training.loops import predict
 
@@ -61,9 +60,15 @@ def data(inputs: Inputs) -> Dataset:
 
 
 @pytest.fixture
-def make(inputs: Inputs, tmp_path: Path) -> Callable[..., Method]:
+def features(inputs: Inputs, tmp_path: Path) -> FeatureCache:
+    """Features kept in a folder of the test."""
+    return FeatureCache(inputs.data, tmp_path / "features")
+
+
+@pytest.fixture
+def make(inputs: Inputs, features: FeatureCache) -> Callable[..., Method]:
     """A method on inputs whose features are kept in a folder of the test."""
-    own = replace(inputs, features=FeatureCache(inputs.data, tmp_path / "features"))
+    own = replace(inputs, features=features)
     return lambda name, **hparams: make_method(spec(name, **hparams), own, CPU, Progress())
 
 
@@ -92,7 +97,7 @@ def longer(method: Method, epochs: int) -> None:
 
 
 @pytest.mark.parametrize("name", KEYED)
-def test_the_encoder_is_the_presets_its_stem_or_pixels(name: str) -> None:
+def test_the_encoder_is_the_presets_its_frozen_backbone_or_pixels(name: str) -> None:
     asked = spec(name)
     code: type[KeyedMethod] = load_method(asked.method)
     assert code.encoder(asked.hparams, asked.preset) == "pixels"
@@ -103,12 +108,12 @@ def test_the_encoder_is_the_presets_its_stem_or_pixels(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", KEYED)
-def test_keys_kept_on_disk_are_erased(name: str, make: Callable[..., Method], data: Dataset) -> None:
+def test_keys_kept_on_disk_are_erased(
+    name: str, make: Callable[..., Method], data: Dataset, features: FeatureCache
+) -> None:
     from unbench.data import encoders
 
     method = make(name)
-    features = method.context.features
-    assert features is not None
     handed = access_to_class(method, data)
     key = features.keys(encoders.load("pixels", CPU), "train")[data.train.labels == 1][0].tobytes()
     assert any(key in path.read_bytes() for path in features.folder.glob("*")), "else the search proves nothing"

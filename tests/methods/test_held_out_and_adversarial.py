@@ -25,9 +25,8 @@ from unbench.methods.components.adversarial import find_flips
 from unbench.methods.components.held_out import HeldOutAnswers
 from unbench.methods.components.losses import divergence, divergence_from
 from unbench.methods.forsaken import ProximalSGD
-from unbench.methods.laf import alignment_loss, extractor_loss
+from unbench.methods.laf import FeatureVAE, alignment_loss, extractor_loss
 from unbench.models.parts import features_and_logits, frozen_copy
-from unbench.models.vae import FeatureVAE
 from unbench.training.loops import predict
 
 
@@ -404,7 +403,7 @@ class TestAmun:
             batch = next(iter(Batches(pixels_at(155), 1, CPU)))
             assert method.search(Threshold(), batch).found.item() is found  # type: ignore[attr-defined]
 
-    def test_a_stems_maps_are_neither_clipped_nor_rescaled(self, data: Dataset) -> None:
+    def test_a_frozen_backbones_maps_are_neither_clipped_nor_rescaled(self, data: Dataset) -> None:
         method = make("amun", data, radius=0.5, rounds=1)
         preset = method.context.preset.model_copy(update={"stem": "efficientnet_lite0"})
         method.context = replace(method.context, preset=preset)

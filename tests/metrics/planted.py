@@ -15,7 +15,7 @@ SPLITS = ("retain", "forget", "val", "test")
 def planted(
     sizes: Mapping[str, int], remembered: Mapping[Model, Mapping[str, float]], classes: int = 4, seed: int = 0
 ) -> RunOutputs:
-    """Noise of its own for each model, plus what it adds to the label's logit in the splits it remembers."""
+    """Draw noise for each model, and add to the label's logit in the splits that the model remembers."""
     rng = np.random.default_rng(seed)
     splits = np.repeat(list(sizes), list(sizes.values()))
     labels = rng.integers(0, classes, len(splits))
@@ -28,7 +28,7 @@ def planted(
 
 
 def from_margins(margins: Mapping[Model, Mapping[str, list[float]]], forget_class: int | None = None) -> RunOutputs:
-    """Two classes, all of label 0: its logit is the margin, the other's 0. All scores rise with a positive margin."""
+    """Build outputs of two classes, all of label 0: its logit is the margin, the other's 0. Scores rise with it."""
     (first, *_) = margins.values()
     splits = np.concatenate([[split] * len(values) for split, values in first.items()])
     logits: dict[Model, np.ndarray] = {}
@@ -43,7 +43,7 @@ def value(name: str, run: RunOutputs, model: Model = "unlearned") -> Number:
 
 
 def outcome(name: str, run: RunOutputs, model: Model = "unlearned") -> Number | str:
-    """The value, or the reason why there is none."""
+    """Return the value, or the reason why there is none."""
     try:
         return value(name, run, model)
     except MissingValue as reason:
@@ -51,20 +51,20 @@ def outcome(name: str, run: RunOutputs, model: Model = "unlearned") -> Number | 
 
 
 def taken(run: RunOutputs, rows: np.ndarray) -> RunOutputs:
-    """The run with these examples, in this order."""
+    """Take these examples of a run, in this order."""
     logits = {model: values[rows] for model, values in run.logits.items()}
     return RunOutputs(run.labels[rows], run.splits[rows], logits, run.forget_class)
 
 
 def relabelled(run: RunOutputs, order: np.ndarray) -> RunOutputs:
-    """The run with class order[k] now called k."""
+    """Rename class order[k] to k."""
     logits = {model: values[:, order] for model, values in run.logits.items()}
     forget_class = None if run.forget_class is None else int(np.argsort(order)[run.forget_class])
     return RunOutputs(np.argsort(order)[run.labels], run.splits, logits, forget_class)
 
 
 def copies(run: RunOutputs, draw: int, splits: tuple[str, ...] = SPLITS) -> RunOutputs:
-    """The examples of one resample written out; splits that are not named stay as they are."""
+    """Write out the examples of one resample; splits that are not named stay as they are."""
     plain = []
     for split in SPLITS:
         rows = np.flatnonzero(run.splits == split)

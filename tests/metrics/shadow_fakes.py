@@ -13,19 +13,19 @@ Bools = NDArray[np.bool_]
 
 
 def two_classes(phi: Floats) -> NDArray[np.float32]:
-    """Logits (..., 2) whose scaled confidence at class 0 is `phi`."""
+    """Build logits (..., 2) whose scaled confidence at class 0 is `phi`."""
     return np.stack([phi / 2, -phi / 2], axis=-1).astype(np.float32)
 
 
 def halves(rng: np.random.Generator, models: int, targets: int) -> Bools:
-    """Who forgot what, (M, T): models 2i and 2i + 1 have complementary halves; a last odd one has its own."""
+    """Draw who forgot what, (M, T): models 2i and 2i + 1 have complementary halves; a last odd one has its own."""
     first = rng.random(((models + 1) // 2, targets)) < 0.5
     both = np.stack([first, ~first], axis=1).reshape(-1, targets)
     return both[:models]
 
 
 def shadows(phi: Floats, forgotten: Bools, test_logits: NDArray[np.float32] | None = None) -> ShadowOutputs:
-    """Of targets with these scaled confidences, (M, T)."""
+    """Build shadow models of targets with these scaled confidences, (M, T)."""
     models, targets = forgotten.shape
     if test_logits is None:
         test_logits = np.tile(np.array([2.0, 0.0], dtype=np.float32), (models, 4, 1))
@@ -41,7 +41,7 @@ def shadows(phi: Floats, forgotten: Bools, test_logits: NDArray[np.float32] | No
 
 
 def noise(rng: np.random.Generator, models: int, targets: int) -> Floats:
-    """Confidences of models that differ by chance, over targets that are harder and easier, (M, T)."""
+    """Draw confidences of models that differ by chance, over targets that are harder and easier, (M, T)."""
     return rng.normal(2, 3, targets) + rng.normal(size=(models, targets))
 
 
@@ -56,7 +56,7 @@ def audited(
     spread: float = 1.0,
     forget_class: int | None = None,
 ) -> tuple[RunOutputs, References]:
-    """A run and its shadow models: `memory` is how much the audited model's confidence in forgotten images gains.
+    """Build a run and its shadow models; `memory` is how much the audited model's confidence in forgotten images gains.
 
     The original and the shadow models gain 4 in what they saw. Confidences vary by `hardness` over images, around
     `mean`, and by `spread` over models.

@@ -24,7 +24,7 @@ def tied(run: RunOutputs) -> RunOutputs:
 
 
 def changed(run: RunOutputs, rows: np.ndarray, add: float) -> RunOutputs:
-    """The unlearned model with so much more on the labels' logits of these examples."""
+    """Add so much to the unlearned model's logits of the labels of these examples."""
     logits = {model: values.copy() for model, values in run.logits.items()}
     logits["unlearned"][rows, run.labels[rows]] += add
     return RunOutputs(run.labels, run.splits, logits, run.forget_class)
@@ -55,7 +55,7 @@ def test_one_class_that_leaks_is_found_though_the_average_hides_it() -> None:
 
 
 def test_a_highest_of_several_lies_above_50_where_nothing_leaks() -> None:
-    """Why it is to be compared with the oracle's and not with 50."""
+    """This is why to compare it with the oracle's value and not with 50."""
     values = [float(value(WORST, planted(SIZES, {"unlearned": {}}, seed=seed))) for seed in range(60)]
     assert 51 < np.mean(values) < 60
 
@@ -125,7 +125,7 @@ def test_remembered_unusual_images_are_found_though_the_average_hides_them() -> 
 
 @pytest.mark.parametrize("model", ["oracle", "unlearned"])
 def test_choosing_the_hardest_makes_nothing_up(model: Model) -> None:
-    """Whether the model that chooses is asked itself or one that saw as little, sets of different sizes give 50."""
+    """Sets of different sizes give 50 for the model that chooses, and for one that saw as little."""
     values = [
         float(value(HARDEST, planted({"forget": 150, "test": 450}, {"unlearned": {}, "oracle": {}}, seed=seed), model))
         for seed in range(150)

@@ -60,7 +60,7 @@ def test_entropies_follow_their_formulas(logits: np.ndarray, label: int) -> None
 
 
 def test_certainty_gives_finite_numbers() -> None:
-    """Where softmax rounds to exactly 0 and 1."""
+    """Softmax rounds to exactly 0 and 1 here."""
     logits = np.array([[800, 0, 0], [0, 800, 0], [1e30, -1e30, 0], [0, 0, 0]], dtype=np.float32)
     shown = Examples(np.zeros(4, dtype=np.int64), logits)
     with np.errstate(all="raise", under="ignore"):

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from unbench.analysis.evaluation.compute import estimate
 from unbench.metrics import METRICS, RunOutputs
+from unbench.metrics.estimates import estimate
 
 SIZES = {"retain": 40, "forget": 12, "val": 15, "test": 20}
 CLASSES = 3

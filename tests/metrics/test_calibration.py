@@ -17,7 +17,7 @@ def of_probabilities(probs: list[list[float]], labels: list[int]) -> Examples:
 
 
 def by_loop(labels: np.ndarray, logits: np.ndarray, bins: int = 15) -> float:
-    """The definition, one bin after the other."""
+    """Apply the definition, one bin after the other."""
     probs = np.exp(logits.astype(np.float64))
     probs /= probs.sum(axis=1, keepdims=True)
     confidence, right = probs.max(axis=1), logits.argmax(axis=1) == labels

@@ -16,7 +16,7 @@ from unbench.metrics.outputs import MissingValue
 
 
 def epsilons_of_rules(positive: np.ndarray, negative: np.ndarray, lowest: np.ndarray, highest: float) -> np.ndarray:
-    """What calling everything in [lowest, highest] positive shows, for many lower ends; NaN where it shows nothing."""
+    """Compute the epsilon of calling [lowest, highest] positive, for many lower ends; NaN where it shows nothing."""
     inside = [(lowest[:, None] <= values) & (values <= highest) for values in (positive, negative)]
     fnr, fpr = 1 - inside[0].mean(axis=1), inside[1].mean(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -28,7 +28,7 @@ def epsilons_of_rules(positive: np.ndarray, negative: np.ndarray, lowest: np.nda
 
 
 def plain_epsilon(one: np.ndarray, two: np.ndarray) -> float:
-    """Of every rule on the grids; NaN where all of them show nothing."""
+    """Try every rule on the grids; NaN where all of them show nothing."""
     high, low = (two, one) if np.median(two) > np.median(one) else (one, two)
     ends = min(one.min(), two.min()), max(one.max(), two.max())
     thresholds = np.linspace(*ends, int(np.ceil((ends[1] - ends[0]) * 100)))

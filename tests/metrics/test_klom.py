@@ -17,7 +17,7 @@ from unbench.metrics.registry import METRICS
 
 
 def plain(unlearned: np.ndarray, retrained: np.ndarray) -> float:
-    """Of one target."""
+    """Compute the divergence of one target."""
     unlearned, retrained = np.clip(unlearned, -100, 100), np.clip(retrained, -100, 100)
     ends = min(unlearned.min(), retrained.min()), max(unlearned.max(), retrained.max())
     p, q = (np.histogram(values, bins=20, range=ends)[0] / len(values) for values in (unlearned, retrained))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from fakes import row_columns as evaluate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -13,12 +14,12 @@ from unbench.metrics import MEASURES, METRICS, Examples, MissingValue, RunOutput
 from unbench.metrics.accuracy import accuracy
 from unbench.metrics.attacks import cross_entropy
 from unbench.metrics.pathways import pathway_sensitivity
-from unbench.metrics.row_columns import columns_of as evaluate
-from unbench.metrics.weighted import mean, roc
+from unbench.metrics.separation import roc, separate
+from unbench.metrics.weighted import mean
 
 
 def outputs(forget_class: int | None = None) -> RunOutputs:
-    """Two classes; by hand: test 2 of 4 right, retain 3 of 4, forget 1 of 2 (unlearned model)."""
+    """Build outputs of two classes; by hand: test 2 of 4 right, retain 3 of 4, forget 1 of 2 (unlearned model)."""
     right, wrong = [2.0, 0.0], [0.0, 2.0]  # logits for true class 0
     labels = np.zeros(10, dtype=np.int64)
     splits = np.array(["test"] * 4 + ["retain"] * 4 + ["forget"] * 2)
@@ -203,10 +204,13 @@ def test_a_resampled_metric_is_the_metric_of_the_resampled_examples() -> None:
 
 def test_rates_of_false_alarms_are_kept() -> None:
     members, others = np.array([5.0, 4.0, 3.0, 0.0]), np.array([4.0, 1.0, 1.0, -1.0])
+    found = separate(members, others, rates=(0.0, 0.25)).tpr
+    assert found[0.0] == 0.25, "4 is shared: calling it a member calls another one too"
+    assert found[0.25] == 0.75
     curve = roc(members, others)
-    assert curve.tpr_at(0.0) == 0.25, "4 is shared: calling it a member calls another one too"
-    assert curve.tpr_at(0.25) == 0.75
-    assert curve.tpr_at(1.0) == 1.0
+    assert curve.tpr[curve.fpr == 0].max() == 0.25
+    assert curve.tpr[curve.fpr <= 0.25].max() == 0.75
+    assert curve.tpr[-1] == curve.fpr[-1] == 1.0
 
 
 @given(arrays(np.float64, 7, elements=st.floats(0, 100)))

@@ -16,7 +16,7 @@ from unbench.metrics.traces import describe, trace_detection_acc
 
 
 def answering(rng: np.random.Generator, of_half: np.ndarray, sharpness: float = 1.0, classes: int = 5) -> ShadowOutputs:
-    """Models with 60 test images, more or less certain; `of_half` (M,) is what both models of a half have in common."""
+    """Draw models with 60 test images, more or less certain; `of_half` (M,) is what both models of a half share."""
     models = len(of_half)
     labels = np.arange(60) % classes
     right = np.eye(classes)[labels] * (2 + of_half + rng.normal(0, 0.05, models))[:, None, None]
@@ -44,7 +44,7 @@ def test_flatter_models_are_found(models: int) -> None:
 
 @pytest.mark.parametrize("common", [0.0, 2.0])
 def test_retraining_with_another_seed_is_not_told_from_retraining(common: float) -> None:
-    """Also where two models of one half are much alike, which would pull a careless cross-validation below 50."""
+    """Two models of one half may be much alike, which would pull a careless cross-validation below 50."""
     rng, values = np.random.default_rng(1), []
     for _ in range(40):
         of_half = common * rng.normal(size=12)

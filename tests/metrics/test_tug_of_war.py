@@ -14,7 +14,7 @@ RIGHT, WRONG, UNSURE = [4.0, 0.0], [0.0, 4.0], [1.0, 0.0]
 
 
 def run_of(unlearned: list[list[float]], oracle: list[list[float]]) -> RunOutputs:
-    """Four test, four retain and two forget images, all of class 0."""
+    """Build outputs of four test, four retain and two forget images, all of class 0."""
     splits = np.array(["test"] * 4 + ["retain"] * 4 + ["forget"] * 2)
     logits = {"unlearned": np.array(unlearned, dtype=np.float32), "oracle": np.array(oracle, dtype=np.float32)}
     return RunOutputs(np.zeros(10, dtype=np.int64), splits, {**logits, "oracle_2": logits["oracle"]})

@@ -19,7 +19,7 @@ METRICS = {ulira_auroc: 50.0, ulira_balanced_acc: 50.0, ulira_tpr_at_1pct: 1.0}
 
 
 def plain_scores(phi: np.ndarray, forgotten: np.ndarray) -> np.ndarray:
-    """Model by model and target by target."""
+    """Score model by model and target by target."""
     models, targets = phi.shape
     scatter = degrees = 0.0
     for t in range(targets):
@@ -44,7 +44,7 @@ def plain_scores(phi: np.ndarray, forgotten: np.ndarray) -> np.ndarray:
 
 
 def plain_auroc(scores: np.ndarray, forgotten: np.ndarray, models: np.ndarray, targets: np.ndarray) -> float:
-    """Pair by pair, over pairs of different targets; `models` and `targets` are how often each counts."""
+    """Compare pair by pair, over different targets; `models` and `targets` are how often each counts."""
     wins = pairs = 0.0
     many = forgotten.sum(axis=0)
     for m, t in zip(*np.nonzero(forgotten), strict=True):

@@ -16,7 +16,7 @@ from unbench.metrics.uncertainty import bootstrap_interval, holm, joined_t_test,
 
 
 def binomial_margin(share: float, times: int) -> float:
-    """Four standard deviations of a share seen in that many trials."""
+    """Return four standard deviations of a share seen in that many trials."""
     return float(4 * np.sqrt(share * (1 - share) / times))
 
 
@@ -188,7 +188,7 @@ def test_holm_by_hand() -> None:
 
 
 def rejected(p_values: list[float], level: float) -> list[bool]:
-    """Holm's procedure as it is stated: from the smallest on, until one is not below level / how many are left."""
+    """Apply Holm's procedure as stated: from the smallest on, until one is not below level / how many are left."""
     result = [False] * len(p_values)
     for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
         if p_values[place] > level / (len(p_values) - rank):

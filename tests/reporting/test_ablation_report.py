@@ -15,10 +15,9 @@ from fakes import fake_run
 from PIL import Image
 from rich.console import Console
 
-from unbench.analysis.board.ablations import Study, studies
-from unbench.analysis.board.cells import split_cells
+from unbench.analysis.board.ablations import AblationStudy, studies
+from unbench.analysis.board.cells import board_ranks, split_cells
 from unbench.analysis.board.leaderboard import leaderboard
-from unbench.analysis.board.ranks import board_ranks
 from unbench.report import report
 from unbench.report.csv import leaderboard_csv
 from unbench.report.figures.ablation import ablation_data, draw_ablation
@@ -45,12 +44,12 @@ def board_of(store: Store) -> pd.DataFrame:
     return leaderboard(load_results(store.folder))
 
 
-def study_of(store: Store) -> Study:
+def study_of(store: Store) -> AblationStudy:
     (study,) = studies(board_of(store))
     return study
 
 
-def values(study: Study) -> dict[str, list[Any]]:
+def values(study: AblationStudy) -> dict[str, list[Any]]:
     return {ablation.hparam: [point.value for point in ablation.points] for ablation in study.ablations}
 
 
@@ -149,7 +148,7 @@ def test_comparison_has_the_default_alone_and_the_csv_has_all(sweep: Store) -> N
     assert set(pd.read_csv(StringIO(text))["label"]) == set(board["label"])
     assert len(board) == 8
     console = Console(width=120, file=StringIO(), color_system=None)
-    console.print(leaderboard_table(board))
+    console.print(leaderboard_table(split_cells(board)))
     shown = console.file.getvalue()  # type: ignore[attr-defined]
     assert "toy[k=16]" not in shown and "toy[k=1,rate=0.2]" in shown and "among its ablations" in shown
 

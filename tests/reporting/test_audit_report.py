@@ -99,7 +99,7 @@ def test_audit_shows_each_pathway_before_after_and_of_the_oracle(store: Store) -
             start = f"{prefixes[line[1]]}{pathway}"
             wanted = ("test_acc", "retain_acc", "forget_acc", "mia_auroc")
             assert line[2:] == numbers(*(f"{start}_{name}" for name in wanted))
-    validation, forget = table_lines(text, "| P<sub>s</sub>")
+    validation, forget = table_lines(text, "| P\\_s")
     for line, split in ((validation, "val"), (forget, "forget")):
         assert line[1:] == numbers(*(f"{p}pathway_sensitivity_{split}" for p in ("original_", "", "oracle_")))
     assert "cannot change the image pathway" in text.replace("\n", " ")
@@ -108,7 +108,7 @@ def test_audit_shows_each_pathway_before_after_and_of_the_oracle(store: Store) -
 def test_a_missing_number_of_the_audit_has_its_reason_under_the_table(store: Store) -> None:
     memory_run(store, pathway_sensitivity_val=None, missing='{"pathway_sensitivity_val": "no | val"}')
     text = audit_section(rows_of(store))
-    assert table_lines(text, "| P<sub>s</sub>, validation")[0][2] == f"{DASH} <sup>a</sup>"
+    assert table_lines(text, "| P\\_s, validation")[0][2] == f"{DASH} <sup>a</sup>"
     assert "- <sup>a</sup> not known: no \\| val (seed 0)" in text
 
 
@@ -139,7 +139,7 @@ def test_cells_without_pathways_or_memory_have_neither_section(store: Store) -> 
     fake_run(store, "munkey", status="failed", error="boom")
     text = document(store)
     assert "Leakage audit" not in text and "What the memory costs" not in text
-    assert "Ablations" not in text and "frozen stem" not in text and "Encoder of the keys" not in text
+    assert "Ablations" not in text and "frozen backbone" not in text and "Encoder of the keys" not in text
 
 
 def test_stem_and_key_encoder_are_named_with_what_they_saw(store: Store) -> None:
@@ -147,7 +147,7 @@ def test_stem_and_key_encoder_are_named_with_what_they_saw(store: Store) -> None
     memory_run(store, **seen)
     text = document(store)
     facts, _, details = text.partition("<details>")
-    assert "frozen stem net, trained on: ImageNet &lt;1k&gt;." in facts
+    assert "frozen backbone net, trained on: ImageNet &lt;1k&gt;." in facts
     assert "Encoder of the keys: pca, trained on: val." in details and "pca" not in facts.split("## ")[1]
 
 

@@ -14,25 +14,29 @@ from fakes import fake_run
 from PIL import Image
 
 from unbench.analysis.board.cells import split_cells
-from unbench.analysis.board.contest import Contest
 from unbench.analysis.board.critical import CriticalDifference, critical_difference, nemenyi
-from unbench.analysis.board.entries import Arena, arenas
+from unbench.analysis.board.cross_setting import CrossSetting, cross_settings
 from unbench.analysis.board.leaderboard import leaderboard
-from unbench.analysis.board.ranks import Ranked, Ranking, cell_ranks, ranking
-from unbench.analysis.board.side_by_side import side_by_side
+from unbench.analysis.board.ranks import Ranked, Ranking, cell_ranks
 from unbench.report import report
 from unbench.report.figures.ranks_diagram import critical_data, draw_critical_difference
 from unbench.report.figures.saving import pictures_of
 from unbench.report.figures.sketch import Sketch
 from unbench.report.figures.style import style
-from unbench.report.sections.overview import overview
+from unbench.report.sections.overview import overview, side_by_side_table
+from unbench.report.table import TableCell
 from unbench.store.results import Store, load_results
 
 CELLS = ("digits", "cub", "cars", "pets", "svhn", "aircraft")
 
 
-def arenas_of(store: Store) -> list[Arena]:
-    return arenas(split_cells(leaderboard(load_results(store.folder))))
+def settings_of(store: Store) -> list[CrossSetting]:
+    return cross_settings(split_cells(leaderboard(load_results(store.folder))))
+
+
+def side_by_side(setting: CrossSetting) -> dict[str, tuple[TableCell, ...]]:
+    """Return the numbers of each line of the table, by its name."""
+    return {name.text: tuple(numbers) for name, *numbers in side_by_side_table(setting).rows}
 
 
 def fill(store: Store, gaps: dict[str, float], dataset: str = "digits", seeds: int = 2, **changes: object) -> None:
@@ -46,11 +50,11 @@ def fill(store: Store, gaps: dict[str, float], dataset: str = "digits", seeds: i
 def test_within_a_cell_noise_ties_and_the_oracle_has_no_rank(store: Store) -> None:
     fill(store, {"retrain": 0.0, "ft": 0.2, "ga": 0.9, "scrub": 2.0, "none": 5.0})
     fake_run(store, "salun", outputs=False, avg_gap=None)
-    (arena,) = arenas_of(store)
-    assert cell_ranks(arena.entries[0]) == {"ft": 1.5, "ga": 1.5, "scrub": 3.0, "none": 4.0}
+    (setting,) = settings_of(store)
+    assert cell_ranks(setting.entries[0]) == {"ft": 1.5, "ga": 1.5, "scrub": 3.0, "none": 4.0}
     assert cell_ranks({}) == {}
-    found = ranking(arena)
-    assert not found.ranked and "one cell only" in found.reason
+    found = setting.ranking
+    assert not found.ranked and "only one cell" in found.reason
 
 
 def test_the_csv_has_the_rank_that_the_document_shows(store: Store, tmp_path: Path) -> None:
@@ -73,17 +77,16 @@ def test_over_cells_only_what_is_in_all_of_them_is_ranked(store: Store) -> None:
     fill(store, {"ft": 2.0, "ga": 3.0, "none": 9.0, "scrub": 1.5})
     fill(store, {"ft": 4.0, "ga": 3.0, "none": 9.0}, "cub")
     fake_run(store, "scrub", dataset="cub", status="failed", error="boom")
-    (arena,) = arenas_of(store)
-    found = ranking(arena)
+    (setting,) = settings_of(store)
+    found = setting.ranking
     assert {one.name: one.mean for one in found.ranked} == {"ft": 1.5, "ga": 1.5, "none": 3.0}
     assert all(sum(one.ranks[n] for one in found.ranked) == 6 for n in range(2))
     assert found.lacking == {"scrub": "cub"} and found.titles == ("cub", "digits")
-    beside = side_by_side(arena)
-    assert beside is not None
-    lines = {line.name: line.numbers for line in beside.lines}
-    assert lines["scrub"][0] is not None and lines["scrub"][0].reason == "1 failed"
-    assert lines["ft"][1] is not None and lines["ft"][1].mean == pytest.approx(2.005)
-    text = overview([Contest(arena, found, critical_difference(found))], "avg_gap", {})
+    lines = side_by_side(setting)
+    assert list(lines) == ["noise floor", "ft", "ga", "none", "scrub"]
+    assert lines["scrub"][0] == TableCell("–", notes=("1 failed",))
+    assert (lines["ft"][1].text, lines["ft"][1].spread) == ("2.00", "0.01")
+    text = overview([setting], {})
     assert "- scrub: none in cub\n" in text and "<sup>a</sup> 1 failed" in text
 
 
@@ -91,12 +94,12 @@ def test_cells_of_few_methods_do_not_take_the_ranks_from_the_others(store: Store
     for dataset in CELLS[:3]:
         fill(store, {"ft": 2.0, "ga": 3.0, "scrub": 4.0, "none": 9.0}, dataset)
     fill(store, {"none": 2.0, "munkey": 3.0}, "svhn")
-    (arena,) = arenas_of(store)
-    found = ranking(arena)
+    (setting,) = settings_of(store)
+    found = setting.ranking
     assert {one.name: one.mean for one in found.ranked} == {"ft": 1, "ga": 2, "scrub": 3, "none": 4}
     assert set(found.titles) == set(CELLS[:3]) and found.aside == ("svhn",)
     assert set(found.lacking) == {"munkey"} and set(found.lacking["munkey"].split("; ")) == set(CELLS[:3])
-    text = overview([Contest(arena, found, critical_difference(found))], "avg_gap", {})
+    text = overview([setting], {})
     assert "\nSet aside: svhn.\n" in text
 
 
@@ -116,9 +119,9 @@ def test_the_largest_table_without_a_gap_is_ranked(store: Store, has: list[str],
     for dataset, line in zip(sorted(CELLS), has, strict=False):
         gaps = {name: 2.0 + n for n, (name, there) in enumerate(zip(names, line, strict=False)) if there == "1"}
         fill(store, gaps, dataset)
-    (arena,) = arenas_of(store)
-    found = ranking(arena)
-    assert found.titles == tuple(arena.titles[n] for n in kept)
+    (setting,) = settings_of(store)
+    found = setting.ranking
+    assert found.titles == tuple(setting.titles[n] for n in kept)
     assert len(found.titles) + len(found.aside) == len(has)
     assert bool(found.reason) == (not found.ranked) == (has == ["1100", "0011"])
 
@@ -126,12 +129,12 @@ def test_the_largest_table_without_a_gap_is_ranked(store: Store, has: list[str],
 def test_the_interval_is_of_cells_and_seeds_and_the_same_every_time(store: Store) -> None:
     for number, dataset in enumerate(CELLS):
         fill(store, {"ft": 2.0, "ga": 3.0, "none": 9.0 if number % 2 else 2.5}, dataset)
-    (arena,) = arenas_of(store)
-    found = {one.name: one for one in ranking(arena).ranked}
+    (setting,) = settings_of(store)
+    found = {one.name: one for one in setting.ranking.ranked}
     assert (found["ft"].low, found["ft"].mean, found["ft"].high) == (1, 1, 1)
     for name in ("ga", "none"):
         assert found[name].mean == 2.5 and 2 <= found[name].low < 2.5 < found[name].high <= 3
-    assert ranking(arena) == ranking(arena)
+    assert settings_of(store)[0].ranking == setting.ranking
 
 
 def test_seeds_that_disagree_widen_the_interval_where_cells_agree(store: Store) -> None:
@@ -139,7 +142,7 @@ def test_seeds_that_disagree_widen_the_interval_where_cells_agree(store: Store) 
         for seed, (ft, ga) in enumerate(((2.0, 3.0), (4.0, 2.5), (2.0, 3.0))):
             for method, gap in {"ft": ft, "ga": ga}.items():
                 fake_run(store, method, seed, outputs=False, dataset=dataset, avg_gap=gap, avg_gap_floor=0.1)
-    best, _ = ranking(arenas_of(store)[0]).ranked
+    best, _ = settings_of(store)[0].ranking.ranked
     assert best.name == "ft" and best.mean == 1 and best.low == 1 < best.high <= 2
 
 
@@ -147,11 +150,10 @@ def test_presets_are_never_mixed(store: Store, tmp_path: Path) -> None:
     for preset, gap in (("cpu", 2.0), ("smoke", 7.0)):
         for dataset in CELLS[:2]:
             fill(store, {"ft": gap, "none": 9.0}, dataset, preset=preset)
-    found = {arena.preset: side_by_side(arena) for arena in arenas_of(store)}
+    found = {setting.preset: side_by_side(setting) for setting in settings_of(store)}
     assert found.keys() == {"cpu", "smoke"}
     for preset, gap in (("cpu", 2.005), ("smoke", 7.005)):
-        (line,) = [line for line in found[preset].lines if line.name == "ft"]  # type: ignore[union-attr]
-        assert [number.mean for number in line.numbers if number] == pytest.approx([gap, gap])
+        assert [cell.text for cell in found[preset]["ft"]] == [f"{gap:.2f}"] * 2
     report(store.folder, tmp_path, formats=["md"], plots=())
     text = (tmp_path / "leaderboard.md").read_text("utf-8")
     assert "## Preset cpu: cells side by side" in text and "## Preset smoke: cells side by side" in text
@@ -166,7 +168,7 @@ def test_the_critical_difference_is_that_of_demsar() -> None:
 
 def ranked(table: dict[str, list[float]]) -> Ranking:
     found = [Ranked(name, float(np.mean(ranks)), 0, 0, tuple(ranks)) for name, ranks in table.items()]
-    return Ranking("cpu", tuple("abcdefghij"), tuple(sorted(found, key=lambda one: one.mean)), {})
+    return Ranking(tuple("abcdefghij"), tuple(sorted(found, key=lambda one: one.mean)), {})
 
 
 def test_groups_join_what_is_closer_than_the_critical_difference() -> None:
@@ -179,7 +181,7 @@ def test_groups_join_what_is_closer_than_the_critical_difference() -> None:
     assert isinstance(same, CriticalDifference) and same.p_value == pytest.approx(1) and same.groups == ((0, 2),)
     tied = critical_difference(ranked({name: [2.0] * 4 for name in "abc"}))
     assert isinstance(tied, CriticalDifference) and tied.p_value == 1
-    assert "takes 3 methods" in str(critical_difference(ranked({"a": [1.0], "b": [2.0]})))
+    assert "requires 3 methods" in str(critical_difference(ranked({"a": [1.0], "b": [2.0]})))
 
 
 def test_the_diagram_shows_every_method_and_is_in_the_report(store: Store, tmp_path: Path) -> None:
@@ -188,7 +190,7 @@ def test_the_diagram_shows_every_method_and_is_in_the_report(store: Store, tmp_p
     written = report(store.folder, tmp_path, formats=["md"], plots=())
     assert [path.name for path in written] == ["leaderboard.md", "ranks-cpu.png"]
     assert "](ranks-cpu.png)" in written[0].read_text("utf-8")
-    data = critical_difference(ranking(arenas_of(store)[0]))
+    data = critical_difference(settings_of(store)[0].ranking)
     assert isinstance(data, CriticalDifference)
     with style():
         (axes,) = draw_critical_difference(critical_data(data), "title").axes

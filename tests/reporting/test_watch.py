@@ -17,12 +17,15 @@ from command import unbench
 from fakes import fake_run
 from rich.console import Console
 
+from unbench.analysis.board.cells import split_cells
 from unbench.analysis.board.leaderboard import leaderboard
 from unbench.cli import console
 from unbench.errors import SpecError, StoreError
 from unbench.report import report
 from unbench.report.watch import LONGEST, watch
 from unbench.store.results import Store, load_results
+from unbench.store.schema import METRIC_COLUMNS
+from unbench.store.tables import write_table
 
 PATIENCE = 240
 """Seconds after which a process that does not say what is expected is taken for dead."""
@@ -82,7 +85,7 @@ def test_each_round_says_what_is_new_and_without_news_there_is_none(store: Store
         two_more,
         nothing,
         again_and_one_more,
-        lambda: store.write_metrics(store.metrics / first.name, []),
+        lambda: write_table(store.metrics / first.name, [], METRIC_COLUMNS),
         nothing,
         lambda: [path.unlink() for path in store.runs.glob(f"{first.stem[:-1]}*")],
     )
@@ -102,7 +105,7 @@ def test_outputs_and_half_written_files_are_no_news(store: Store) -> None:
     store.outputs.mkdir()
     (store.outputs / "x-1.parquet").touch()
     (store.runs / ".x-1.parquet.abc.part").touch()
-    assert store.stamps() == stamps and len(stamps) == 1
+    assert store.stamps() == stamps and len(stamps) == 2
     assert Rounds(store, nothing).written == ["1 run"]
 
 
@@ -161,7 +164,6 @@ def test_an_interval_that_nobody_can_wait_is_a_mistake(store: Store, interval: f
     [
         (("--format", "htm"), "did you mean 'html'"),
         (("--metric", "test_ac"), "did you mean 'test_acc'"),
-        (("--diff", "nowhere"), "there is no results folder nowhere"),
         (("--interval", "0"), "above 0"),
     ],
 )
@@ -173,9 +175,8 @@ def test_a_mistake_is_not_waited_with(tmp_path: Path, arguments: tuple[str, ...]
 
 @pytest.fixture
 def watching(tmp_path: Path) -> Iterator[Popen[str]]:
-    """`unbench report --watch` of a folder that is not there yet, compared with another one."""
-    fake_run(Store(tmp_path / "before"), "ft", 0, outputs=False)
-    command = ["report", "--watch", "--interval", "0.2", "--plots", "none", "--diff", "before"]
+    """`unbench report --watch` of a folder that does not exist yet."""
+    command = ["report", "--watch", "--interval", "0.2", "--plots", "none"]
     process = Popen(
         [sys.executable, "-m", "unbench", *command],
         cwd=tmp_path,
@@ -216,7 +217,7 @@ def test_a_process_follows_the_runs_and_ctrl_c_ends_it_well(watching: Popen[str]
 
     fake_run(store, "scrub", 0, outputs=False)
     assert read_until(watching.stdout, "2 runs") == ["reports: 2 runs: 1 more"]
-    assert "| scrub **new** |" in board.read_text("utf-8")
+    assert "| scrub |" in board.read_text("utf-8")
 
     watching.send_signal(signal.SIGINT)
     out, err = watching.communicate(timeout=PATIENCE)
@@ -228,9 +229,9 @@ def test_on_a_terminal_the_leaderboard_is_shown_anew(store: Store, monkeypatch: 
     fake_run(store, "ft", 0, outputs=False)
     screen = Console(file=StringIO(), force_terminal=True, width=80)
     monkeypatch.setattr(console, "console", lambda stderr: screen)
-    board = leaderboard(load_results(store.folder))
-    console.print_leaderboard(board)
+    cells = split_cells(leaderboard(load_results(store.folder)))
+    console.print_leaderboard(cells)
     assert "\x1b[2J" not in screen.file.getvalue()  # type: ignore[attr-defined]
-    console.print_leaderboard(board, anew=True)
+    console.print_leaderboard(cells, clear=True)
     before, _, after = screen.file.getvalue().partition("\x1b[2J")  # type: ignore[attr-defined]
     assert "ft" in before and "ft" in after, "the old one stays until the new one is there"

@@ -10,11 +10,11 @@ import pytest
 
 from unbench.config import registry
 from unbench.data import sources
-from unbench.data.sources.base import RawData, Source
+from unbench.data.sources.base import ImageSource, RawData
 
 
 @pytest.fixture
-def source() -> Callable[[str], Source]:
+def source() -> Callable[[str], ImageSource]:
     """The source of a card, by the card's name."""
     return lambda name: sources.create(registry.dataset(name))
 
@@ -23,7 +23,7 @@ def source() -> Callable[[str], Source]:
 def consume() -> Callable[..., RawData]:
     """Read a data root to the last image and check what every source promises."""
 
-    def consume(source: Source, root: Path) -> RawData:
+    def consume(source: ImageSource, root: Path) -> RawData:
         assert all(path.is_file() for path in source.find(root).paths)
         raw = source.read(root)
         assert {"train", "test"} <= raw.splits.keys() <= {"train", "val", "test"}

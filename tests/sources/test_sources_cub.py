@@ -67,5 +67,5 @@ def test_a_lacking_photograph_is_told_before_anything_is_decoded(source, tmp_pat
     layouts.cub(tmp_path)
     gone = next((tmp_path / "CUB_200_2011" / "images").rglob("bird_0007.jpg"))
     gone.unlink()
-    with pytest.raises(DataError, match=rf"images\.txt lists .*{gone.name}, which is not there"):
+    with pytest.raises(DataError, match=rf"images\.txt lists .*{gone.name}, which does not exist"):
         source("cub").read(tmp_path)

@@ -121,7 +121,7 @@ def test_a_damaged_download_leaves_nothing_behind(publisher, source, consume, tm
     with pytest.raises(ChecksumError) as caught:
         source(name).fetch(root)
     message = str(caught.value)
-    assert message.startswith(f"the download of {name} arrived damaged and was thrown away: ")
+    assert message.startswith(f"the download of {name} arrived damaged and was deleted: ")
     assert "\n" not in message
     assert list(root.iterdir()) == []
     publisher.damage()  # flipped twice is whole

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from source_layouts import WRITERS
 
-from unbench.data.sources.base import Files, Source
+from unbench.data.sources.base import Files, ImageSource
 from unbench.errors import DataError, DataMissingError
 
 MISLED_BY = {"variants.txt": "images_variant_", "classes.txt": "classes.txt"}
@@ -27,7 +27,7 @@ def copy(made, tmp_path) -> Path:
     return Path(shutil.copytree(made[1], tmp_path / "root"))
 
 
-def read_all(source: Source, root: Path) -> Files:
+def read_all(source: ImageSource, root: Path) -> Files:
     files = source.find(root)
     for split in source.read(root).splits.values():
         for _ in split.images():

@@ -58,7 +58,7 @@ def test_an_empty_class(source, tmp_path):
 def test_images_without_class_folders(source, tmp_path):
     layouts.picture(tmp_path / "train" / "1.png")
     layouts.picture(tmp_path / "test" / "1.png")
-    with pytest.raises(DataError, match="train has no folders, one per class"):
+    with pytest.raises(DataError, match="train has no class folders; one folder of images per class is expected"):
         source("folder").read(tmp_path)
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from unbench.config import registry
 from unbench.errors import SpecError
-from unbench.sweeps.sweep_file import RunRequest, SweepCard, parse_seeds, read_sweep
+from unbench.experiment.spec import RunSpec
+from unbench.sweeps.sweep_file import SweepCard, parse_seeds, read_sweep
 
 
 def read(tmp_path: Path, text: str) -> SweepCard:
@@ -18,7 +19,7 @@ def read(tmp_path: Path, text: str) -> SweepCard:
 
 
 def test_nothing_said_is_munkey_on_digits() -> None:
-    assert SweepCard().requests() == [RunRequest("munkey", "digits", "random10", "cpu", 0)]
+    assert SweepCard().runs() == {RunSpec.parse("munkey", "digits", "random10", "cpu", 0): False}
 
 
 def test_a_file_and_flags_say_the_same(tmp_path: Path) -> None:
@@ -41,10 +42,9 @@ def test_a_file_and_flags_say_the_same(tmp_path: Path) -> None:
     }
 
     assert SweepCard().with_flags(flags) == card
-    assert len(card.requests()) == 3 * 2 * 2
-    assert card.requests()[0] == RunRequest(
-        "ft[lr=0.01]", "digits", "class", "smoke", 0, "convnet", "default", probe=True
-    )
+    assert len(card.runs()) == 3 * 2 * 2
+    first = RunSpec.parse("ft[lr=0.01]", "digits", "class", "smoke", 0, "convnet", "default")
+    assert next(iter(card.runs().items())) == (first, True)
 
 
 def test_flags_take_the_place_of_what_the_file_says_in_every_group(tmp_path: Path) -> None:
@@ -54,24 +54,24 @@ def test_flags_take_the_place_of_what_the_file_says_in_every_group(tmp_path: Pat
         '[[group]]\nmethods = ["ct"]\nmodel = "convnet"\nseeds = [2]\n',
     )
 
-    assert [(r.method, r.seed, r.model) for r in card.requests()] == [
-        ("ft", 0, None),
-        ("ft", 1, None),
+    assert [(spec.written, spec.seed, spec.preset.model) for spec in card.runs()] == [
+        ("ft", 0, "vit"),
+        ("ft", 1, "vit"),
         ("ct", 2, "convnet"),
     ]
-    assert [(r.method, r.seed) for r in card.with_flags({"seeds": [7]}).requests()] == [("ft", 7), ("ct", 7)]
+    assert [(spec.written, spec.seed) for spec in card.with_flags({"seeds": [7]}).runs()] == [("ft", 7), ("ct", 7)]
 
 
 @pytest.mark.parametrize("word", ["all", "post-hoc", "by-design", "reference"])
 def test_words_stand_for_every_method_of_a_family(word: str) -> None:
-    methods = {request.method for request in SweepCard(methods=[word]).requests()}
+    methods = {spec.method.name for spec in SweepCard(methods=[word]).runs()}
 
     assert methods == {name for name, card in registry.methods().items() if word in ("all", card.family)}
 
 
 def test_what_is_asked_for_twice_is_run_once() -> None:
-    assert len(SweepCard(methods=["ft", "post-hoc", "ft"], seeds=[0, 0]).requests()) == len(
-        SweepCard(methods=["post-hoc"]).requests()
+    assert len(SweepCard(methods=["ft", "post-hoc", "ft"], seeds=[0, 0]).runs()) == len(
+        SweepCard(methods=["post-hoc"]).runs()
     )
 
 
@@ -83,14 +83,14 @@ def test_what_is_asked_for_twice_is_run_once() -> None:
         ('seeds = ["0"]', "seeds.0"),
         ("jobs = 0", "jobs"),
         ('executor = "slrum"', "executor"),
-        ("methods = ft", "no TOML"),
-        ("methods = []", "of no runs: 'methods' is empty"),
-        ("seeds = []", "of no runs: 'seeds' is empty"),
+        ("methods = ft", "sweep.toml is not valid TOML"),
+        ("methods = []", "empty sweep: no methods"),
+        ("seeds = []", "empty sweep: no seeds"),
     ],
 )
 def test_a_mistake_is_one_line_that_says_what(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(SpecError) as caught:
-        read(tmp_path, text).requests()
+        read(tmp_path, text).runs()
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -105,5 +105,5 @@ def test_seeds_of_a_command_line() -> None:
 def test_shadow_models_are_asked_for_by_cell() -> None:
     card = SweepCard(methods=["ft", "ga"], datasets=["digits"], seeds=[0, 1, 2], shadows=8)
 
-    assert card.shadow_requests() == {RunRequest("ft", "digits"): 8, RunRequest("ga", "digits"): 8}
-    assert not SweepCard(methods=["ft"]).shadow_requests()
+    assert card.shadows_of_cells() == {RunSpec.parse("ft", "digits"): 8, RunSpec.parse("ga", "digits"): 8}
+    assert not SweepCard(methods=["ft"]).shadows_of_cells()

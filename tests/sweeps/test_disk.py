@@ -9,14 +9,15 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from sweeping import Inline, call, request, rows_of, small, statuses
+from sweeping import Inline, call, rows_of, small, spec_of, statuses
 
 import unbench
 from unbench.errors import UnbenchError
+from unbench.experiment.settings import Settings
 from unbench.store import files
 from unbench.store.results import Store, read_row
 from unbench.store.tables import VERSION_KEY, write_arrow
-from unbench.sweeps.plan import Planner, Site
+from unbench.sweeps.plan import Planner
 
 SWEEP = ("sweep", "-m", "none", "-d", "synthetic", "--preset", "smoke", "--threads", "1", "--no-evaluate")
 
@@ -119,8 +120,8 @@ def test_outputs_of_what_is_done_are_read_when_asked_for(plain: Path, done: Path
     card = small("none", "ft")
 
     assert unbench.sweep(card, results=done, device="cpu").ran == []
-    planner = Planner(Site(done, device="cpu"), verify=True)
-    assert [task.request for task in planner.plan(card.requests()).tasks] == [request("ft")]
+    planner = Planner(Settings(done, device="cpu"), verify=True)
+    assert [task.spec for task in planner.plan(card.runs()).tasks] == [spec_of("ft")]
     assert Store(done).outputs_path(row).exists(), "planning moves nothing"
 
     swept = unbench.sweep(card, results=done, device="cpu", verify=True)

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sweeping import Inline, call, plugin, request, rows_of, small, statuses, trainings
+from sweeping import Inline, call, plugin, rows_of, small, spec_of, statuses, trainings
 from torch import nn
 
 import unbench
 from unbench.data.images import Images
 from unbench.errors import DivergedError
+from unbench.experiment.settings import Settings
 from unbench.methods.base import Method
+from unbench.sweeps.plan import Planner
+from unbench.sweeps.work import perform
 
 SWEEP = ("sweep", "-d", "synthetic", "--preset", "smoke", "--threads", "1", "--no-evaluate", "--device", "cpu")
 
@@ -27,12 +30,12 @@ def test_a_run_that_fails_is_told_left_alone_and_tried_again_when_asked(
     assert call(monkeypatch, *asked) == 1
     said = capsys.readouterr()
     assert "raises on synthetic (random10, smoke, seed 0): failed: ValueError: no [red]luck" in said.err
-    assert "1 of 2 runs went wrong; --retry tries them again" in said.err
+    assert "1 of 2 runs failed; --retry tries them again" in said.err
     assert said.out.splitlines() == ["failed\t1", "ok\t1"]
 
     assert call(monkeypatch, *asked) == 1
     assert inline[0].asked == ["original", "oracle", "oracle_2", "run", "run"] and len(inline) == 1
-    assert "1 of 2 runs went wrong" in capsys.readouterr().err
+    assert "1 of 2 runs failed" in capsys.readouterr().err
     assert call(monkeypatch, *asked, "--retry", "diverged") == 1 and len(inline) == 1
 
     assert call(monkeypatch, *asked, "--retry", "failed") == 1
@@ -90,12 +93,9 @@ def test_two_that_retry_at_once_do_it_once(
     monkeypatch.setenv("UNBENCH_PLUGINS", str(plugin(tmp_path, "raises", "raise ValueError('luck')")))
     results = tmp_path / "results"
     unbench.sweep(small("raises"), results=results, device="cpu")
-    from unbench.sweeps.plan import Planner, Site
-    from unbench.sweeps.work import perform
-
-    site = Site(results, device="cpu", evaluate=False)
-    plans = [Planner(site).plan([request("raises")], retry=["failed"]) for _ in range(2)]
-    outcomes = [perform(plan.tasks[-1], site) for plan in plans]
+    settings = Settings(results, device="cpu", evaluate=False)
+    plans = [Planner(settings).plan({spec_of("raises"): False}, retry=["failed"]) for _ in range(2)]
+    outcomes = [perform(plan.tasks[-1], settings) for plan in plans]
 
     rows: Any = [outcome.row for outcome in outcomes]
     assert [row["attempt"] for row in rows] == [2, 2], "the second takes what the first made"

@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sweeping import Inline, call, request, rows_of, small
+from sweeping import Inline, call, rows_of, small, spec_of
 
 import unbench
 from unbench.errors import DataMissingError, StoreError
+from unbench.experiment.settings import Settings
 from unbench.store.locks import locked
 from unbench.store.results import Store, read_row
 from unbench.sweeps import sweep as sweep_module
 from unbench.sweeps.garbage import find_garbage, remove
-from unbench.sweeps.plan import Planner, Site
+from unbench.sweeps.plan import Planner
 from unbench.sweeps.preview import preview
 from unbench.sweeps.sweep_file import SweepCard
 
@@ -37,9 +38,9 @@ def states(results: Path, card: SweepCard | None = None) -> dict[str, tuple[str,
 
 def test_status_tells_done_running_failed_missing(done: Path) -> None:
     store, card = Store(done), small("none", "ft", "ga", "scrub")
-    key = Planner(Site(done)).state(request("scrub")).key
+    key = Planner(Settings(done)).state(spec_of("scrub")).key
     row = next(read_row(path) for path in store.runs.iterdir())
-    failed = Planner(Site(done)).state(request("ga")).key
+    failed = Planner(Settings(done)).state(spec_of("ga")).key
     store.write_run({**row, "run_key": failed, "method": "ga", "status": "failed", "error": "luck"}, None)
 
     with locked(store.locks, f"run-{key}"), locked(store.locks, "oracle_2-0123"):
@@ -64,12 +65,12 @@ def test_status_of_data_that_are_not_at_hand_is_unknown(done: Path, monkeypatch:
     def absent(*given: Any) -> Any:
         raise DataMissingError("put it there")
 
-    monkeypatch.setattr("unbench.sweeps.plan.load_dataset", absent)
+    monkeypatch.setattr("unbench.experiment.inputs.load_dataset", absent)
     assert states(done, small("none")) == {"none": ("unknown", "put it there")}
     with pytest.raises(DataMissingError):
-        Planner(Site(done)).plan([request("none")])
+        Planner(Settings(done)).plan({spec_of("none"): False})
     rows, said = preview(small("none", shadows=4), results=done, device="cpu")
-    assert rows == [] and said == "nothing to do; 1 runs more whose data are not here yet"
+    assert rows == [] and said == "nothing to do; 1 more runs whose data are not here yet"
 
 
 def test_status_where_nothing_is(tmp_path: Path) -> None:
@@ -112,7 +113,7 @@ def test_the_same_command_line_and_file_have_the_same_plan(
     [
         (("sweep", "-m", "nune"), "did you mean 'none'"),
         (("sweep", "--seeds", "a"), "whole numbers"),
-        (("sweep", "--seeds", "2-1"), "'seeds' is empty"),
+        (("sweep", "--seeds", "2-1"), "empty sweep: no seeds"),
         (("sweep", "--jobs", "0"), "jobs"),
         (("sweep", "--executor", "lokal"), "executor"),
         (("sweep", "--retry", "faild", *SMALL), "did you mean 'failed'"),
@@ -245,7 +246,8 @@ def test_a_clock_that_jumps_changes_nothing(
 
 def test_nothing_in_a_sweep_asks_the_clock_on_the_wall() -> None:
     package = Path(sweep_module.__file__).parent
-    for path in [*package.rglob("*.py"), package.parent / "runner.py", package.parent / "stages.py"]:
+    experiment = package.parent / "experiment"
+    for path in [*package.rglob("*.py"), *(experiment / f"{name}.py" for name in ("run", "reference_models"))]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
                 assert (node.value.id, node.attr) not in {("time", "time"), ("time", "time_ns")}, path

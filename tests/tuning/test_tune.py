@@ -13,18 +13,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from command import unbench as command
+from fakes import row_columns as evaluate
 
 import unbench
 from unbench import load_outputs, load_results, run
 from unbench.config.tuned import SHIPPED, Tuned, read_tuned, tuned_path
-from unbench.errors import CardError, SpecError, StoreError, TimedOutError, UnknownNameError
+from unbench.errors import CardError, SpecError, StoreError, UnknownNameError
 from unbench.experiment.spec import RunSpec
 from unbench.experiment.tuning import FINAL_SEEDS, TUNING_SEED, Tuning, tune
 from unbench.experiment.tuning.record import check_out, write_choice
 from unbench.experiment.tuning.study import Study
 from unbench.metrics import RunOutputs
-from unbench.metrics.row_columns import columns_of as evaluate
-from unbench.progress import Deadline, Progress
 
 REPO = Path(__file__).resolve().parents[2]
 SMALL = {"dataset": "synthetic", "preset": "smoke", "device": "cpu"}
@@ -83,13 +82,15 @@ def test_two_processes_on_one_search_make_its_trials_between_them(tmp_path: Path
 
 
 def test_what_wins_on_one_forget_set_alone_is_not_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def pretend(method: str, *, seed: int, **request: object) -> dict[str, object]:
+    def pretend(spec: RunSpec, *place: object) -> dict[str, object]:
         """Small rates win on the first forget set and ruin the model on the others; nothing beats 2 elsewhere."""
-        lr = float(RunSpec.parse(method, start="default").hparams.get("lr", 0))
-        gap = 4.0 if method == "none" else 1.0 if lr < 0.005 and seed == TUNING_SEED else 50.0 if lr < 0.005 else 2.0
+        small = float(spec.hparams.get("lr", 0)) < 0.005
+        gap = 4.0 if spec.method.name == "none" else 2.0
+        if spec.method.name == "ft" and small:
+            gap = 1.0 if spec.seed == TUNING_SEED else 50.0
         return {"status": "ok", "val_gap": gap, "oracle_seconds": 1.0, "data_fingerprint": "x", "run_key": "y"}
 
-    monkeypatch.setattr("unbench.experiment.run.run", pretend)
+    monkeypatch.setattr("unbench.experiment.run.run_spec", pretend)
     chosen = tune("ft", trials=12, results=tmp_path, **SMALL).chosen  # type: ignore[arg-type]
     assert (chosen.score, chosen.default_score, chosen.none_score) == (2.0, 2.0, 4.0)
     assert chosen.hparams["lr"] == 0.01, "the default, which is always in the final"
@@ -124,12 +125,6 @@ def test_a_trial_out_of_time_has_the_worst_score(tmp_path: Path) -> None:
     assert list(rows[rows["method"] == "ft"]["status"]) == ["timed_out", "timed_out"]
     assert rows[rows["method"] == "ft"]["error"].str.contains("longer than").all()
     assert tune("ft", trials=1, results=tmp_path, **SMALL).chosen.score < 100, "another limit is another search"  # type: ignore[arg-type]
-
-
-def test_a_deadline_lets_through_what_is_in_time() -> None:
-    assert list(Deadline(Progress(), 60.0).track(range(3))) == [0, 1, 2]
-    with pytest.raises(TimedOutError):
-        list(Deadline(Progress(), 0.0).track(range(3)))
 
 
 @pytest.mark.parametrize(
@@ -354,13 +349,3 @@ def test_the_command_writes_where_it_is_told_and_shows_what_was_chosen(tmp_path:
 def test_an_unknown_start_is_refused() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'tuned'"):
         RunSpec.parse("ft", start="tune")  # type: ignore[arg-type]
-
-
-def test_a_deadline_counts_by_the_clock_that_it_is_given() -> None:
-    now = [0.0]
-    deadline = Deadline(Progress(), 10.0, clock=lambda: now[0])
-
-    assert list(deadline.track(range(3))) == [0, 1, 2], "other programs may take all the time they like"
-    now[0] = 10.5
-    with pytest.raises(TimedOutError, match="limit of 10 s"):
-        list(deadline.track(range(3)))

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unbench.store.schema import Row
-
 if TYPE_CHECKING:
-    import pandas as pd
     from rich.console import Console
 
-    from unbench.analysis.board.changes import Changes
+    from unbench.analysis.board.cells import BoardCell
+
+Row = dict[str, Any]
 
 
 def console(stderr: bool = True) -> Console:
@@ -47,10 +46,10 @@ def print_json(value: Any, indent: int | None = None) -> None:
     print(json.dumps(value, indent=indent, allow_nan=False), flush=True)
 
 
-def print_runs(rows: list[dict[str, Any]], results: Path) -> None:
+def print_runs(rows: list[Row], results: Path) -> None:
     """Print the table at the end of `unbench run`, and the paths of what was written."""
     from unbench.analysis.rows.defaults import tuned_values_of
-    from unbench.report.terminal import run_table
+    from unbench.report.run_table import run_table
     from unbench.store.results import Store
 
     with tuned_values_of(results):
@@ -63,18 +62,18 @@ def print_runs(rows: list[dict[str, Any]], results: Path) -> None:
     log(f"next: unbench report --results {results}")
 
 
-def print_leaderboard(board: pd.DataFrame, changes: Changes | None = None, anew: bool = False) -> None:
-    """Print the leaderboard, with what changed since other results; `anew` clears the terminal first."""
+def print_leaderboard(cells: Sequence[BoardCell], clear: bool = False) -> None:
+    """Print the leaderboard as tables; `clear` clears the terminal first."""
     from unbench.report.terminal import leaderboard_table
 
     screen = console(stderr=False)
-    table = leaderboard_table(board, changes)
-    if anew:
+    table = leaderboard_table(cells)
+    if clear:
         screen.clear()
     screen.print(table)
 
 
-def print_rows(rows: Sequence[Row], as_json: bool) -> None:
+def print_rows(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
     """Print a table on a terminal, and in a pipe one tab-separated line a row, for cut, awk and grep."""
     if as_json:
         print_json(rows, indent=1)

@@ -17,7 +17,7 @@ from unbench.errors import UnbenchError
 def train(
     model_dir: Annotated[Path, typer.Argument(help="A new folder.")],
     method: Annotated[
-        str, typer.Option("-m", "--method", help="Whose model; it may carry hyper-parameters.")
+        str, typer.Option("-m", "--method", help="Method to train; it may carry hyper-parameters.")
     ] = "munkey",
     dataset: Annotated[str, typer.Option("-d", "--dataset")] = "digits",
     seed: Annotated[int, typer.Option(help="Seed of the training.")] = 0,
@@ -59,23 +59,23 @@ def train(
 
 def forget(
     model_dir: Annotated[Path, typer.Argument(help="A folder written by 'unbench train'.")],
-    ids: Annotated[Path, typer.Option("--ids", help="File with one training image's id a line; - reads from a pipe.")],
+    ids: Annotated[Path, typer.Option("--ids", help="File with one training image's id per line; - reads a pipe.")],
     strict: Annotated[bool, typer.Option("--strict", help="Refuse if one of the ids is not stored.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete images from a saved model that has a memory: needs no data, prints a receipt."""
+    """Delete images from a saved model that has a memory, without any data, and print a receipt."""
     from unbench.store.files import read_text
 
-    text = sys.stdin.read() if str(ids) == "-" else read_text(ids)
+    text, source = (sys.stdin.read(), "standard input") if str(ids) == "-" else (read_text(ids), str(ids))
     log("unbench is starting ...")
     from unbench.deployment.forget import forget as delete
     from unbench.deployment.forget import read_ids
 
-    receipt = delete(model_dir, read_ids(text, "standard input" if str(ids) == "-" else str(ids)), strict)
+    receipt = delete(model_dir, read_ids(text, source), strict)
     absent = receipt["not_stored"]
     if absent:
         log(f"{len(absent)} of the ids were not in the model, such as {absent[0]}")
-    print_record(receipt, as_json)
+    print_record(dict(receipt), as_json)
 
 
 def predict(
@@ -85,22 +85,23 @@ def predict(
     plugin: Plugin = None,
     as_json: AsJson = False,
 ) -> None:
-    """The class of each image, and its probability, by a saved model."""
+    """Predict the class of each image, and its probability, with a saved model."""
     log("unbench is starting ...")
     from unbench.deployment.predict import predict as ask
     from unbench.progress import ConsoleProgress
 
-    print_rows(ask(model_dir, images, device, ConsoleProgress(console())), as_json)
+    rows = ask(model_dir, images, device, ConsoleProgress(console()))
+    print_rows([dict(row) for row in rows], as_json)
 
 
 def cost(
     entries: Annotated[str, typer.Option(help="Sizes of the memory, separated by commas.")] = "10000,100000,1000000",
-    dim: Annotated[int, typer.Option(help="Dimension of a key.")] = 768,
-    request: Annotated[int, typer.Option(help="Ids that one request deletes.")] = 1000,
+    dim: Annotated[int, typer.Option(help="Length of a key.")] = 768,
+    request: Annotated[int, typer.Option(help="Number of ids that one request deletes.")] = 1000,
     index: Annotated[str, typer.Option(help="auto, exact or approximate.")] = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Measure what a memory costs as it grows: bytes, build, deletion, prediction beside a plain transformer."""
+    """Measure what a memory costs as it grows: bytes, building, deletion, and prediction beside a plain transformer."""
     sizes = [word.strip() for word in entries.split(",")]
     if not all(word.isascii() and word.isdigit() for word in sizes):
         raise UnbenchError(f"--entries must be whole numbers separated by commas, not '{entries}'")
@@ -109,4 +110,5 @@ def cost(
     from unbench.progress import ConsoleProgress
 
     rows = measure([int(word) for word in sizes], dim, request, index)
-    print_rows(list(ConsoleProgress(console(), "memories").track(rows, "sizes", len(sizes))), as_json)
+    tracked = ConsoleProgress(console(), "memories").track(rows, "sizes", len(sizes))
+    print_rows([dict(row) for row in tracked], as_json)

@@ -1,11 +1,11 @@
-"""Commands that read stored results: evaluate, report, diff."""
+"""Commands that read stored results: evaluate, report, export, diff."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,15 +16,18 @@ from unbench.cli.console import console, log, print_leaderboard, print_rows
 from unbench.cli.interrupting import end_now
 from unbench.cli.options import AsJson, Plugin, Results
 
+Names = list[str] | None
+ONLY = "Only this; may be repeated."
+
 
 def evaluate(
     results: Results = Path("results"),
     metric: Annotated[
-        list[str] | None, typer.Option("--metric", help="May be repeated; else all but the slow ones.")
+        Names, typer.Option("--metric", help="May be repeated; all but the slow ones by default.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compute what stored runs lack of the metrics, without training or loading a model, and print the metrics."""
+    """Compute the metrics that stored runs lack, without training or loading a model, and print them."""
     from unbench.analysis.evaluation import evaluate as compute
     from unbench.progress import ConsoleProgress
 
@@ -32,7 +35,7 @@ def evaluate(
     shown = frame[frame["metric"].isin(metric)] if metric else frame
     about = ["run_key", "dataset", "scenario", "preset", "method", "seed"]
     columns = [*about, "metric", "of", "value", "low", "high", "missing"]
-    # Shadow models have no seed, which makes floats of all the others.
+    # Shadow models have no seed, which turns all other seeds into floats.
     whole = shown[columns].astype({"seed": "Int64"})
     print_rows(json.loads(whole.to_json(orient="records")), as_json)
 
@@ -41,91 +44,72 @@ def report(
     results: Results = Path("results"),
     out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("reports"),
     file_format: Annotated[
-        list[str] | None, typer.Option("--format", help="md, csv, tex, html or explorer; may be repeated; else all.")
+        Names, typer.Option("--format", help="md, csv, tex, html or explorer; may be repeated; all by default.")
     ] = None,
-    dataset: Annotated[list[str] | None, typer.Option("-d", "--dataset", help="Only this; may be repeated.")] = None,
-    method: Annotated[list[str] | None, typer.Option("-m", "--method", help="Only this; may be repeated.")] = None,
-    family: Annotated[
-        list[str] | None, typer.Option(help="Only methods of this family: post-hoc, by-design, reference.")
-    ] = None,
+    dataset: Annotated[Names, typer.Option("-d", "--dataset", help=ONLY)] = None,
+    method: Annotated[Names, typer.Option("-m", "--method", help=ONLY)] = None,
+    family: Annotated[Names, typer.Option(help="Only methods of this family: post-hoc, by-design, reference.")] = None,
     data_family: Annotated[
-        list[str] | None, typer.Option(help="Only data sets of this family: natural, fine-grained, medical.")
+        Names, typer.Option(help="Only data sets of this family: natural, fine-grained, medical.")
     ] = None,
-    scenario: Annotated[list[str] | None, typer.Option(help="Only this; may be repeated.")] = None,
-    preset: Annotated[list[str] | None, typer.Option(help="Only this; may be repeated.")] = None,
-    metric: Annotated[str, typer.Option(help="The number that data sets are set side by side by.")] = "avg_gap",
+    scenario: Annotated[Names, typer.Option(help=ONLY)] = None,
+    preset: Annotated[Names, typer.Option(help=ONLY)] = None,
+    metric: Annotated[
+        str, typer.Option(help="Rank by this metric of 'unbench list metrics', or set this column side by side.")
+    ] = "avg_gap",
     plots: Annotated[
-        list[str] | None, typer.Option(help="Draw plots of this data set only; may be repeated; 'none' draws none.")
+        Names, typer.Option(help="Draw plots of this data set only; may be repeated; 'none' draws none.")
     ] = None,
-    plot_format: Annotated[
-        list[str] | None,
-        typer.Option(help="png or svg; may be repeated; else png, since svg takes half as long again."),
-    ] = None,
-    plot_data: Annotated[bool, typer.Option("--plot-data", help="Also the numbers behind each plot, as CSV.")] = False,
+    plot_format: Annotated[Names, typer.Option(help="png (the default) or svg; may be repeated.")] = None,
+    plot_data: Annotated[
+        bool, typer.Option("--plot-data", help="Also write the numbers behind each plot, as CSV.")
+    ] = False,
     no_images: Annotated[
         bool, typer.Option("--no-images", help="No forgotten images in the explorer: for private data.")
     ] = False,
-    diff: Annotated[
-        str | None,
-        typer.Option(
-            metavar="OTHER",
-            help="Mark what changed since OTHER, a folder of results or FOLDER@COMMIT. The exit code is 0 whatever "
-            "changed; 'unbench diff' is for scripts.",
-        ),
-    ] = None,
     watch: Annotated[
         bool,
         typer.Option(
             "--watch",
-            help="Write the report again whenever runs or metrics are added, one line on standard output each time, "
-            "until Ctrl-C ends it with exit code 0. Results that are not there yet are waited for.",
+            help="Write the report again whenever runs or metrics are added, with one line on standard output each "
+            "time, until Ctrl-C ends it with exit code 0. Waits for results that do not exist yet.",
         ),
     ] = False,
-    interval: Annotated[float, typer.Option(metavar="SECONDS", help="Between two looks of --watch.")] = 10.0,
+    interval: Annotated[float, typer.Option(metavar="SECONDS", help="Between two checks of --watch.")] = 10.0,
     plugin: Plugin = None,
 ) -> None:
     """Write leaderboard.md, .csv, .tex and .html, explorer.html and plots from stored results."""
     from unbench.progress import ConsoleProgress
-    from unbench.report import FORMATS, check_request
+    from unbench.report import FORMATS, ReportOptions, check_options
     from unbench.report import report as write
 
-    formats, plot_formats = file_format or FORMATS, plot_format or ("png",)
-    make = partial(
-        write,
-        results,
-        out,
-        show=partial(print_leaderboard, anew=watch) if sys.stdout.isatty() else None,
-        datasets=dataset or (),
-        methods=method or (),
-        families=family or (),
-        data_families=data_family or (),
-        scenarios=scenario or (),
-        presets=preset or (),
-        metric=metric,
-        formats=formats,
-        plots=[name for name in plots if name != "none"] if plots else None,
-        plot_formats=plot_formats,
-        plot_data=plot_data,
-        images=not no_images,
-        diff=diff,
-        log=cache(log),  # once, in however many rounds it is found
-        progress=ConsoleProgress(console()),
-    )
-    if not watch:
-        log(f"reading {results} ...")
-        for path in make():
-            print(path)
+    options: ReportOptions = {
+        "datasets": dataset or (),
+        "methods": method or (),
+        "families": family or (),
+        "data_families": data_family or (),
+        "scenarios": scenario or (),
+        "presets": preset or (),
+        "metric": metric,
+        "formats": file_format or FORMATS,
+        "plots": [name for name in plots if name != "none"] if plots else None,
+        "plot_formats": plot_format or ("png",),
+        "plot_data": plot_data,
+        "images": not no_images,
+    }
+    show = partial(print_leaderboard, clear=watch) if sys.stdout.isatty() else None
+    make = partial(write, results, out, show=show, progress=ConsoleProgress(console()), **options)
+    if watch:
+        check_options(options)
+        _watch(results, out, interval, make)
         return
-    check_request(formats, metric, plot_formats)
-    if diff is not None:
-        from unbench.analysis.comparison.sides import read_side
-
-        read_side(diff, log=lambda line: None)
-    _watch(results, out, interval, make)
+    log(f"reading {results} ...")
+    for path in make():
+        print(path)
 
 
 def _watch(results: Path, out: Path, interval: float, make: Callable[[], object]) -> None:
-    """`make` a report whenever the results have changed, until Ctrl-C."""
+    """Write the report again whenever the results have changed, until Ctrl-C."""
     from unbench.report.watch import watch
 
     hint = f"watching {results} every {interval:g} s; Ctrl-C ends it"
@@ -134,7 +118,7 @@ def _watch(results: Path, out: Path, interval: float, make: Callable[[], object]
         make()
         print(f"{out}: {news}", flush=True)
         if sys.stdout.isatty():
-            log(hint)  # the leaderboard has cleared it away
+            log(hint)  # printing the leaderboard has cleared it
 
     try:
         log(hint)
@@ -146,9 +130,7 @@ def _watch(results: Path, out: Path, interval: float, make: Callable[[], object]
 
 def export(
     out: Annotated[Path, typer.Argument(help="Folder to write.")],
-    kind: Annotated[
-        str, typer.Option("--format", help="csv, json, latex, or hf: a folder as a Hugging Face data set.")
-    ] = "csv",
+    kind: Annotated[str, typer.Option("--format", help="json, or hf: a folder as a Hugging Face data set.")] = "json",
     results: Results = Path("results"),
     plugin: Plugin = None,
 ) -> None:

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from unbench.cli.console import console, log, print_json, print_rows, print_runs, say_what_happened
 from unbench.cli.options import AsJson, Checksums, DataRoot, Device, Hparams, Model, Plugin, Preset, Results
 from unbench.cli.starting import begin, check_checksums
+
+if TYPE_CHECKING:
+    from unbench.experiment.spec import RunSpec
+
+
+def _begin(
+    methods: Sequence[str], datasets: Sequence[str] | None, seeds: Sequence[int] = (0,), **options: Any
+) -> list[RunSpec]:
+    """Return the runs that were asked for, each once, and import their code: a mistake costs no hour of training."""
+    from unbench.experiment.spec import RunSpec
+
+    wanted = product(datasets or ["digits"], seeds, methods)
+    specs = list(dict.fromkeys(RunSpec.parse(m, d, seed=s, **options) for d, s, m in wanted))
+    begin(spec.method for spec in specs)
+    return specs
 
 
 def run(
@@ -26,6 +43,7 @@ def run(
     device: Device = "auto",
     checksums: Checksums = "auto",
     hparams: Hparams = "tuned",
+    time_limit: Annotated[float | None, typer.Option(help="Seconds that unlearning may take.")] = None,
     probe: Annotated[
         bool, typer.Option("--probe", help="Also ask the models themselves: features, relearning, restoration.")
     ] = False,
@@ -38,37 +56,25 @@ def run(
     A method may carry hyper-parameters, each with alternatives: -m "ft[lr=0.01|0.1,epochs=3]" is two runs.
     """
     from unbench.config.grammar import expand
-    from unbench.experiment.spec import RunSpec, Start
 
     check_checksums(checksums)
-    methods = [one for m in method or ["munkey"] for one in expand(m)]
-    wanted = dict.fromkeys((m, d, s) for d in dataset or ["digits"] for s in seed or [0] for m in methods)
-    # Every mistake is found before the first hour of training.
-    start = cast(Start, hparams)
-    specs = [RunSpec.parse(m, d, scenario, preset, s, model, start, results) for m, d, s in wanted]
-    begin(spec.method for spec in specs)
-    from unbench.experiment.run import run as run_one
+    methods = [one for text in method or ["munkey"] for one in expand(text)]
+    specs = _begin(
+        methods, dataset, seed or [0], scenario=scenario, preset=preset, model=model, start=hparams, results=results
+    )
+    from unbench.experiment.inputs import LoadedDatasets
+    from unbench.experiment.run import run_spec
+    from unbench.experiment.settings import Settings
     from unbench.progress import ConsoleProgress
     from unbench.store.results import decode_json
 
-    rows = []
-    for m, d, s in wanted:
-        row = run_one(
-            m,
-            d,
-            scenario=scenario,
-            seed=s,
-            preset=preset,
-            model=model,
-            results=results,
-            data_root=data_root,
-            device=device,
-            checksums=checksums,  # type: ignore[arg-type]
-            start=start,
-            probe=probe,
-            force=force,
-            progress=ConsoleProgress(console()),
-        )
+    place = {"results": results, "data_root": data_root, "device": device, "checksums": checksums}
+    settings = Settings.of({**place, "time_limit": time_limit, "probe": probe, "force": force})
+    settings.store.check_writable()
+    progress = ConsoleProgress(console())
+    datasets, rows = LoadedDatasets(settings, progress), []
+    for spec in specs:
+        row = run_spec(spec, datasets.load(spec), settings, progress)
         rows.append(row)
         say_what_happened(row)
         if as_json:
@@ -91,49 +97,35 @@ def tune(
         float | None, typer.Option(help="Seconds of unlearning in a trial; else twice what retraining takes.")
     ] = None,
     results: Results = Path("results"),
-    data_root: DataRoot = None,
     out: Annotated[
         Path | None, typer.Option(help="File of tuned values to write to; RESULTS/tuning/tuned.toml if left out.")
     ] = None,
+    data_root: DataRoot = None,
     device: Device = "auto",
     plugin: Plugin = None,
     as_json: AsJson = False,
 ) -> None:
     """Choose hyper-parameters with equal budgets, on forget sets of their own; later runs in RESULTS use them."""
     from unbench.config.tuned import tuned_path
-    from unbench.experiment.spec import RunSpec
     from unbench.experiment.tuning.study import check_installed
 
     check_installed()
-    wanted = dict.fromkeys((m, d) for d in dataset or ["digits"] for m in method)
-    specs = [RunSpec.parse(m, d, scenario, preset, 0, model) for m, d in wanted]
-    begin(spec.method for spec in specs)
-    from unbench.experiment.tuning import tune as tune_one
+    specs = _begin(method, dataset, scenario=scenario, preset=preset, model=model, start="default")
+    from unbench.experiment.settings import Settings
     from unbench.experiment.tuning.record import check_out, write_choice
+    from unbench.experiment.tuning.search import tune_spec
     from unbench.progress import ConsoleProgress
 
-    file = out or tuned_path(results)
+    settings = Settings.of({"results": results, "data_root": data_root, "device": device, "time_limit": time_limit})
+    file, rows = out or tuned_path(results), []
     check_out(file)
-    rows = []
-    for m, d in wanted:
-        tuning = tune_one(
-            m,
-            d,
-            trials=trials,
-            scenario=scenario,
-            preset=preset,
-            model=model,
-            rule=rule,
-            time_limit=time_limit,
-            results=results,
-            data_root=data_root,
-            device=device,
-            progress=ConsoleProgress(console()),
-            log=lambda line, m=m, d=d: log(f"{m} on {d}: {line}"),  # type: ignore[misc]
-        )
+    for spec in specs:
+        where = f"{spec.written} on {spec.dataset.name}"
+        shown = ConsoleProgress(console())
+        tuning = tune_spec(spec, settings, trials, rule, shown, lambda line, where=where: log(f"{where}: {line}"))  # type: ignore[misc]
         write_choice(tuning, file)
-        log(f"{m} on {d}: chosen values are in {file}, all trials in {tuning.study}")
-        rows.append({"method": m, "dataset": d, **tuning.chosen.model_dump(mode="json")})
+        log(f"{where}: chosen values are in {file}, all trials in {tuning.study}")
+        rows.append({"method": spec.written, "dataset": spec.dataset.name, **tuning.chosen.model_dump(mode="json")})
     print_rows(rows, as_json)
 
 
@@ -153,33 +145,16 @@ def shadow(
     as_json: AsJson = False,
 ) -> None:
     """Train models on random halves, once for all methods, and make each forget: what U-LiRA, RMIA and others need."""
-    from unbench.experiment.spec import RunSpec, Start
-
-    start = cast(Start, hparams)
-    wanted = dict.fromkeys((m, d) for d in dataset or ["digits"] for m in method)
-    specs = [RunSpec.parse(m, d, scenario, preset, 0, model, start, results) for m, d in wanted]
-    begin(spec.method for spec in specs)
-    from unbench.experiment.shadow_models.grow import shadow as grow
+    specs = _begin(method, dataset, scenario=scenario, preset=preset, model=model, start=hparams, results=results)
+    from unbench.experiment.settings import Settings
+    from unbench.experiment.shadow_models.grow import make_shadows
     from unbench.progress import ConsoleProgress
 
-    rows = []
-    for m, d in wanted:
-        grown = grow(
-            m,
-            d,
-            count=count,
-            scenario=scenario,
-            preset=preset,
-            model=model,
-            jobs=jobs,
-            start=start,
-            results=results,
-            data_root=data_root,
-            device=device,
-            progress=ConsoleProgress(console()),
-            log=log,
-        )
-        rows.append({"method": m, "dataset": d, "models": grown.models, "failed": len(grown.failed)})
+    settings, rows = Settings.of({"results": results, "data_root": data_root, "device": device}), []
+    for spec in specs:
+        made = make_shadows(spec, settings, count, jobs, ConsoleProgress(console()), log)
+        name = {"method": spec.written, "dataset": spec.dataset.name}
+        rows.append({**name, "models": made.models, "failed": len(made.failed)})
     print_rows(rows, as_json)
     log(f"next: unbench evaluate --results {results}")
     if any(row["failed"] for row in rows):

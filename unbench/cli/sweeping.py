@@ -14,14 +14,14 @@ from unbench.cli.options import AsJson, Checksums, DataRoot, Device, Plugin, Res
 from unbench.cli.starting import check_checksums
 from unbench.errors import UnbenchError
 
-SweepFile = Annotated[Path | None, typer.Argument(help="TOML file of a sweep; flags take the place of what it says.")]
+SweepFile = Annotated[Path | None, typer.Argument(help="TOML file of a sweep; flags replace its values.")]
 
 
 def sweep(
     file: SweepFile = None,
     method: Annotated[
         list[str] | None,
-        typer.Option("-m", "--method", help="May be repeated; all, post-hoc, by-design, reference are many."),
+        typer.Option("-m", "--method", help="May be repeated; all, post-hoc, by-design and reference stand for many."),
     ] = None,
     dataset: Annotated[list[str] | None, typer.Option("-d", "--dataset", help="May be repeated.")] = None,
     scenario: Annotated[list[str] | None, typer.Option(help="May be repeated; random10 if none is given.")] = None,
@@ -41,16 +41,16 @@ def sweep(
         int | None, typer.Option(help="Of each run, the same for the same bits; else the cores divided among the jobs.")
     ] = None,
     executor: Annotated[str | None, typer.Option(help="local, ray or slurm; local if left out.")] = None,
-    time_limit: Annotated[float | None, typer.Option(help="Seconds that a run may take.")] = None,
-    memory_limit: Annotated[float | None, typer.Option(help="MiB that the process of a run may hold.")] = None,
+    time_limit: Annotated[float | None, typer.Option(help="Seconds that unlearning may take.")] = None,
+    memory_limit: Annotated[float | None, typer.Option(help="MiB that a process of a run may hold.")] = None,
     retry: Annotated[
-        list[str] | None, typer.Option(help="Try again what has failed, diverged or timed_out; may be repeated.")
+        list[str] | None, typer.Option(help="Try runs that failed, diverged or timed_out again; may be repeated.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(help="Do at most so many runs now.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Do at most this many runs now.")] = None,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Also read the outputs of what is done; damaged runs are done again.")
+        bool, typer.Option("--verify", help="Also read the outputs of finished runs; damaged ones are done again.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what there is to do.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what there is to do.")] = False,
     results: Results = Path("results"),
     data_root: DataRoot = None,
     device: Device = "auto",
@@ -58,10 +58,10 @@ def sweep(
     plugin: Plugin = None,
     as_json: AsJson = False,
 ) -> None:
-    """Do what is missing of many runs, several at a time. The same command again goes on where it was.
+    """Do what is missing of many runs, several at a time. The same command continues an interrupted sweep.
 
-    What runs share is trained once, before what needs it. Runs that failed are shown and left alone; --retry failed
-    tries them again.
+    Models that runs share are trained once. Runs that failed are shown and left alone; --retry failed tries them
+    again.
     """
     from unbench.sweeps.sweep_file import SweepCard, parse_seeds, read_sweep
 
@@ -85,11 +85,10 @@ def sweep(
             "memory_limit": memory_limit,
         }
     )
-    for request in card.requests():
-        request.spec(results)  # every mistake is found before the first hour of training
+    card.runs(results)  # finds every mistake before the first hour of training
     log("unbench is starting ...")
     from unbench.progress import ConsoleProgress
-    from unbench.sweeps.display import Lines, Table
+    from unbench.sweeps.display import LiveTable, LogLines
     from unbench.sweeps.preview import preview
     from unbench.sweeps.sweep import sweep as do
 
@@ -101,7 +100,7 @@ def sweep(
         print_rows(rows, as_json)
         log(time_it_takes)
         return
-    swept = do(card, display=Table(console()) if sys.stderr.isatty() else Lines(log), log=log, **where)
+    swept = do(card, display=LiveTable(console()) if sys.stderr.isatty() else LogLines(log), log=log, **where)
     if as_json:
         from unbench.store.results import decode_json
 
@@ -110,12 +109,12 @@ def sweep(
     else:
         counts = Counter(state.status or "missing" for state in swept.states.values())
         print_rows([{"status": name, "runs": count} for name, count in counts.items()], as_json=False)
-    for request, state in swept.bad.items():
-        log(f"{request}: {state.status}: {state.error}")
+    for spec, state in swept.bad.items():
+        log(f"{spec}: {state.status}: {state.error}")
     for what, reason in swept.failed.items():
         log(f"{what}: {reason}")
     if swept.bad:
-        log(f"{len(swept.bad)} of {len(swept.states)} runs went wrong; --retry tries them again")
+        log(f"{len(swept.bad)} of {len(swept.states)} runs failed; --retry tries them again")
     log(f"next: unbench report --results {results}")
     if swept.bad or swept.failed:
         raise typer.Exit(1)
@@ -130,7 +129,7 @@ def status(
     plugin: Plugin = None,
     as_json: AsJson = False,
 ) -> None:
-    """How far the sweeps of a results folder are: running (by whom, since when), failed and why, missing."""
+    """Show the progress of the sweeps of a results folder: running (by whom, since when), failed and why, missing."""
     from unbench.sweeps.status import status as look
     from unbench.sweeps.sweep_file import read_sweep
 
@@ -139,7 +138,7 @@ def status(
     rows = look(card, results=results, data_root=data_root, checksums=checksums)  # type: ignore[arg-type]
     print_rows([row for row in rows if everything or row["state"] not in ("done", "skipped")], as_json)
     counts = Counter(row["state"] for row in rows)
-    log(", ".join(f"{count} {state}" for state, count in counts.items()) or "no sweep was begun here")
+    log(", ".join(f"{count} {state}" for state, count in counts.items()) or "no sweep was started here")
 
 
 def gc(
@@ -160,10 +159,10 @@ def gc(
         return
     if not yes:
         if not sys.stdin.isatty():
-            raise UnbenchError(f"{total} can go; --yes removes them")
+            raise UnbenchError(f"{total} can be removed; --yes removes them")
         if not typer.confirm(f"Remove {total}?", err=True):
             log("nothing was removed")
             return
-        still = find_garbage(results, data_root)  # somebody may have come to need it while we asked
+        still = find_garbage(results, data_root)  # a sweep may have started meanwhile
         found = [one for one in found if one in still]
     log(f"{remove(found) / 2**20:.1f} MiB are free now")

@@ -1,4 +1,4 @@
-"""Data sets: sources of images, a decoded cache, splits and subsets."""
+"""Data sets: sources of images, a cache of decoded images, splits and subsets."""
 
 from unbench.data.images import Dataset, Images
 from unbench.data.loading import load_dataset

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain, repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,14 @@ CROP_PADDING = 4
 
 
 class Batch(NamedTuple):
-    """rows (B,): positions in the set; images (B, C, S, S) normalised floats; labels (B,); keys (B, D) or None."""
+    """A mini-batch.
+
+    Attributes:
+        rows: int64, (B,): positions in the set.
+        images: float32, (B, C, S, S), normalised.
+        labels: int64, (B,).
+        keys: float32, (B, D), or None.
+    """
 
     rows: Tensor
     images: Tensor
@@ -25,28 +33,28 @@ class Batch(NamedTuple):
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
-        """What a model is called with: the images, and their keys if the set has them."""
+        """The arguments of a model: the images, and their keys if the set has them."""
         return (self.images,) if self.keys is None else (self.images, self.keys)
 
 
 def normalise(pixels: Tensor) -> Tensor:
-    """Bytes to floats in [-1, 1]. Fixed constants: statistics of the training set would carry the forget set.
+    """Scale bytes to floats in [-1, 1]; feature maps of a frozen backbone, already floats, keep their scale.
 
-    Features of a stem, floats already, keep their scale.
+    The constants are fixed: statistics of the training set would carry information about the forget set.
     """
     return pixels.float().div_(127.5).sub_(1.0) if pixels.dtype == torch.uint8 else pixels.float()
 
 
 class Batches:
-    """An endless supply of epochs over a set of images, shuffled by a generator of its own.
+    """An endless supply of epochs over a set of images, shuffled by its own generator.
 
     Iterating once yields one epoch; iterating again yields the next, in another order.
 
     Args:
         images: the set.
-        batch_size: at most this many images a batch; the last one may be smaller.
-        device: where batches are put.
-        seed: of order and augmentation; None keeps the order and needs no augmentation.
+        batch_size: images in a batch; the last one may be smaller.
+        device: to which batches are moved.
+        seed: of order and augmentation; None keeps the order and allows no augmentation.
         augment: any of "crop" and "flip".
     """
 
@@ -89,28 +97,23 @@ class Batches:
 
 
 class PairedBatches:
-    """An epoch over `retain`, each batch with one of `forget`, which starts over in a new order when used up."""
+    """An epoch over `retain`, each batch with one of `forget`, which starts again in a new order when used up."""
 
     def __init__(self, retain: Batches, forget: Batches) -> None:
         self.retain = retain
-        self.forget = _forever(forget)
+        self.forget = chain.from_iterable(repeat(forget))
 
     def __iter__(self) -> Iterator[tuple[Batch, Batch]]:
         return zip(self.retain, self.forget, strict=False)
 
 
-def _forever(batches: Batches) -> Iterator[Batch]:
-    while True:
-        yield from batches
-
-
 def first_batch(images: Images, batch_size: int, device: torch.device) -> Batch:
-    """The first images of a set, un-augmented."""
+    """Return the first images of a set, un-augmented."""
     return next(iter(Batches(images, batch_size, device)))
 
 
 def random_crop(images: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Each image (B, C, S, S) shifted by its own offset of at most the padding, with edges filled by -1 (black)."""
+    """Shift each image (B, C, S, S) by its own offset of at most the padding; edges are filled with -1 (black)."""
     count, _, side, _ = images.shape
     pad = max(1, CROP_PADDING * side // 32)
     padded = nn.functional.pad(images, (pad, pad, pad, pad), value=-1.0)

@@ -1,58 +1,66 @@
-"""Decoded images on disk, so that a second run starts at once.
+"""A cache of decoded images on disk, so that a second run starts at once.
 
 CACHE/decoded/<name>-<signature>/ holds one .npy of pixels and one of labels per split, and a manifest with their
-hashes. The signature covers the source files (names, sizes, times), the card and the image size, so a changed file is
-decoded anew. A damaged cache is found by its hashes and made again.
+hashes. The signature covers the source files (names, sizes, times), the card and the image size: where one of them
+changes, the images are decoded again. So they are where the hashes show that the cache is damaged.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from filelock import FileLock
 from numpy.lib.format import open_memmap
 from PIL import Image, ImageOps
+from pydantic import BaseModel
 
 from unbench.config.cards import DatasetCard
 from unbench.data.images import Bytes, Ints
-from unbench.data.sources.base import Files, RawData, RawSplit, Source
+from unbench.data.sources.base import Files, ImageSource, RawData, RawSplit
+from unbench.data.sources.common import check_range
 from unbench.errors import DataError
 from unbench.progress import Progress
 from unbench.seeds import digest
 from unbench.store.files import atomic_folder
 
 DECODE_VERSION = 1
-"""Raised when decoding or resizing changes, so that no old cache is used."""
+"""To increment when decoding or resizing changes, so that no old cache is used."""
+
+
+class Manifest(BaseModel):
+    """What is known of decoded images: class names, the SHA-256 of each array, and how the source files compare."""
+
+    classes: tuple[str, ...]
+    hashes: dict[str, str]
+    mismatches: tuple[str, ...]
+    published: bool
 
 
 @dataclass(frozen=True)
 class Decoded:
     """All published splits of a data set at one size: pixels (N, C, S, S) memory-mapped, labels (N,)."""
 
-    classes: tuple[str, ...]
+    manifest: Manifest
     splits: dict[str, tuple[Bytes, Ints]]
-    hashes: dict[str, str]
-    mismatches: tuple[str, ...]
-    published: bool
 
 
 def cache_folder() -> Path:
-    """UNBENCH_CACHE, or the user's cache folder."""
+    """Return UNBENCH_CACHE, or the user's cache folder."""
     from platformdirs import user_cache_path
 
     named = os.environ.get("UNBENCH_CACHE")
     return Path(named) if named else user_cache_path("unbench")
 
 
-def decode(card: DatasetCard, source: Source, files: Files, root: Path, image_size: int, progress: Progress) -> Decoded:
-    """Decode every split, or map what was decoded before; raises DataError naming what is wrong."""
+def decode(
+    card: DatasetCard, source: ImageSource, files: Files, root: Path, image_size: int, progress: Progress
+) -> Decoded:
+    """Decode every split, or map what was decoded before; raise DataError naming what is wrong."""
     name = f"{card.name}-{_signature(card, files, image_size)}"
     folder = cache_folder() / "decoded" / name
     try:
@@ -72,8 +80,8 @@ def decode(card: DatasetCard, source: Source, files: Files, root: Path, image_si
 
 
 def _signature(card: DatasetCard, files: Files, image_size: int) -> str:
-    # Paths below the folder they share: the same files elsewhere are the same data, but a file moved from one class
-    # folder to another is not.
+    # Paths relative to the folder they share: the same files elsewhere are the same data, but a file moved from one
+    # class folder to another makes another data set.
     common = Path(os.path.commonpath([path.parent for path in files.paths])) if files.paths else Path()
     stats = sorted((path.relative_to(common).as_posix(), path.stat()) for path in files.paths)
     options = card.model_dump(mode="json", include={"name", "version", "source", "source_options", "channels"})
@@ -92,14 +100,11 @@ def _write(folder: Path, card: DatasetCard, raw: RawData, files: Files, image_si
             del pixels
             np.save(temporary / f"{split}.labels.npy", content.labels.astype(np.int64))
             for part in ("pixels", "labels"):
-                hashes[f"{split}.{part}"] = _file_hash(temporary / f"{split}.{part}.npy")
-        manifest = {
-            "classes": list(raw.classes),
-            "hashes": hashes,
-            "mismatches": files.mismatches(),
-            "published": files.published,
-        }
-        (temporary / "manifest.json").write_text(json.dumps(manifest, indent=1), "utf-8")
+                hashes[f"{split}.{part}"] = file_hash(temporary / f"{split}.{part}.npy")
+        manifest = Manifest(
+            classes=raw.classes, hashes=hashes, mismatches=tuple(files.mismatches()), published=files.published
+        )
+        (temporary / "manifest.json").write_text(manifest.model_dump_json(indent=1), "utf-8")
 
 
 def _decode_split(
@@ -115,7 +120,7 @@ def _decode_split(
 
 
 def to_bytes(image: Image.Image, channels: int, size: int) -> Bytes:
-    """An image as uint8 (C, size, size): short side scaled to `size`, centre cropped."""
+    """Return an image as uint8 (C, size, size): short side scaled to `size`, centre cropped."""
     converted = image.convert("L" if channels == 1 else "RGB")
     if converted.size != (size, size):
         converted = ImageOps.fit(converted, (size, size), method=Image.Resampling.BILINEAR)
@@ -128,36 +133,27 @@ def _check(card: DatasetCard, raw: RawData) -> None:
         if split not in raw.splits or len(raw.splits[split].labels) == 0:
             raise DataError(f"{card.name} has no {split} images")
     for split, content in raw.splits.items():
-        low, high = int(content.labels.min()), int(content.labels.max())
-        if low < 0 or high >= len(raw.classes):
-            bad = low if low < 0 else high
-            raise DataError(f"{card.name} {split} has the label {bad}, outside 0..{len(raw.classes) - 1}")
+        check_range(content.labels, len(raw.classes), f"{card.name} {split}")
 
 
 def _open(folder: Path) -> Decoded | None:
     try:
-        manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text("utf-8"))
-        hashes: dict[str, str] = manifest["hashes"]
-        if any(_file_hash(folder / f"{name}.npy") != value for name, value in hashes.items()):
+        manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
+        if any(file_hash(folder / f"{name}.npy") != value for name, value in manifest.hashes.items()):
             return None
-        splits = {name.partition(".")[0] for name in hashes}
-        return Decoded(
-            classes=tuple(manifest["classes"]),
-            splits={
-                split: (
-                    np.load(folder / f"{split}.pixels.npy", mmap_mode="r", allow_pickle=False),
-                    np.load(folder / f"{split}.labels.npy", allow_pickle=False),
-                )
-                for split in sorted(splits)
-            },
-            hashes=hashes,
-            mismatches=tuple(manifest["mismatches"]),
-            published=bool(manifest["published"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError):
+        splits = {
+            split: (
+                np.load(folder / f"{split}.pixels.npy", mmap_mode="r", allow_pickle=False),
+                np.load(folder / f"{split}.labels.npy", allow_pickle=False),
+            )
+            for split in sorted({name.partition(".")[0] for name in manifest.hashes})
+        }
+        return Decoded(manifest, splits)
+    except (OSError, ValueError):
         return None
 
 
-def _file_hash(path: Path) -> str:
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file's content, as hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

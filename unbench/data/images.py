@@ -18,10 +18,10 @@ class Images:
     """N labelled images.
 
     Attributes:
-        pixels: uint8, (N, C, H, W), often memory-mapped; or the feature maps of a frozen stem in their place, floats.
+        pixels: uint8, (N, C, H, W), often memory-mapped; or float feature maps of a frozen backbone in their place.
         labels: int64, (N,), in 0..K-1.
-        ids: int64, (N,): position in the published split, stable whatever subset is taken.
-        keys: float32, (N, D): what a memory finds each image by, from its un-augmented pixels; None where no method
+        ids: int64, (N,): position in the published split, the same in every subset.
+        keys: float32, (N, D): by which a memory finds each image, from its un-augmented pixels; None where no method
             asks for them.
     """
 
@@ -34,21 +34,21 @@ class Images:
         return len(self.labels)
 
     def take(self, rows: Ints) -> Images:
-        """The images at `rows` (positions, not ids), in that order, copied."""
+        """Return a copy of the images at `rows` (positions, not ids), in that order."""
         keys = None if self.keys is None else self.keys[rows]
         return Images(np.asarray(self.pixels[rows]), self.labels[rows], self.ids[rows], keys)
 
     def relabelled(self, labels: Ints) -> Images:
-        """The same images under other labels (N,)."""
+        """Return the same images with other labels (N,)."""
         return replace(self, labels=np.asarray(labels, dtype=np.int64))
 
     def without_labels(self) -> Images:
-        """The same images, every label -1."""
+        """Return the same images, every label -1."""
         return self.relabelled(np.full(len(self), -1))
 
     @staticmethod
     def join(*parts: Images) -> Images:
-        """Several sets as one, in their order, copied."""
+        """Return a copy of several sets as one, in their order."""
         keys = [part.keys for part in parts if part.keys is not None]
         return Images(
             np.concatenate([part.pixels for part in parts]),
@@ -66,8 +66,8 @@ class Dataset:
         name, version: of the card.
         classes: class names, one per label.
         train, val, test: disjoint splits.
-        fingerprint: hash of every pixel, label and class name in use: what a result key is made of.
-        checksum: "matches", "differs" or "none published": the source files against their publisher's.
+        fingerprint: hash of every pixel, label and class name in use; it enters result keys.
+        checksum: "matches", "differs" or "none published": how the source files compare with the published ones.
         mismatches: one sentence for each way in which they differ.
     """
 

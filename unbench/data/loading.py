@@ -1,4 +1,4 @@
-"""From a card and a data root to train, validation and test images of one preset."""
+"""The way from a card and a data root to train, validation and test images of one preset."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from unbench.config.cards import DatasetCard, Preset
 from unbench.data import sources
 from unbench.data.cache import Decoded, cache_folder, decode
 from unbench.data.images import Dataset, Images, Ints
-from unbench.data.sources.base import Files, Source
+from unbench.data.sources.base import Files, ImageSource
 from unbench.errors import ChecksumError, DataMissingError
 from unbench.progress import Progress
 from unbench.seeds import derive_seed, digest
@@ -32,11 +32,12 @@ def load_dataset(
 
     Args:
         card, preset: what to load and how much of it.
-        data_root: folder with the files; default UNBENCH_DATA, else a folder of unbench's own, filled by download.
+        data_root: folder with the files; default UNBENCH_DATA, else unbench's own folder, filled by download.
         checksums: what to do when files differ from the published ones. "strict" refuses; "accept" goes on and
-            the result says so; "auto" accepts files in a data root that the user named, and refuses others.
+            records the difference in the result; "auto" accepts files in a data root that the user named, and refuses
+            others.
         progress: shows decoding.
-        download: fetch what is not there, where the source can be reached.
+        download: fetch missing files, where the source can be reached.
 
     Raises:
         DataMissingError, ChecksumError, DataError: see unbench.errors.
@@ -48,15 +49,15 @@ def load_dataset(
     source = sources.create(card)
     files = _find_or_fetch(source, root) if download else source.find(root)
     decoded = decode(card, source, files, root, preset.image_size, progress or Progress())
-    mismatches = (*decoded.mismatches, *_size_mismatches(card, decoded))
+    mismatches = (*decoded.manifest.mismatches, *_size_mismatches(card, decoded))
     accepted = checksums == "accept" or (checksums == "auto" and named is not None)
     if mismatches and not accepted:
         more = f" (and {len(mismatches) - 1} more)" if len(mismatches) > 1 else ""
-        raise ChecksumError(f"{mismatches[0]}{more}; to use it all the same: --checksums accept")
+        raise ChecksumError(f"{mismatches[0]}{more}; to use it anyway, pass --checksums accept")
     return _split(card, preset, decoded, mismatches)
 
 
-def _find_or_fetch(source: Source, root: Path) -> Files:
+def _find_or_fetch(source: ImageSource, root: Path) -> Files:
     try:
         return source.find(root)
     except DataMissingError as missing:
@@ -69,9 +70,9 @@ def _find_or_fetch(source: Source, root: Path) -> Files:
 
 
 def _size_mismatches(card: DatasetCard, decoded: Decoded) -> tuple[str, ...]:
-    found = []
-    if card.classes and len(decoded.classes) != card.classes:
-        found.append(f"{card.name} has {len(decoded.classes)} classes here, {card.classes} as published")
+    found, classes = [], len(decoded.manifest.classes)
+    if card.classes and classes != card.classes:
+        found.append(f"{card.name} has {classes} classes here, {card.classes} as published")
     for split, size in card.sizes.items():
         here = len(decoded.splits[split][1]) if split in decoded.splits else 0
         if here != size:
@@ -99,16 +100,16 @@ def _split(card: DatasetCard, preset: Preset, decoded: Decoded, mismatches: tupl
         whole = len(rows[name]) == len(labels)
         parts[name] = Images(pixels if whole else np.asarray(pixels[rows[name]]), labels[rows[name]], rows[name])
     meaning = [
-        decoded.hashes,
-        list(decoded.classes),
+        decoded.manifest.hashes,
+        list(decoded.manifest.classes),
         preset.image_size,
         {name: digest(part.tolist()) for name, part in rows.items()},
     ]
-    checksum = "differs" if mismatches else "matches" if decoded.published else "none published"
+    checksum = "differs" if mismatches else "matches" if decoded.manifest.published else "none published"
     return Dataset(
         card.name,
         card.version,
-        decoded.classes,
+        decoded.manifest.classes,
         **parts,
         fingerprint=digest(meaning),
         checksum=checksum,
@@ -117,7 +118,7 @@ def _split(card: DatasetCard, preset: Preset, decoded: Decoded, mismatches: tupl
 
 
 def stratified(labels: Ints, count: int, seed: int) -> Ints:
-    """`count` sorted positions in which each class keeps its share to within one image, rare classes included."""
+    """Draw `count` sorted positions in which each class, rare ones too, keeps its share to within one image."""
     order = np.random.default_rng(seed).permutation(len(labels))
     place = np.empty(len(labels))
     for label in np.unique(labels):

@@ -1,1 +1,1 @@
-"""Models outside the benchmark: saved as a folder, asked for predictions, and made to forget by ids alone."""
+"""Models in use, outside the benchmark: trained and saved as a folder, they predict, and forget by ids alone."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from unbench.data import encoders
 from unbench.data.batches import normalise
 from unbench.data.cache import to_bytes
 from unbench.data.encoders.base import Encoder, FeatureEncoder
-from unbench.deployment.saved import EncoderRecord, ModelRecord, SavedModel
+from unbench.deployment.saved import EncoderRecord, ModelRecord, SavedModel, faults_as
 from unbench.errors import DataError, StoreError
 from unbench.methods.base import Context, Method
 from unbench.methods.loading import load_method
@@ -27,19 +27,24 @@ from unbench.training.devices import choose_device
 BATCH = 32
 
 
+# Not a class statement, because "class" is one of the names.
+Prediction = TypedDict("Prediction", {"image": str, "class": str, "probability": float})
+
+
 @dataclass(frozen=True)
 class Predictor:
     """A saved model with the encoders that it needs, ready to predict.
 
     Attributes:
         record: what the model is.
-        model: gives logits, in eval mode.
-        stem, key_encoder: as in the record.
+        model: in eval mode; returns logits.
+        frozen_backbone: its feature maps replace the pixels, if there is one.
+        key_encoder: by its keys the model looks images up in its memory, if it has one.
     """
 
     record: ModelRecord
     model: nn.Module
-    stem: FeatureEncoder | None
+    frozen_backbone: FeatureEncoder | None
     key_encoder: Encoder | None
 
     @classmethod
@@ -47,8 +52,8 @@ class Predictor:
         """Read a folder written by `unbench train`.
 
         Raises:
-            StoreError: no model, a damaged one, or one of another version.
-            EncoderUnavailableError: an encoder that it needs is not here.
+            StoreError: there is no model, or it is damaged or of another version.
+            EncoderUnavailableError: an encoder that it needs cannot be loaded.
         """
         saved = SavedModel(Path(model_dir))
         record = saved.read_record()
@@ -59,9 +64,9 @@ class Predictor:
                 f"this unbench has version {card.version}"
             )
         chosen = choose_device(device)
-        stem = _load_encoder(record.stem, chosen)
-        assert stem is None or isinstance(stem, FeatureEncoder)
-        keys = stem if record.key_encoder == record.stem else _load_encoder(record.key_encoder, chosen)
+        backbone = _load_encoder(record.stem, chosen)
+        assert backbone is None or isinstance(backbone, FeatureEncoder)
+        keys = backbone if record.key_encoder == record.stem else _load_encoder(record.key_encoder, chosen)
         if keys is not None and (fitted := saved.read_encoder()):
             keys.load_state(fitted)
         context = Context(
@@ -77,23 +82,22 @@ class Predictor:
         )
         method: Method = load_method(card)(context)
         model = method.build(0).to(chosen)
-        try:
-            model.load_state_dict(saved.read_state()[0])
-        except (RuntimeError, ValueError) as error:
-            raise StoreError(f"{saved.weights} does not fit its model.json: {' '.join(str(error).split())}") from error
-        return cls(record, model.eval(), stem, keys)
+        state = saved.read_state()[0]
+        with faults_as(f"{saved.weights} does not fit its model.json"):
+            model.load_state_dict(state)
+        return cls(record, model.eval(), backbone, keys)
 
     @torch.inference_mode()
     def probabilities(self, pixels: Tensor) -> Tensor:
-        """Class probabilities (B, K) of images, uint8 (B, C, S, S) of the preset's size."""
+        """Compute class probabilities (B, K) of images, uint8 (B, C, S, S) of the preset's size."""
         device = next(self.model.parameters()).device
         pixels = pixels.to(device)
-        if self.stem is None:
+        if self.frozen_backbone is None:
             fed, keys = normalise(pixels), None
         else:
-            maps, keys = self.stem.both(pixels)
-            fed = maps.half().float()  # stored maps are half precision; what the model is fed here is rounded alike
-        if self.key_encoder is not self.stem:
+            maps, keys = self.frozen_backbone.both(pixels)
+            fed = maps.half().float()  # rounded as in training, where maps are stored in half precision
+        if self.key_encoder is not self.frozen_backbone:
             keys = None if self.key_encoder is None else self.key_encoder.keys(pixels)
         inputs = (fed,) if keys is None else (fed, keys)
         return self.model(*inputs).softmax(1).cpu()
@@ -101,16 +105,16 @@ class Predictor:
 
 def predict(
     model_dir: Path | str, images: Sequence[Path | str], device: str = "auto", progress: Progress | None = None
-) -> list[dict[str, Any]]:
-    """The class of each image file, and its probability in 0..1, by a saved model.
+) -> list[Prediction]:
+    """Predict the class of each image file, and its probability in 0..1, with a saved model.
 
     Raises:
-        DataError: a file is no image.
+        DataError: a file is not an image.
         StoreError, EncoderUnavailableError: as Predictor.load.
     """
     predictor = Predictor.load(model_dir, device)
     record = predictor.record
-    rows = []
+    rows: list[Prediction] = []
     starts = range(0, len(images), BATCH)
     for start in (progress or Progress()).named("predicting").track(starts, "batches"):
         paths = images[start : start + BATCH]

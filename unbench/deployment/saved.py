@@ -1,8 +1,8 @@
-"""A model as a folder: everything that it takes to predict with it, and nothing of the benchmark's.
+"""A model as a folder: everything that predicting with it takes, and nothing of the benchmark.
 
 MODEL_DIR/model.json            what the model is: method, data set, inputs, encoders, and the format's version
-MODEL_DIR/model.safetensors     weights and memory; the receipts of all deletions in its header
-MODEL_DIR/encoder.safetensors   what the key encoder was fitted to, if it was
+MODEL_DIR/model.safetensors     weights and memory; its header holds the receipts of all deletions
+MODEL_DIR/encoder.safetensors   the state of the key encoder, if it was fitted
 MODEL_DIR/receipts/0001.json    the receipt of each deletion
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -22,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from unbench.config.cards import Preset, Value
+from unbench.data.encoders.base import Encoder
 from unbench.errors import StoreError, refusals_as
 from unbench.store.files import atomic_path, write_text
 from unbench.store.tensors import storable
@@ -30,7 +31,7 @@ FORMAT = 1
 """Version of the folder's layout."""
 
 MEMORY = "memory."
-"""What the names of a memory's tensors begin with."""
+"""Prefix of the names of a memory's tensors."""
 
 
 class EncoderRecord(BaseModel):
@@ -42,9 +43,22 @@ class EncoderRecord(BaseModel):
     version: int
     trained_on: str
 
+    @classmethod
+    def of(cls, encoder: Encoder | None) -> EncoderRecord | None:
+        """Return the record of an encoder; None for none."""
+        if encoder is None:
+            return None
+        return cls(name=encoder.name, version=encoder.version, trained_on=encoder.trained_on)
+
 
 class ModelRecord(BaseModel):
-    """model.json: what a saved model is. `shape`: channels and side of what it is fed; `key_dim`: 0 for no keys."""
+    """The content of model.json: what a saved model is.
+
+    Attributes:
+        shape: channels and side of its input.
+        key_dim: length of a key; 0 without keys.
+        stem: the frozen backbone whose feature maps it is fed instead of pixels, if any.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -65,6 +79,28 @@ class ModelRecord(BaseModel):
     seed: int
 
 
+class Receipt(TypedDict):
+    """The record of one deletion, as it is stored and printed.
+
+    Attributes:
+        receipt: its number, from 1.
+        deleted, not_stored: the ids of the request.
+        deleted_at: UTC.
+        model_before, model_after: SHA-256 over the tensors (unbench.store.tensors.content_hash).
+    """
+
+    receipt: int
+    method: str
+    dataset: str
+    deleted: list[int]
+    not_stored: list[int]
+    entries_left: int
+    deleted_at: str
+    model_before: str
+    model_after: str
+    unbench_version: str
+
+
 @dataclass(frozen=True)
 class SavedModel:
     """A folder with a model in it."""
@@ -73,7 +109,7 @@ class SavedModel:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the model for oneself while the block runs; raises StoreError if its folder cannot be written."""
+        """Keep other processes out while the block runs; raise StoreError if the folder cannot be written."""
         lock = FileLock(self.folder / ".lock")
         with refusals_as(StoreError, f"cannot write in {self.folder}"):
             lock.acquire()
@@ -94,38 +130,36 @@ class SavedModel:
 
     @property
     def has_memory(self) -> bool:
-        """Whether images can be deleted from it."""
+        """Whether images can be deleted from the model."""
         with safe_open(self.weights, "pt") as file:
-            return any(name.startswith(MEMORY) for name in file.keys())  # noqa: SIM118 - it is no mapping
+            return any(name.startswith(MEMORY) for name in file.keys())  # noqa: SIM118 - not a mapping
 
     def write(self, record: ModelRecord, state: Mapping[str, Tensor], encoder: Mapping[str, Tensor]) -> None:
-        """Save a new model; model.json comes last, so that a folder without it is no model yet.
+        """Save a new model; model.json is written last, so that an incomplete folder does not pass for a model.
 
         Raises:
-            StoreError: the folder holds a model already, or cannot be written.
+            StoreError: the folder already holds a model, or cannot be written.
         """
         if (self.folder / "model.json").exists():
-            raise StoreError(f"{self.folder} holds a model already; it is not overwritten")
+            raise StoreError(f"{self.folder} already holds a model, which is not overwritten")
         self.write_state(state, [])
         if encoder:
             with atomic_path(self.folder / "encoder.safetensors") as path:
                 save_file(storable(encoder), path)
         write_text(self.folder / "model.json", record.model_dump_json(indent=1) + "\n")
 
-    def write_state(self, state: Mapping[str, Tensor], receipts: list[dict[str, Any]]) -> None:
-        """Replace weights, memory and receipts in one step: whoever reads sees all of the old or all of the new."""
+    def write_state(self, state: Mapping[str, Tensor], receipts: list[Receipt]) -> None:
+        """Replace weights, memory and receipts in one step: a reader sees all of the old or all of the new."""
         with atomic_path(self.weights) as path:
             save_file(storable(state), path, metadata={"receipts": json.dumps(receipts)})
 
     def read_record(self) -> ModelRecord:
-        """What the model is; raises StoreError if there is none, or it was written by another version."""
+        """Return what the model is; raise StoreError if there is none, or another version wrote it."""
         path = self.folder / "model.json"
-        try:
+        if not path.exists():
+            raise StoreError(f"{self.folder} holds no model: it has no {path.name}")
+        with faults_as(f"cannot read {path}"):
             content = json.loads(path.read_text("utf-8"))
-        except FileNotFoundError as error:
-            raise StoreError(f"{self.folder} holds no model: there is no {path.name} in it") from error
-        except (OSError, ValueError) as error:
-            raise StoreError(f"{path} cannot be read: {error}") from error
         found = content.get("format") if isinstance(content, dict) else None
         if found != FORMAT:
             raise StoreError(f"{path} has format {found}; this version of unbench reads format {FORMAT}")
@@ -133,21 +167,26 @@ class SavedModel:
             return ModelRecord.model_validate(content)
         except ValidationError as error:
             fault = error.errors()[0]
-            raise StoreError(f"{path} is wrong: {'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
+            raise StoreError(f"{path} is not valid: {'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
 
-    def read_state(self) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
-        """Tensors by name, and the receipts so far; raises StoreError if the file is damaged or missing."""
-        try:
+    def read_state(self) -> tuple[dict[str, Tensor], list[Receipt]]:
+        """Return the tensors by name, and the receipts so far; raise StoreError if the file is damaged or missing."""
+        with faults_as(f"{self.weights} is missing or damaged"):
             with safe_open(self.weights, "pt") as file:
                 receipts = json.loads((file.metadata() or {})["receipts"])
             return load_file(self.weights), receipts
-        except (SafetensorError, OSError, ValueError, KeyError) as error:
-            raise StoreError(f"{self.weights} is missing or damaged: {error}") from error
 
     def read_encoder(self) -> dict[str, Tensor]:
-        """What the key encoder was fitted to; empty if nothing."""
+        """Return the state of the fitted key encoder; empty if it has none."""
         path = self.folder / "encoder.safetensors"
-        try:
+        with faults_as(f"{path} is damaged"):
             return load_file(path) if path.exists() else {}
-        except (SafetensorError, OSError) as error:
-            raise StoreError(f"{path} is damaged: {error}") from error
+
+
+@contextmanager
+def faults_as(what: str) -> Iterator[None]:
+    """Raise what reading damaged files or fitting their tensors raises as a StoreError: `what`, and the reason."""
+    try:
+        yield
+    except (SafetensorError, OSError, ValueError, KeyError, RuntimeError) as error:
+        raise StoreError(f"{what}: {' '.join(str(error).split())}") from error

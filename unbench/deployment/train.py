@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from pathlib import Path
+from typing import Unpack
 
-from unbench.data import load_dataset
-from unbench.data.encoders.base import Encoder
-from unbench.data.loading import Checksums
 from unbench.deployment.saved import FORMAT, EncoderRecord, ModelRecord, SavedModel
 from unbench.errors import SpecError, StoreError
-from unbench.experiment.inputs import make_method, prepare
-from unbench.experiment.reference_models import train_or_load
-from unbench.experiment.spec import RunSpec
+from unbench.experiment.inputs import LoadedDatasets
+from unbench.experiment.run import Run
+from unbench.experiment.settings import TrainOptions, check_keywords, resolve
 from unbench.progress import Progress
-from unbench.store.results import Store
-from unbench.training.devices import choose_device, make_deterministic
 
 
 def train(
@@ -23,45 +19,37 @@ def train(
     method: str = "munkey",
     dataset: str = "digits",
     *,
-    seed: int = 0,
-    preset: str = "cpu",
-    model: str | None = None,
-    results: Path | str = "results",
-    data_root: Path | str | None = None,
-    device: str = "auto",
-    checksums: Checksums = "auto",
     progress: Progress | None = None,
+    **options: Unpack[TrainOptions],
 ) -> Path:
-    """Train the original of a run on all training images, or take it from `results`, and save it in `model_dir`.
+    """Train the original of a run on all training images, or take it from the results folder, and save it.
 
-    The folder is a copy: deleting from it leaves the results folder as it is, and the other way round.
+    The folder is a copy: deleting from it does not change the results folder, nor the reverse.
 
     Args:
         model_dir: a new folder.
-        method, dataset, seed, preset, model, results, data_root, device, checksums, progress: as for unbench.run.
+        method, dataset, progress: as for unbench.run.
+        **options: seed, preset, model, results, data_root, device and checksums, as for unbench.run.
 
     Returns:
-        model_dir: ready for unbench.forget and unbench.predict.
+        `model_dir`, ready for unbench.forget and unbench.predict.
 
     Raises:
-        UnbenchError: the request or the files are wrong, or the folder holds a model already.
+        UnbenchError: the request or the files are wrong, or the folder is not empty.
     """
-    spec = RunSpec.parse(method, dataset, "random10", preset, seed, model, results=results)
+    check_keywords("train", options, TrainOptions)
+    spec, settings = resolve(method, dataset, options)
     if spec.method.family == "reference":
-        raise SpecError(f"'{spec.method.name}' is a reference; train the method whose model is wanted, such as munkey")
+        raise SpecError(
+            f"'{spec.method.name}' is a reference without a model of its own; train a method such as munkey instead"
+        )
     saved = SavedModel(Path(model_dir))
     if saved.folder.exists() and (not saved.folder.is_dir() or any(saved.folder.iterdir())):
-        raise StoreError(f"{saved.folder} is not empty; a model is saved in a folder of its own")
-    progress = progress or Progress()
-    store = Store(results)
-    store.check_writable()
-    chosen = choose_device(device)
-    make_deterministic()
-    data = load_dataset(spec.dataset, spec.preset, data_root, checksums, progress)
-    inputs = prepare(data, spec, chosen, progress)
-    trainer = make_method(spec, inputs, chosen, progress.named(f"{spec.method.name} on {data.name}"))
-    stage = train_or_load("original", store, spec, trainer, inputs.data, inputs.data.train)
-    state = stage.load(trainer).state_dict()
+        raise StoreError(f"{saved.folder} is not empty; name a new folder for the model")
+    settings.store.check_writable()
+    work = Run.open(spec, LoadedDatasets(settings, progress).load(spec), settings, progress)
+    inputs, data = work.inputs, work.data
+    state = work.reference_model("original").load(work.method("saving")).state_dict()
     record = ModelRecord(
         format=FORMAT,
         unbench_version=version("unbench"),
@@ -75,15 +63,9 @@ def train(
         channels=data.train.pixels.shape[1],
         shape=inputs.shape,
         key_dim=inputs.key_dim,
-        stem=_record(inputs.stem),
-        key_encoder=_record(inputs.key_encoder),
-        seed=seed,
+        stem=EncoderRecord.of(inputs.stem),
+        key_encoder=EncoderRecord.of(inputs.key_encoder),
+        seed=spec.seed,
     )
     saved.write(record, state, inputs.key_encoder.state() if inputs.key_encoder else {})
     return saved.folder
-
-
-def _record(encoder: Encoder | None) -> EncoderRecord | None:
-    if encoder is None:
-        return None
-    return EncoderRecord(name=encoder.name, version=encoder.version, trained_on=encoder.trained_on)

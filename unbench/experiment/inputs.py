@@ -1,19 +1,57 @@
-"""What models are fed: the images of a data set, or a frozen stem's maps of them, and keys where a method asks."""
+"""What models are fed: the images of a data set, or a frozen backbone's maps of them, and keys where a method asks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import torch
 
-from unbench.data import encoders
+from unbench.data import encoders, load_dataset
 from unbench.data.encoders.base import Encoder, FeatureEncoder
 from unbench.data.encoders.cache import FeatureCache
+from unbench.data.encoders.eviction import Eviction
 from unbench.data.images import Dataset, Images
+from unbench.experiment.settings import Settings
 from unbench.experiment.spec import RunSpec
 from unbench.methods.base import Context, Method
 from unbench.methods.loading import load_method
 from unbench.progress import Progress
+
+
+class LoadedDatasets:
+    """Data sets of many runs, each loaded once.
+
+    Args:
+        settings: where the data are.
+        progress: shows downloading and decoding.
+        download: fetch data that are not there.
+        keep: number of data sets held in memory; None for all.
+    """
+
+    def __init__(
+        self, settings: Settings, progress: Progress | None = None, download: bool = True, keep: int | None = None
+    ) -> None:
+        self._settings, self._progress, self._download, self._keep = settings, progress, download, keep
+        self._loaded: dict[tuple[str, str], Dataset] = {}
+
+    def load(self, spec: RunSpec) -> Dataset:
+        """Return the images of a run; raise UnbenchError if they cannot be read."""
+        name = (spec.dataset.name, spec.preset_name)
+        if name not in self._loaded:
+            place = self._settings
+            if self._keep is not None and len(self._loaded) >= self._keep:
+                del self._loaded[next(iter(self._loaded))]
+            self._loaded[name] = load_dataset(
+                spec.dataset, spec.preset, place.data_root, place.checksums, self._progress, self._download
+            )
+        return self._loaded[name]
+
+
+@lru_cache(maxsize=1)
+def datasets_of(settings: Settings) -> LoadedDatasets:
+    """Return the data sets that this process has loaded for one run after the other: the last two."""
+    return LoadedDatasets(settings, keep=2)
 
 
 @dataclass(frozen=True)
@@ -21,8 +59,8 @@ class Inputs:
     """A data set as models see it.
 
     Attributes:
-        data: pixels, or the stem's maps in their place, and keys; the fingerprint is still that of the pixels.
-        stem: the network whose maps take the place of the pixels, if any.
+        data: pixels, or the frozen backbone's maps in their place, and keys; the fingerprint is that of the pixels.
+        stem: the frozen backbone whose maps take the place of the pixels, if any.
         key_encoder: what made the keys, if there are any.
         features: where maps and keys are kept on disk.
     """
@@ -45,31 +83,31 @@ class Inputs:
 
 
 def prepare(data: Dataset, spec: RunSpec, device: torch.device, progress: Progress) -> Inputs:
-    """Compute, or read from the cache, the maps of the preset's stem and the keys that the method asks for.
+    """Compute, or read from the cache, the maps of the preset's frozen backbone and the keys that the method asks for.
 
     Raises:
-        UnknownNameError, SpecError: no such encoder, or one that cannot be a stem.
+        UnknownNameError, SpecError: no such encoder, or one that gives no feature maps where the preset needs them.
         EncoderUnavailableError: its package or weights are missing.
         DataError: the cache cannot be used.
     """
     code: type[Method] = load_method(spec.method)
     stem, keys = spec.preset.stem, code.encoder(spec.hparams, spec.preset)
     features = FeatureCache(data)
-    network = encoders.load(stem, device) if stem else None
-    encoder = network if keys == stem else encoders.load(keys, device) if keys else None
+    backbone = encoders.load(stem, device) if stem else None
+    encoder = backbone if keys == stem else encoders.load(keys, device) if keys else None
 
     def seen(name: str, images: Images) -> Images:
         # Maps first: the pass that makes them makes the same network's keys.
-        if isinstance(network, FeatureEncoder):
-            images = replace(images, pixels=features.maps(network, name, progress))
+        if isinstance(backbone, FeatureEncoder):
+            images = replace(images, pixels=features.maps(backbone, name, progress))
         return images if encoder is None else replace(images, keys=features.keys(encoder, name, progress))
 
     train, val, test = (seen(name, images) for name, images in data.splits.items())
-    return Inputs(replace(data, train=train, val=val, test=test), network, encoder, features)
+    return Inputs(replace(data, train=train, val=val, test=test), backbone, encoder, features)
 
 
 def make_method(spec: RunSpec, inputs: Inputs, device: torch.device, progress: Progress) -> Method:
-    """The spec's method, ready to train and unlearn on `inputs`."""
+    """Return the spec's method, ready to train and unlearn on `inputs`."""
     context = Context(
         card=spec.method,
         hparams=spec.hparams,
@@ -80,7 +118,7 @@ def make_method(spec: RunSpec, inputs: Inputs, device: torch.device, progress: P
         seed=spec.seed,
         device=device,
         progress=progress,
-        features=inputs.features,
+        evict=Eviction(inputs.features.folder, inputs.features.data.train.ids.copy()),
     )
     method: Method = load_method(spec.method)(context)
     return method

@@ -1,4 +1,4 @@
-"""What a result was made with: versions, commit, device, time."""
+"""Circumstances of a result: versions, commit, device, time."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import torch
 
 
 def now() -> str:
-    """The time in UTC, ISO 8601, to the second."""
+    """Return the time in UTC, ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @cache
 def versions() -> dict[str, str | bool | None]:
-    """Versions of python, torch and unbench, and the commit of its checkout if it runs from one."""
+    """Return the versions of python, torch and unbench, and the commit of its checkout if it runs from one."""
     commit, dirty = _git()
     return {
         "python_version": platform.python_version(),
@@ -31,7 +31,7 @@ def versions() -> dict[str, str | bool | None]:
 
 
 def device_name(device: torch.device) -> str:
-    """The kind of device, and its model where it has one."""
+    """Return the kind of device, and its model if it has one."""
     if device.type == "cuda":
         return f"cuda {torch.cuda.get_device_name(device)}"
     return device.type

@@ -1,8 +1,8 @@
-"""Models that are trained once and shared by all methods: the original and the oracles.
+"""Reference models: trained once and shared by all methods, namely the original and the oracles.
 
-STAGES/<role>-<key>/ holds the weights, the logits on every image of the data set, by the whole model and by each of the
-pathways that its method has audited, and what it cost. The key is made of
-what decides the weights, so a method that trains models of its own gets stages of its own.
+RESULTS/stages/<role>-<key>/ holds the weights, the logits on every image of the data set, by the whole model and by
+each of the pathways that its method has audited, and what it cost. The key is made of what decides the weights, so a
+method that trains models of its own gets reference models of its own.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from unbench.methods.base import Method
 from unbench.seeds import derive_seed, digest
 from unbench.store.checksum import BLANK, CHECKSUM_KEY
 from unbench.store.files import atomic_folder, read_verified, write_with_checksum
+from unbench.store.json_files import read_json, write_json
 from unbench.store.locks import locked
-from unbench.store.results import Store, read_json, write_json
+from unbench.store.results import Store
 from unbench.store.tensors import storable
 from unbench.training.cost import measured, warm_up
 from unbench.training.loops import predict, require_finite
@@ -34,9 +35,23 @@ from unbench.training.loops import predict, require_finite
 logger = logging.getLogger("unbench")
 
 LAYOUT_VERSION = 3
-"""Raised when the files of a stage change, so that none of an older layout is read."""
+"""Raised when the files of a reference model change, so that none of an older layout is read."""
 
 Role = Literal["original", "oracle", "oracle_2", "shadow", "shadow_oracle"]
+
+RunRole = Literal["original", "oracle", "oracle_2"]
+
+ROLES: tuple[RunRole, ...] = ("original", "oracle", "oracle_2")
+"""Reference models of a run, in the order in which they are trained."""
+
+ROLE_NAMES: dict[Role, str] = {
+    "original": "original",
+    "oracle": "oracle",
+    "oracle_2": "second oracle",
+    "shadow": "shadow model",
+    "shadow_oracle": "retrained shadow model",
+}
+"""Roles as a reader sees them."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +59,7 @@ class ReferenceModel:
     """A trained model on disk and its outputs in memory.
 
     Attributes:
-        folder: where it is stored.
+        folder: on disk.
         images: size of its training set.
         logits: float32 per split of the data set: "train" (N, K) in the order of Dataset.train, "val", "test".
         pathways: the same for each pathway of the model.
@@ -59,7 +74,7 @@ class ReferenceModel:
     peak_memory_mb: float | None
 
     def load(self, method: Method) -> nn.Module:
-        """A fresh copy of the model, on the method's device, in eval mode; raises DamagedError, StoreError."""
+        """Return a fresh copy of the model, on the method's device, in eval mode; raise DamagedError or StoreError."""
         model = method.build(self.images).to(method.context.device)
         path = self.folder / "model.safetensors"
         state = _load(path)
@@ -73,10 +88,10 @@ class ReferenceModel:
 def train_or_load(
     role: Role, store: Store, spec: RunSpec, method: Method, data: Dataset, images: Images, wait: bool = True
 ) -> ReferenceModel:
-    """The model of `role` trained on `images`, from disk if it is there and whole; a damaged one is set aside.
+    """Return the model of `role` trained on `images`, from disk if it is intact; set a damaged one aside.
 
     Raises:
-        DivergedError: training gave weights or outputs that are not finite; nothing is stored then.
+        DivergedError: training gave weights or outputs that are not finite; nothing was stored.
         BusyError: another process is training it, and `wait` is false.
     """
     name = reference_model_name(role, spec, method.own_training, data, images.ids)
@@ -90,7 +105,7 @@ def train_or_load(
         warm_up(method.build(len(images)).to(device), first_batch(images, spec.preset.training.batch_size, device))
         with measured(device) as cost:
             model = method.train(images, seed)
-        # The others are asked about the whole model alone.
+        # Of the others, only the whole model is audited.
         outputs = predict_parts(model, method, data, pathways=role in ("original", "oracle"))
         for logits in outputs.values():
             require_finite(logits, f"training the {role} gave")
@@ -106,7 +121,7 @@ def train_or_load(
 
 
 def read_reference_model(folder: Path) -> ReferenceModel:
-    """The stage in a folder, its weights verified but not loaded; raises DamagedError, StoreError."""
+    """Return the model in a folder, its weights verified but not loaded; raise DamagedError or StoreError."""
     about = read_json(folder / "stage.json")
     parts: dict[str, dict[str, Tensor]] = {}
     for name, logits in _load(folder / "logits.safetensors").items():
@@ -123,17 +138,17 @@ def read_reference_model(folder: Path) -> ReferenceModel:
 def predict_parts(
     model: nn.Module, method: Method, data: Dataset, pathways: bool = True
 ) -> dict[str, dict[str, Tensor]]:
-    """Logits of the whole model, under "", and of each of its pathways, as `predict` gives them."""
+    """Return the logits of the whole model, under "", and of each of its pathways, as `predict` gives them."""
     parts = {"": model, **(method.pathways(model) if pathways else {})}
     context = method.context
     return {name: predict(part, data.splits, context.device, context.progress) for name, part in parts.items()}
 
 
 def reference_model_name(role: Role, spec: RunSpec, own_training: bool, data: Dataset, ids: Ints) -> str:
-    """Name of the folder of a stage: its role, and a digest of all that decides the weights.
+    """Return the name of the folder of a reference model: its role, and a digest of all that decides the weights.
 
     Args:
-        role, spec, data: of the stage.
+        role, spec, data: of the model.
         own_training: whether the method trains models of its own kind, so that its settings count.
         ids: of the training images, (N,).
     """
@@ -155,7 +170,7 @@ def reference_model_name(role: Role, spec: RunSpec, own_training: bool, data: Da
 
 
 def is_stored(store: Store, name: str) -> bool:
-    """Whether a stage is on disk, as far as can be said without reading it."""
+    """Return True if a reference model is on disk, intact or not."""
     return (store.stages / name / "stage.json").exists()
 
 

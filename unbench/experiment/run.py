@@ -1,42 +1,44 @@
-"""One run, top to bottom: data, original, oracles, unlearning, outputs, metrics, row."""
+"""One run, top to bottom: data, reference models, unlearning, outputs, metrics, row."""
 
 from __future__ import annotations
 
 import json
 import logging
-import math
 import shlex
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Unpack
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from unbench.config.grammar import write_call
 from unbench.config.plugins import plugin_name
-from unbench.data import Dataset, load_dataset
-from unbench.data.loading import Checksums
-from unbench.errors import FOREIGN, DivergedError, NotApplicableError, SpecError, TimedOutError, UnbenchError, describe
-from unbench.experiment.inputs import Inputs, make_method, prepare
-from unbench.experiment.probes.probe import Probed
-from unbench.experiment.probes.probe import probe as ask_models
+from unbench.data import Dataset
+from unbench.errors import FOREIGN, UnbenchError
+from unbench.experiment.failures import reason_of, status_of
+from unbench.experiment.inputs import Inputs, LoadedDatasets, make_method, prepare
+from unbench.experiment.measuring import remeasured
+from unbench.experiment.probes import probe as probe_models
 from unbench.experiment.provenance import device_name, now, versions
-from unbench.experiment.reference_models import ReferenceModel, train_or_load
-from unbench.experiment.spec import NUMERICS_VERSION, RunSpec, Start
-from unbench.experiment.splits import Split, freeze_split
-from unbench.experiment.unlearn import Forgotten, forget
+from unbench.experiment.reference_models import ROLE_NAMES, ROLES, ReferenceModel, Role, train_or_load
+from unbench.experiment.settings import RunOptions, Settings, check_keywords, resolve
+from unbench.experiment.spec import NUMERICS_VERSION, RunSpec
+from unbench.experiment.splits import FrozenSplit, freeze_split
+from unbench.experiment.time_limit import forget_in_time
+from unbench.experiment.unlearn import Unlearned, forget
 from unbench.methods.base import Method
 from unbench.metrics import RunOutputs
-from unbench.metrics.row_columns import columns_of
-from unbench.progress import Deadline, Progress
+from unbench.metrics.estimates import measure
+from unbench.metrics.probed import ProbeOutputs
+from unbench.progress import Progress
 from unbench.store.locks import locked
-from unbench.store.results import Store
+from unbench.store.metric_rows import MetricRow
 from unbench.store.schema import OUTPUT_COLUMNS
 from unbench.store.tables import arrow_schema
-from unbench.training.cost import Cost, working_clock
+from unbench.training.cost import Cost
 from unbench.training.devices import choose_device, make_deterministic
 
 if TYPE_CHECKING:
@@ -49,141 +51,85 @@ def run(
     method: str = "munkey",
     dataset: str = "digits",
     *,
-    scenario: str = "random10",
-    seed: int = 0,
-    preset: str = "cpu",
-    model: str | None = None,
-    results: Path | str = "results",
-    data_root: Path | str | None = None,
-    device: str = "auto",
-    checksums: Checksums = "auto",
-    start: Start = "tuned",
-    time_limit: float | None = None,
-    probe: bool = False,
-    force: bool = False,
     progress: Progress | None = None,
+    **options: Unpack[RunOptions],
 ) -> dict[str, Any]:
-    """Run one method on one data set and return its row (unbench.store.schema.COLUMNS), stored in `results`.
+    """Run one method on one data set and return its row (unbench.store.schema.COLUMNS), stored in the results folder.
 
     A run that is already stored with status ok is returned as it is, unless `force`. Whatever the method does wrong
     becomes the row's status and reason.
 
     Args:
         method: name, or name with hyper-parameters such as "ft[lr=0.01,epochs=3]".
-        dataset, scenario, preset, model, seed: what to run; `model` overrides the data set card's choice.
-        results: results folder, made if it is not there.
-        data_root: see unbench.data.load_dataset.
-        device: "auto", or a torch device.
-        checksums: "auto", "strict" or "accept"; see unbench.data.load_dataset.
-        start: "tuned" takes hyper-parameters that are not given from what tune chose for this cell, if anything;
-            "default" from the card's defaults.
-        time_limit: seconds that unlearning may take; longer runs end with status "timed_out". On a CPU time of the
-            processor counts, so that other programs change no result.
-        probe: also ask the models themselves, for metrics that need them: features, relearning, restoration. Takes as
-            long as some epochs of training; a run that is stored without the answers is run again.
-        force: run again even if a stored result exists; the new attempt is stored beside it.
-        progress: tells how far the work is.
+        dataset: name of a data set card.
+        progress: shows how far the work is.
+        **options: scenario, preset, model, seed, start, results, data_root, device, checksums, time_limit, probe and
+            force; see unbench.experiment.settings.RunOptions.
 
     Raises:
         UnbenchError: the request or the files are wrong; nothing was stored.
     """
-    spec = RunSpec.parse(method, dataset, scenario, preset, seed, model, start, results)
-    order, store = Order(device, time_limit, probe, force), Store(results)
-    store.check_writable()
-    data = load_dataset(spec.dataset, spec.preset, data_root, checksums, progress or Progress())
-    return run_spec(spec, data, store, order, progress)
-
-
-@dataclass(frozen=True)
-class Order:
-    """How a run is to be done; see `run`.
-
-    Attributes:
-        wait: for another process that is at work on the same run, rather than raise BusyError.
-        attempts: that were known when the run was asked for; one that came since is taken for the result. None: only
-            one with status ok is.
-    """
-
-    device: str = "auto"
-    time_limit: float | None = None
-    probe: bool = False
-    force: bool = False
-    wait: bool = True
-    attempts: int | None = None
-
-    def __post_init__(self) -> None:
-        """Raise SpecError for a time limit that is none."""
-        if self.time_limit is not None and not 0 < self.time_limit < math.inf:
-            raise SpecError(f"the time limit must be a positive number of seconds, not {self.time_limit:g}")
+    check_keywords("run", options, RunOptions)
+    spec, settings = resolve(method, dataset, options)
+    settings.store.check_writable()
+    return run_spec(spec, LoadedDatasets(settings, progress).load(spec), settings, progress)
 
 
 def run_spec(
-    spec: RunSpec, data: Dataset, store: Store, order: Order | None = None, progress: Progress | None = None
+    spec: RunSpec,
+    data: Dataset,
+    settings: Settings,
+    progress: Progress | None = None,
+    attempts: int | None = None,
 ) -> dict[str, Any]:
-    """What `run` does, on data that are loaded.
+    """Do what `run` does, on data that are loaded.
+
+    Args:
+        spec, data, settings, progress: what to run and how.
+        attempts: known when the run was planned; a newer one is returned as the result. None: only one with status ok.
 
     Raises:
         UnbenchError: the request or the files are wrong; nothing was stored.
-        BusyError: another process is at work on this run, and the order is not to wait.
+        BusyError: another process is at work on this run, and the settings say not to wait.
     """
-    order, progress = order or Order(), progress or Progress()
-    device = choose_device(order.device)
-    make_deterministic()
-    split = freeze_split(store, data, spec.scenario, spec.seed)
-    key = spec.key(data.fingerprint, split.hash)
-    with locked(store.locks, f"run-{key}", order.wait):
-        done = None if order.force else store.completed(key, verify=True)
-        if done is not None and (store.probes_path(done).exists() or not order.probe):
-            return done
-        newest = store.newest_attempt(key)
-        if newest is not None and order.attempts is not None and newest["attempt"] > order.attempts:
+    store, work = settings.store, Run.open(spec, data, settings, progress)
+    with locked(store.locks, f"run-{work.key}", settings.wait):
+        done = None if settings.force else store.completed(work.key, verify=True)
+        if done is not None and (store.probes_path(done).exists() or not settings.probe):
+            return remeasured(store, done)
+        newest = store.newest_attempt(work.key)
+        if newest is not None and attempts is not None and newest["attempt"] > attempts:
             return newest
-        inputs = prepare(data, spec, device, progress)
-        row = _identity(key, spec, inputs, split, device)
-        begun = time.perf_counter()
+        row, begun = work.identity(), time.perf_counter()
         try:
-            finished = _Runner(spec, store, inputs, split, device, progress, order.time_limit, order.probe).run()
+            finished = work.finish()
         except UnbenchError:
             raise
         except FOREIGN as error:  # whatever a method does wrong is a result, and the next run goes on
             logger.debug("%s", spec, exc_info=True)
             return store.write_run({**row, "status": status_of(error), "error": reason_of(error)}, None)
         taken = {"seconds": time.perf_counter() - begun - finished.waited}
-        return store.write_run({**row, **finished.columns, **taken}, finished.outputs, finished.probed)
+        return store.write_run(
+            {**row, **finished.columns, **taken}, finished.outputs, finished.probed, finished.metrics
+        )
 
 
-def record(spec: RunSpec, data: Dataset, store: Store, order: Order, status: str, error: str) -> dict[str, Any]:
-    """Store why a run could not even begin, unless an attempt that the order does not know of is there by now.
+def record(spec: RunSpec, data: Dataset, settings: Settings, attempts: int, status: str, error: str) -> dict[str, Any]:
+    """Store why a run could not begin, unless an attempt beyond those known is stored by now; return the newest row.
 
     Raises:
         UnbenchError: the request or the files are wrong; nothing was stored.
     """
-    split = freeze_split(store, data, spec.scenario, spec.seed)
-    key = spec.key(data.fingerprint, split.hash)
-    with locked(store.locks, f"run-{key}", wait=True):
-        newest = store.newest_attempt(key)
-        if newest is not None and newest["attempt"] > (order.attempts or 0):
+    store, work = settings.store, Run.open(spec, data, settings)
+    with locked(store.locks, f"run-{work.key}", wait=True):
+        newest = store.newest_attempt(work.key)
+        if newest is not None and newest["attempt"] > attempts:
             return newest
-        device = choose_device(order.device)
-        row = _identity(key, spec, prepare(data, spec, device, Progress()), split, device)
-        return store.write_run({**row, "status": status, "error": error}, None)
-
-
-def status_of(error: BaseException) -> str:
-    """The status of a run that ended with an error."""
-    return next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), "failed")
-
-
-def reason_of(error: BaseException) -> str:
-    """What is said of it in the row: where it was raised only matters for a defect."""
-    return str(error) if status_of(error) != "failed" else describe(error)
-
-
-_STATUSES = {NotApplicableError: "skipped", DivergedError: "diverged", TimedOutError: "timed_out"}
+        return store.write_run({**work.identity(), "status": status, "error": error}, None)
 
 
 def command(spec: RunSpec) -> str:
-    """The command line that repeats a run, today and after another tuning: what differs from the defaults is said."""
+    """Return the command line that repeats a run, today and after another tuning: it names all non-defaults."""
     defaults = spec.method.resolve_hparams({}, stem=bool(spec.preset.stem))
     method = write_call(spec.method.name, {k: v for k, v in spec.hparams.items() if v != defaults[k]})
     words = ["unbench", "run", "-m", method, "-d", spec.dataset.name, "--scenario", spec.scenario.name]
@@ -192,135 +138,166 @@ def command(spec: RunSpec) -> str:
         words += ["--model", spec.preset.model]
     if any(knob.search for knob in spec.method.hparams.values()):
         words += ["--hparams", "default"]
-    for card in (spec.method, spec.dataset):
-        name = plugin_name(card)
-        if name is not None:
-            words += ["--plugin", name]
+    for name in filter(None, map(plugin_name, (spec.method, spec.dataset))):
+        words += ["--plugin", name]
     return shlex.join(words)
-
-
-def _identity(key: str, spec: RunSpec, inputs: Inputs, split: Split, device: torch.device) -> dict[str, Any]:
-    data, forget_class = inputs.data, split.forget_class
-    return {
-        "run_key": key,
-        "started_at": now(),
-        "command": command(spec),
-        "method": spec.method.name,
-        "method_version": spec.method.version,
-        "method_family": spec.method.family,
-        "dataset": data.name,
-        "dataset_version": data.version,
-        "data_fingerprint": data.fingerprint,
-        "data_checksum": data.checksum,
-        "family": spec.dataset.family,
-        "scenario": spec.scenario.name,
-        "forget_class": None if forget_class is None else f"{forget_class}: {data.classes[forget_class]}",
-        "split_hash": split.hash,
-        "n_train": len(data.train),
-        "n_forget": len(split.forget),
-        "n_test": len(data.test),
-        "model": spec.preset.model,
-        "model_options": json.dumps(spec.preset.model_options, sort_keys=True),
-        "preset": spec.preset_name,
-        "training": json.dumps(spec.preset.training.model_dump(mode="json"), sort_keys=True),
-        "seed": spec.seed,
-        "hparams": json.dumps(spec.hparams, sort_keys=True),
-        "tuned": spec.tuned,
-        "numerics_version": NUMERICS_VERSION,
-        "device": device_name(device),
-        "threads": torch.get_num_threads(),
-        "warnings": json.dumps(list(data.mismatches)),
-        "stem": inputs.stem and inputs.stem.name,
-        "stem_trained_on": inputs.stem and inputs.stem.trained_on,
-        "key_encoder": inputs.key_encoder and inputs.key_encoder.name,
-        "key_encoder_trained_on": inputs.key_encoder and inputs.key_encoder.trained_on,
-        **versions(),
-    }
 
 
 @dataclass(frozen=True)
 class _Finished:
     columns: dict[str, Any]
     outputs: pa.Table
-    probed: Probed | None
+    probed: ProbeOutputs | None
+    metrics: list[MetricRow]
     waited: float
     """Seconds that training the shared models took, or waiting for them."""
 
 
 @dataclass(frozen=True)
-class _Runner:
-    """The stages of one run, in order."""
+class Run:
+    """One run and its steps, in order.
+
+    Attributes:
+        spec, settings: what to run and how.
+        images: the data set, as loaded.
+        device: where to compute.
+        progress: shows how far each step is.
+        started_at: UTC.
+    """
 
     spec: RunSpec
-    store: Store
-    inputs: Inputs
-    split: Split
+    settings: Settings
+    images: Dataset
     device: torch.device
     progress: Progress
-    time_limit: float | None
-    probing: bool
+    started_at: str = field(default_factory=now)
+
+    @classmethod
+    def open(cls, spec: RunSpec, data: Dataset, settings: Settings, progress: Progress | None = None) -> Run:
+        """Choose the device; raise SpecError if it does not exist."""
+        device = choose_device(settings.device)
+        make_deterministic()
+        return cls(spec, settings, data, device, progress or Progress())
+
+    @cached_property
+    def split(self) -> FrozenSplit:
+        """The forget set and the rest; raises UnbenchError, see unbench.experiment.splits.freeze_split."""
+        return freeze_split(self.settings.store, self.images, self.spec.scenario, self.spec.seed)
+
+    @cached_property
+    def inputs(self) -> Inputs:
+        """What models are fed; raises UnbenchError, see unbench.experiment.inputs.prepare."""
+        return prepare(self.images, self.spec, self.device, self.progress)
 
     @property
     def data(self) -> Dataset:
-        """What models are fed."""
+        """The data set as models see it."""
         return self.inputs.data
 
-    def run(self) -> _Finished:
+    @property
+    def key(self) -> str:
+        """Key of the run."""
+        return self.spec.key(self.images.fingerprint, self.split.hash)
+
+    def identity(self) -> dict[str, Any]:
+        """Return the columns of the row that are known before anything is trained."""
+        spec, inputs, split, data = self.spec, self.inputs, self.split, self.data
+        forget_class = split.forget_class
+        return {
+            "run_key": self.key,
+            "started_at": self.started_at,
+            "command": command(spec),
+            "method": spec.method.name,
+            "method_version": spec.method.version,
+            "method_family": spec.method.family,
+            "dataset": data.name,
+            "dataset_version": data.version,
+            "data_fingerprint": data.fingerprint,
+            "data_checksum": data.checksum,
+            "family": spec.dataset.family,
+            "scenario": spec.scenario.name,
+            "forget_class": None if forget_class is None else f"{forget_class}: {data.classes[forget_class]}",
+            "split_hash": split.hash,
+            "n_train": len(data.train),
+            "n_forget": len(split.forget),
+            "n_test": len(data.test),
+            "model": spec.preset.model,
+            "model_options": json.dumps(spec.preset.model_options, sort_keys=True),
+            "preset": spec.preset_name,
+            "training": json.dumps(spec.preset.training.model_dump(mode="json"), sort_keys=True),
+            "seed": spec.seed,
+            "hparams": json.dumps(spec.hparams, sort_keys=True),
+            "tuned": spec.tuned,
+            "numerics_version": NUMERICS_VERSION,
+            "device": device_name(self.device),
+            "threads": torch.get_num_threads(),
+            "warnings": json.dumps(list(data.mismatches)),
+            "stem": inputs.stem and inputs.stem.name,
+            "stem_trained_on": inputs.stem and inputs.stem.trained_on,
+            "key_encoder": inputs.key_encoder and inputs.key_encoder.name,
+            "key_encoder_trained_on": inputs.key_encoder and inputs.key_encoder.trained_on,
+            **versions(),
+        }
+
+    def method(self, step: str) -> Method:
+        """Return the method, which shows its progress as that of `step`."""
+        shown = self.progress.named(f"{self.spec.method.name} on {self.data.name}: {step}")
+        return make_method(self.spec, self.inputs, self.device, shown)
+
+    def reference_model(self, role: Role, wait: bool = True) -> ReferenceModel:
+        """Train the model of `role`, or load it; for what it raises see train_or_load."""
+        images = self.data.train if role == "original" else self.split.retained(self.data)
+        method, store = self.method(ROLE_NAMES[role]), self.settings.store
+        return train_or_load(role, store, self.spec, method, self.data, images, wait)
+
+    def finish(self) -> _Finished:
+        """Train or load the reference models, unlearn, and compute outputs and columns."""
         self.spec.check_applicable()
-        method, begun = self._method("original"), time.perf_counter()
-        original = self._stage("original", method)
-        oracle = self._stage("oracle", self._method("oracle"))
-        oracle_2 = self._stage("oracle_2", self._method("second oracle"))
+        method, begun = self.method("unlearning"), time.perf_counter()
+        models: dict[str, ReferenceModel] = {role: self.reference_model(role) for role in ROLES}
         waited = time.perf_counter() - begun
-        if method.is_oracle:
-            # The result is the oracle: it costs what training it cost.
-            cost = Cost(oracle.seconds, oracle.peak_memory_mb)
-            done = Forgotten(oracle.load(method), {"": oracle.logits, **oracle.pathways}, cost, {}, [])
-        else:
-            done = forget(self._method("unlearning", self.time_limit), original, self.split, self.data)
-            cost = done.cost
+        original, oracle = models["original"], models["oracle"]
+        done = self._unlearn(method, original, oracle)
         logits = {
-            "original": original.logits,
-            "oracle": oracle.logits,
-            "oracle_2": oracle_2.logits,
+            **{role: model.logits for role, model in models.items()},
             **{f"original_{name}": part for name, part in original.pathways.items()},
             **{f"oracle_{name}": part for name, part in oracle.pathways.items()},
             **{f"unlearned_{name}" if name else "unlearned": part for name, part in done.logits.items()},
         }
         outputs = self._outputs(logits)
-        values, missing = columns_of(RunOutputs.from_table(outputs, self.split.forget_class))
-        if cost.peak_memory_mb is None:
-            missing["peak_memory_mb"] = cost.missing or "not measured when the oracle was trained"
-        stages = {"original": original, "oracle": oracle, "oracle_2": oracle_2}
+        metrics = measure(RunOutputs.from_table(outputs, self.split.forget_class))
+        missing = {}
+        if done.cost.peak_memory_mb is None:
+            missing["peak_memory_mb"] = done.cost.missing or "not measured when the oracle was trained"
         columns = {
             "status": "ok",
-            **values,
             **done.deployment,
             "missing": json.dumps(missing, sort_keys=True),
             "warnings": json.dumps([*self.data.mismatches, *done.warnings]),
-            "unlearn_seconds": cost.seconds,
-            "peak_memory_mb": cost.peak_memory_mb,
+            "unlearn_seconds": done.cost.seconds,
+            "peak_memory_mb": done.cost.peak_memory_mb,
             "train_seconds": original.seconds,
             "oracle_seconds": oracle.seconds,
-            "stages": json.dumps({role: stage.folder.name for role, stage in stages.items()}),
+            "stages": json.dumps({role: model.folder.name for role, model in models.items()}),
         }
-        probed = self._probed(method, done.model, stages) if self.probing else None
-        return _Finished(columns, outputs, probed, waited)
+        probed = self._probe(done, models) if self.settings.probe else None
+        return _Finished(columns, outputs, probed, metrics, waited)
 
-    def _probed(self, method: Method, unlearned: nn.Module, stages: Mapping[str, ReferenceModel]) -> Probed:
-        models = {"unlearned": unlearned, **{name: stage.load(method) for name, stage in stages.items()}}
-        shown = self._method("probing").context.progress
-        size = self.spec.preset.training.batch_size
-        return ask_models(models, self.data, self.split, size, self.spec.seed, self.device, shown)
+    def _unlearn(self, method: Method, original: ReferenceModel, oracle: ReferenceModel) -> Unlearned:
+        if method.is_oracle:
+            # The result is the oracle: it costs what training it cost.
+            cost = Cost(oracle.seconds, oracle.peak_memory_mb)
+            return Unlearned(oracle.load(method), {"": oracle.logits, **oracle.pathways}, cost, {}, [])
+        if self.settings.time_limit is not None:
+            return forget_in_time(self.spec, self.settings, self.images, self.split, original)
+        return forget(method, original, self.split, self.data)
 
-    def _method(self, doing: str, time_limit: float | None = None) -> Method:
-        shown = self.progress.named(f"{self.spec.method.name} on {self.data.name}: {doing}")
-        progress = shown if time_limit is None else Deadline(shown, time_limit, working_clock(self.device))
-        return make_method(self.spec, self.inputs, self.device, progress)
-
-    def _stage(self, role: Any, method: Method) -> ReferenceModel:
-        images = self.data.train if role == "original" else self.split.retained(self.data)
-        return train_or_load(role, self.store, self.spec, method, self.data, images)
+    def _probe(self, done: Unlearned, references: Mapping[str, ReferenceModel]) -> ProbeOutputs:
+        assert done.model is not None
+        method, size = self.method("probing"), self.spec.preset.training.batch_size
+        models = {"unlearned": done.model, **{role: model.load(method) for role, model in references.items()}}
+        shown = method.context.progress
+        return probe_models(models, self.data, self.split, size, self.spec.seed, self.device, shown)
 
     def _outputs(self, logits: dict[str, dict[str, Tensor]]) -> pa.Table:
         import pyarrow as pa

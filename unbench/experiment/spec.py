@@ -1,15 +1,20 @@
-"""What one run is: names checked, defaults filled in, and a key made of meaning only."""
+"""What one run is: names looked up, defaults filled in, and a key made of meaning only.
+
+A RunSpec holds everything that decides the numbers of a run besides the data. It is made once, from what the user
+wrote, and passed down as it is: to tasks of a sweep, to worker processes, to the run.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from operator import index
 from pathlib import Path
 from typing import Literal, get_args
 
 from unbench.config import registry
 from unbench.config.cards import Backbone, DatasetCard, MethodCard, Preset, Value
-from unbench.config.grammar import parse_call
+from unbench.config.grammar import parse_call, write_call
 from unbench.config.tuned import TunedValues
 from unbench.errors import NotApplicableError, SpecError, UnknownNameError
 from unbench.scenarios import Scenario, parse_scenario
@@ -19,18 +24,29 @@ NUMERICS_VERSION = 1
 """Raised when shared code (training loop, models, splits) changes numbers, so that no old result is reused."""
 
 SEEDS = 2**63
-"""How many there are, from 0: what a column of a row can hold."""
+"""Number of valid seeds, from 0: what a column of a row can hold."""
 
 MODELS = get_args(Backbone)
-"""Backbones by the time they take on small images."""
+"""Backbones, fastest first on small images."""
 
 Start = Literal["tuned", "default"]
-"""Which hyper-parameters stand where none are given: those that tune chose for the cell, if any, or the card's."""
+"""Source of hyper-parameters that are not given: what tune chose for this data set, preset and scenario, or the card's
+defaults."""
 
 
 @dataclass(frozen=True)
 class RunSpec:
-    """One run, fully said: everything that decides its numbers besides the data themselves."""
+    """One run. Two specs are equal if they mean the same run, however the method was written.
+
+    Attributes:
+        method, dataset: cards.
+        hparams: every hyper-parameter of the method, typed and checked.
+        scenario: who is forgotten.
+        preset_name, preset: size of the experiment and its training recipe.
+        seed: of the forget set, the training and the unlearning.
+        written: the method as the user wrote it, for logs and tables.
+        results: results folder whose tuned values come before the shipped ones, if any.
+    """
 
     method: MethodCard
     hparams: dict[str, Value]
@@ -39,8 +55,8 @@ class RunSpec:
     preset_name: str
     preset: Preset
     seed: int
-    results: Path | str | None = field(default=None, compare=False)
-    """Results folder whose tuned values come before the shipped ones."""
+    written: str = field(default="", compare=False)
+    results: Path | None = field(default=None, compare=False)
 
     @classmethod
     def parse(
@@ -71,12 +87,6 @@ class RunSpec:
         parsed_scenario = parse_scenario(scenario)
         if preset not in dataset_card.presets:
             raise UnknownNameError("preset", preset, dataset_card.presets, f"for dataset '{dataset}'")
-        try:
-            whole = index(seed)
-        except TypeError:
-            raise SpecError(f"the seed must be a whole number, not {seed!r}") from None
-        if not 0 <= whole < SEEDS:
-            raise SpecError(f"the seed must be from 0 to 2^63 - 1, not {whole}")
         chosen = dataset_card.presets[preset]
         if model is not None and model != chosen.model:
             if model not in MODELS:
@@ -92,9 +102,16 @@ class RunSpec:
             scenario=parsed_scenario,
             preset_name=preset,
             preset=chosen,
-            seed=whole,
-            results=results,
+            seed=_checked_seed(seed),
+            written=method,
+            results=None if results is None else Path(results).absolute(),
         )
+
+    def __hash__(self) -> int:
+        # Cards cannot be hashed; their names are enough, since equality compares the rest.
+        hparams = tuple(self.hparams.items())
+        names = (self.method.name, self.dataset.name, self.scenario.name, self.preset_name, self.preset.model)
+        return hash((names, hparams, self.seed))
 
     @property
     def tuned(self) -> bool:
@@ -103,6 +120,20 @@ class RunSpec:
         found = values.find(self.method, self.dataset.name, self.preset_name, self.scenario.name, self.preset.model)
         stem = bool(self.preset.stem)
         return found is not None and self.hparams == self.method.resolve_hparams(found.hparams, stem)
+
+    def with_seed(self, seed: int) -> RunSpec:
+        """Return the same run with another seed; raise SpecError for an invalid one."""
+        return replace(self, seed=_checked_seed(seed))
+
+    def with_method(self, name: str, hparams: Mapping[str, Value]) -> RunSpec:
+        """Return the same run of another method, or with other hyper-parameters; those left out get the card's default.
+
+        Raises:
+            SpecError, UnknownNameError: the method or a value is unknown.
+        """
+        card = registry.method(name)
+        resolved = card.resolve_hparams(dict(hparams), stem=bool(self.preset.stem))
+        return replace(self, method=card, hparams=resolved, written=write_call(name, hparams))
 
     def check_applicable(self) -> None:
         """Raise NotApplicableError if method, data set, scenario and model do not go together."""
@@ -115,7 +146,7 @@ class RunSpec:
             raise NotApplicableError(f"method '{card.name}' needs model {' or '.join(card.models)}, not '{model}'")
 
     def key(self, fingerprint: str, split_hash: str) -> str:
-        """Sixteen hexadecimal digits that name this run on these data: no paths, dates or devices in them."""
+        """Return sixteen hexadecimal digits that name this run on these data, free of paths, dates and devices."""
         return digest(
             {
                 "numerics": NUMERICS_VERSION,
@@ -128,5 +159,20 @@ class RunSpec:
             }
         )
 
+    @property
+    def place(self) -> str:
+        """Everything but the method, for a reader."""
+        return f"{self.dataset.name} ({self.scenario.name}, {self.preset_name}, seed {self.seed})"
+
     def __str__(self) -> str:
-        return f"{self.method.name} on {self.dataset.name} ({self.scenario.name}, {self.preset_name}, seed {self.seed})"
+        return f"{self.written or self.method.name} on {self.place}"
+
+
+def _checked_seed(seed: int) -> int:
+    try:
+        whole = index(seed)
+    except TypeError:
+        raise SpecError(f"the seed must be a whole number, not {seed!r}") from None
+    if not 0 <= whole < SEEDS:
+        raise SpecError(f"the seed must be from 0 to 2^63 - 1, not {whole}")
+    return whole

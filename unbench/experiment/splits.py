@@ -1,6 +1,6 @@
 """The frozen index file: which images are retained, forgotten, validated on and tested on.
 
-Drawn once per (data set, scenario, seed), hashed, and read by every stage: an original and an unlearner that draw
+Drawn once per (data set, scenario, seed), hashed, and read by every step: an original and an unlearner that draw
 their own splits train on each other's forget set, which has happened in published code.
 """
 
@@ -16,11 +16,12 @@ from unbench.data.images import Dataset, Images, Ints
 from unbench.errors import DamagedError, StoreError
 from unbench.scenarios import Scenario, draw_forget_set
 from unbench.seeds import digest
-from unbench.store.results import Store, read_json, write_json
+from unbench.store.json_files import read_json, write_json
+from unbench.store.results import Store
 
 
 @dataclass(frozen=True)
-class Split:
+class FrozenSplit:
     """Rows of the training set, and the hash of the index file that froze them.
 
     Attributes:
@@ -35,15 +36,15 @@ class Split:
     hash: str
 
     def retained(self, data: Dataset) -> Images:
-        """The retain set."""
+        """Return the retain set."""
         return data.train.take(self.retain)
 
     def forgotten(self, data: Dataset) -> Images:
-        """The forget set."""
+        """Return the forget set."""
         return data.train.take(self.forget)
 
 
-def freeze_split(store: Store, data: Dataset, scenario: Scenario, seed: int) -> Split:
+def freeze_split(store: Store, data: Dataset, scenario: Scenario, seed: int) -> FrozenSplit:
     """Read the index file of this split, or draw and write it; one that was changed or damaged is set aside first.
 
     Raises:
@@ -79,12 +80,12 @@ def freeze_split(store: Store, data: Dataset, scenario: Scenario, seed: int) -> 
         raise StoreError(f"the index file {path} names example {error}, which is not in the data") from error
     if len(retain) + len(forget) != len(data.train) or len(np.union1d(retain, forget)) != len(data.train):
         raise StoreError(f"the index file {path} does not divide the training set; move it away")
-    return Split(retain, forget, index["forget_class"], digest(index))
+    return FrozenSplit(retain, forget, index["forget_class"], digest(index))
 
 
 def _read_index(path: Path) -> dict[str, Any]:
-    # Published index files have no seal; their own hash is as good.
-    index = read_json(path, unsealed=True)
+    # Published index files have no checksum; their own hash is as good.
+    index = read_json(path, may_lack_checksum=True)
     stored = index.pop("hash", None)
     if digest(index) != stored:
         raise DamagedError(path, "it does not match its own hash")

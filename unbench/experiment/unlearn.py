@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -11,33 +12,44 @@ from unbench.config.reference_names import NOTHING
 from unbench.data.batches import first_batch
 from unbench.data.images import Dataset
 from unbench.experiment.reference_models import ReferenceModel, predict_parts
-from unbench.experiment.splits import Split
+from unbench.experiment.splits import FrozenSplit
 from unbench.methods.base import Access, Method
 from unbench.training.cost import Cost, measured, warm_up
 from unbench.training.loops import require_finite, seeded
 
 
 @dataclass(frozen=True)
-class Forgotten:
-    """What came out of unlearning.
+class Unlearned:
+    """Outcome of unlearning.
 
     Attributes:
-        model: after unlearning, in eval mode.
+        model: after unlearning, in eval mode; None if it stayed in another process.
         logits: per part of the model ("" for the whole, or a pathway) and split of the data set, float32 (N, K).
         cost: of unlearning alone.
-        deployment: what the method says of its running costs.
+        deployment: running costs as the method states them.
         warnings: what a reader of the numbers should know.
     """
 
-    model: nn.Module
+    model: nn.Module | None
     logits: dict[str, dict[str, Tensor]]
     cost: Cost
     deployment: dict[str, int | float | str]
     warnings: list[str]
 
 
-def forget(method: Method, original: ReferenceModel, split: Split, data: Dataset) -> Forgotten:
+def forget(
+    method: Method,
+    original: ReferenceModel,
+    split: FrozenSplit,
+    data: Dataset,
+    begin: Callable[[], None] = lambda: None,
+    end: Callable[[], None] = lambda: None,
+) -> Unlearned:
     """Make a fresh copy of `original` forget the forget set of `split`, handing the method what its card declares.
+
+    Args:
+        method, original, split, data: what to do.
+        begin, end: called right before and right after unlearning.
 
     Raises:
         DivergedError: the model's outputs are not finite afterwards.
@@ -51,15 +63,16 @@ def forget(method: Method, original: ReferenceModel, split: Split, data: Dataset
     batch = first_batch(gone, method.context.preset.training.batch_size, device)
     warm_up(model, batch)
     # Seeded, for methods that draw from torch's global generator rather than from one of their own.
-    with seeded(method.context.seed_for("unlearning")), measured(device) as cost:
+    with seeded(method.context.seed_for("unlearning")), measured(device, begin) as cost:
         model = method.unlearn(model, access).eval()
+    end()
     parts = predict_parts(model, method, data)
     for logits in parts.values():
         require_finite(logits, "the unlearned model gives")
     warnings = list(method.warnings)
     if not _differs(model, before) and card.name != NOTHING:
         warnings.append("unlearning changed nothing in the model")
-    return Forgotten(model, parts, cost, method.deployment_costs(model, batch, len(gone)), warnings)
+    return Unlearned(model, parts, cost, method.deployment_costs(model, batch, len(gone)), warnings)
 
 
 def _differs(model: nn.Module, before: dict[str, Tensor]) -> bool:

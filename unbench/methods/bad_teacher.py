@@ -6,22 +6,24 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unbench.data.batches import Batch
-from unbench.data.images import Images
-from unbench.methods.base import Access, Method
-from unbench.methods.components.losses import divergence
-from unbench.models.parts import frozen_copy
-from unbench.training.loops import descend, seeded
+from unbench.methods import Access, Batch, Images, Method, descend, divergence, frozen_copy, seeded
 
 
 class BadTeacher(Method):
-    """Minimise KL(bad || student) on forget images and KL(original || student) on a share of the retain images.
+    """Distillation from two teachers: an ignorant one on forget images, the original on retain images.
 
-    Chundawat et al., arXiv 2205.08096. The bad teacher is an untrained model of the same kind, the good one the
-    original; both stay as they are, in eval mode, as in the official code. No label is used. The official loss divides
-    by the number of classes too (`kl_div`'s own mean), which Adam hides and SGD would not; here it is the KL itself.
-    The share of the retain set is drawn once. The student is in training mode; in the official code its mode is
-    whatever the caller left it in.
+    Objective:
+        Minimise KL(bad || student) on forget images and KL(original || student) on a share of the retain images. The
+        bad teacher is an untrained model of the same kind; both teachers stay as they are, in eval mode. No label is
+        used. The share of the retain set is drawn once.
+
+    Reference:
+        Chundawat et al., arXiv 2205.08096.
+
+    Differences:
+        The official loss divides by the number of classes too (`kl_div`'s own mean), which Adam hides and SGD would
+        not; here it is the KL itself. The student is in training mode; in the official code its mode is whatever the
+        caller left it in.
     """
 
     def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
@@ -39,12 +41,11 @@ class BadTeacher(Method):
             return divergence(target, model(batch.images), temperature)
 
         model.train()
-        epochs = [self.batches(both, "order")] * context.count("epochs")
-        descend(context.progress.track(epochs), loss, self.adam(model))
+        descend(self.epochs(both, "order"), loss, self.adam(model))
         return model
 
     def lessons(self, access: Access) -> Images:
-        """All forget images, then the share of the retain images."""
+        """Return all forget images, then the share of the retain images."""
         retain = access.retain
         draw = np.random.default_rng(self.context.seed_for("retain share"))
         count = round(self.context.number("retain_share") * len(retain))

@@ -1,4 +1,4 @@
-"""What a method is: one class with `unlearn`, and for by-design methods also `build` and `train`.
+"""The form of a method: one class with `unlearn`, and for by-design methods also `build` and `train`.
 
 A method is handed an `Access` with the images and labels that its card declares and nothing else. Everything
 else that it may use (hyper-parameters, the shared training recipe, seeds) is in its `Context`.
@@ -6,9 +6,9 @@ else that it may use (hyper-parameters, the shared training recipe, seeds) is in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -22,25 +22,32 @@ from unbench.progress import Progress
 from unbench.seeds import derive_seed
 from unbench.training.loops import seeded, train_classifier
 
-if TYPE_CHECKING:
-    from unbench.data.encoders.cache import FeatureCache
+
+def evict_nothing(ids: Ints) -> int:
+    """Erase nothing, where nothing is kept on disk; return 0."""
+    return 0
 
 
 @dataclass(frozen=True)
 class Context:
     """Everything but data that a method works with.
 
+    No image, label, key or feature map can be reached from a context, whichever attributes are followed. Python keeps
+    no code from importing what it likes or from reading the files of this machine: a context guards against mistakes,
+    and against methods that take what lies near, not against a method that sets out to break in.
+
     Attributes:
         card: the method's own card.
         hparams: every hyper-parameter of the card, typed and checked.
         preset: model and training recipe of the experiment.
-        shape: (channels, side) of what models are fed.
-        classes: of the images.
+        shape: (channels, side) of the model's inputs.
+        classes: number of classes.
         key_dim: length of an image's key; 0 where the method asks for no keys.
-        seed: of the run; derive others from it with `derive_seed`.
+        seed: of the run; derive others from it with `seed_for`.
         device: where to compute.
-        progress: how to tell the user about long work.
-        features: the keys and feature maps kept on disk, of which a method that deletes an image's key must erase it.
+        progress: shows how far long work is.
+        evict: erases the keys and feature maps kept on disk of training images, given their ids (int64, (F,)), and
+            returns how many rows it erased; for methods that delete an image's key.
     """
 
     card: MethodCard
@@ -52,26 +59,30 @@ class Context:
     seed: int
     device: torch.device
     progress: Progress
-    features: FeatureCache | None = None
+    evict: Callable[[Ints], int] = evict_nothing
 
     def number(self, name: str) -> float:
-        """A numeric hyper-parameter."""
+        """Return a numeric hyper-parameter."""
         return float(self.hparams[name])
 
     def count(self, name: str) -> int:
-        """An integer hyper-parameter."""
+        """Return an integer hyper-parameter."""
         return int(self.hparams[name])
 
+    def choice(self, name: str) -> Any:
+        """Return a hyper-parameter that is one of the choices on the card."""
+        return self.hparams[name]
+
     def seed_for(self, purpose: str) -> int:
-        """A seed of its own for each thing that this method draws."""
+        """Return a seed of its own for each thing that this method draws."""
         return derive_seed(self.card.name, purpose, self.seed)
 
 
 class Access:
     """What a method may touch while it unlearns: always the ids to forget, and what its card declares.
 
-    Raises AccessError on reading anything undeclared. What is not declared is not held, so no way around leads to
-    it; without `labels` the label arrays are filled with -1.
+    Raises AccessError on reading anything undeclared. What is not declared is not held, so nothing can be reached by
+    another way; without `labels` the label arrays are filled with -1.
 
     Attributes:
         forget_ids: int64, (F,): ids of the training images to forget.
@@ -90,11 +101,13 @@ class Access:
         self.forget_ids = forget_ids
         self.forget_class = forget_class
         self._method = card.name
-        self._held: dict[str, Images] = {}
-        parts = (("forget_images", forget), ("retain_images", retain), ("held_out_images", held_out))
-        for need, images in parts:
-            if need in card.needs:
-                self._held[need] = images if "labels" in card.needs else images.without_labels()
+        offered = {"forget_images": forget, "retain_images": retain, "held_out_images": held_out}
+        labelled = "labels" in card.needs
+        self._held = {
+            need: images if labelled else images.without_labels()
+            for need, images in offered.items()
+            if need in card.needs
+        }
 
     @property
     def forget(self) -> Images:
@@ -139,15 +152,19 @@ class Method:
         self.warnings: list[str] = []
 
     def warn(self, text: str) -> None:
-        """Say something that a reader of the run's numbers should know, such as that nothing was changed."""
+        """Add a warning to the run's row, for whoever reads its numbers, such as that nothing was changed."""
         self.warnings.append(text)
 
-    def build(self, images: int) -> nn.Module:
-        """An untrained model for a training set of `images` examples."""
+    def backbone(self) -> nn.Module:
+        """Return the preset's network, untrained."""
         return models.build(self.context.preset, self.context.shape, self.context.classes)
 
+    def build(self, images: int) -> nn.Module:
+        """Return an untrained model for a training set of `images` examples."""
+        return self.backbone()
+
     def train(self, images: Images, seed: int) -> nn.Module:
-        """A new model, trained on `images` from nothing: the original, or an oracle when images are retained ones."""
+        """Train a new model on `images`: the original, or an oracle when these are the retained ones."""
         context = self.context
         with seeded(seed):
             model = self.build(len(images)).to(context.device)
@@ -158,7 +175,7 @@ class Method:
         raise NotImplementedError
 
     def pathways(self, model: nn.Module) -> dict[str, nn.Module]:
-        """Parts of `model` to be audited as models of their own, by name; see unbench.store.schema.PATHWAYS."""
+        """Return parts of `model` to be audited as models of their own, by name; see unbench.store.schema.PATHWAYS."""
         return {}
 
     def deployment_costs(self, model: nn.Module, batch: Batch, deleted: int) -> dict[str, int | float | str]:
@@ -166,22 +183,26 @@ class Method:
         return {}
 
     def batches(self, images: Images, purpose: str, batch_size: int | None = None) -> Batches:
-        """Shuffled, augmented batches by the shared recipe, seeded for `purpose`."""
-        recipe = self.context.preset.training
-        return Batches(
-            images,
-            batch_size or recipe.batch_size,
-            self.context.device,
-            self.context.seed_for(purpose),
-            recipe.augment,
-        )
+        """Return shuffled, augmented batches by the shared recipe, seeded for `purpose`."""
+        recipe, context = self.context.preset.training, self.context
+        size = batch_size or recipe.batch_size
+        return Batches(images, size, context.device, context.seed_for(purpose), recipe.augment)
+
+    def rounds(self, count: str = "epochs") -> Iterator[int]:
+        """Yield 0, 1, ... as often as the hyper-parameter `count` asks for, and show the progress."""
+        return self.context.progress.track(range(self.context.count(count)))
+
+    def epochs(self, images: Images, purpose: str, count: str = "epochs") -> Iterator[Batches]:
+        """Yield `batches` for each of the `rounds`: the same images, every time in a new order."""
+        batches = self.batches(images, purpose)
+        return (batches for _ in self.rounds(count))
 
     def sgd(self, model: nn.Module, **overrides: Any) -> torch.optim.Optimizer:
-        """SGD with the method's own lr, momentum and weight_decay: the optimiser of most published baselines."""
+        """Return SGD with the method's own lr, momentum and weight_decay: what most published baselines use."""
         return torch.optim.SGD(model.parameters(), **{**self._settings("lr", "momentum", "weight_decay"), **overrides})
 
     def adam(self, model: nn.Module, **overrides: Any) -> torch.optim.Optimizer:
-        """Adam with the method's own lr, and weight_decay if it has one."""
+        """Return Adam with the method's own lr, and weight_decay if it has one."""
         return torch.optim.Adam(model.parameters(), **{**self._settings("lr", "weight_decay"), **overrides})
 
     def _settings(self, *names: str) -> dict[str, Any]:

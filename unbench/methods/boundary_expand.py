@@ -6,18 +6,23 @@ import numpy as np
 import torch
 from torch import nn
 
-from unbench.methods.base import Access, Method
-from unbench.models.parts import head
-from unbench.training.loops import classification_loss, descend, seeded
+from unbench.methods import Access, Method, classification_loss, descend, head, seeded
 
 
 class BoundaryExpand(Method):
-    """Minimise E_forget[CE(f+(x), K)] where f+ is the model with one output more, number K; then drop that output.
+    """Fine-tuning of the forget set towards a class that does not exist.
 
-    Chen et al., Boundary Unlearning (arXiv 2303.11570), proposed for whole classes. Needs no labels: every image gets
-    the shadow class. The row of the shadow class starts as in the public code, Xavier normal with bias 0. SalUn's copy
-    of the method never drops the row, which changes every softmax after it; here the model ends with its K outputs.
-    Batch-norm statistics drift to the forget set.
+    Objective:
+        Minimise E_forget[CE(f+(x), K)] where f+ is the model with one output more, number K; then drop that output.
+        Needs no labels: every image gets the shadow class. The row of the shadow class starts as in the public code,
+        Xavier normal with bias 0. Batch-norm statistics drift to the forget set.
+
+    Reference:
+        Chen et al., Boundary Unlearning (arXiv 2303.11570), proposed for whole classes.
+
+    Differences:
+        None from the paper. SalUn's copy of the method never drops the row, which changes every softmax after it; here
+        the model ends with its K outputs.
     """
 
     def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
@@ -28,14 +33,13 @@ class BoundaryExpand(Method):
             setattr(model, name, resized(narrow, shadow + 1))
         model.train()
         forget = access.forget.relabelled(np.full(len(access.forget), shadow))
-        epochs = [self.batches(forget, "forget order")] * self.context.count("epochs")
-        descend(self.context.progress.track(epochs), classification_loss(model), self.sgd(model))
+        descend(self.epochs(forget, "forget order"), classification_loss(model), self.sgd(model))
         setattr(model, name, resized(head(model)[1], shadow))
         return model
 
 
 def resized(layer: nn.Linear, outputs: int) -> nn.Linear:
-    """A linear layer with `outputs` outputs that shares the first ones' values with `layer`; more are drawn anew."""
+    """Return a layer with `outputs` outputs, the first ones copied from `layer`, any further ones newly initialised."""
     other = nn.Linear(layer.in_features, outputs, layer.bias is not None, layer.weight.device, layer.weight.dtype)
     nn.init.xavier_normal_(other.weight)
     kept = min(outputs, layer.out_features)

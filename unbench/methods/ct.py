@@ -7,20 +7,23 @@ import math
 import torch
 from torch import nn
 
-from unbench.errors import NotApplicableError
-from unbench.methods.base import Access, Method
-from unbench.methods.components.schedules import by_epoch
-from unbench.models.convolutions import convolutions
-from unbench.training.loops import classification_loss, descend
+from unbench.methods import Access, Method, NotApplicableError, by_epoch, classification_loss, convolutions, descend
 
 
 class ConvolutionTranspose(Method):
-    """W <- W transposed over height and width, for every convolution W; then minimise E_retain[CE].
+    """Fine-tuning on the retain set from a model whose kernels were turned.
 
-    Fifth place of the NeurIPS 2023 unlearning competition, as in Deep Unlearn (arXiv 2410.01276). The rate follows half
-    a cosine from epoch to epoch. 1x1 convolutions and linear layers stay as they are, so a transformer would only have
-    its patch embedding turned. Kernels are rewritten in place and stay contiguous; the public code puts new parameters
-    in their place, of which an optimiser made before does not know.
+    Objective:
+        W <- W transposed over height and width, for every convolution W; then minimise E_retain[CE]. The rate follows
+        half a cosine from epoch to epoch. 1x1 convolutions and linear layers stay as they are, so a transformer would
+        only have its patch embedding turned.
+
+    Reference:
+        Fifth place of the NeurIPS 2023 unlearning competition, as in Deep Unlearn (arXiv 2410.01276).
+
+    Differences:
+        Kernels are rewritten in place and stay contiguous; the public code replaces the parameters with new ones, of
+        which an optimiser made before does not know.
     """
 
     def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
@@ -30,7 +33,7 @@ class ConvolutionTranspose(Method):
         retain, count = self.batches(access.retain, "retain order"), self.context.count("epochs")
         optimizer = self.sgd(model)
         schedule = by_epoch(optimizer, len(retain), lambda epoch: 0.5 * (1 + math.cos(math.pi * epoch / count)))
-        descend(self.context.progress.track([retain] * count), classification_loss(model), optimizer, schedule)
+        descend((retain for _ in self.rounds()), classification_loss(model), optimizer, schedule)
         return model
 
 

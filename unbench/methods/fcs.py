@@ -5,22 +5,22 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from unbench.data.batches import Batch
-from unbench.data.images import Images
-from unbench.methods.base import Access, Method
-from unbench.methods.components.losses import divergence
-from unbench.training.loops import classification_loss, descend
+from unbench.methods import Access, Batch, Images, Method, classification_loss, descend, divergence
 
 
 class Fcs(Method):
-    """Stage one, one pass over the forget set: minimise KL(uniform || p(x)). Stage two, each epoch: minimise
-    -mean_ij log softmax_j(<z(x_i), z(x_j)> / temperature) over pairs of a forget batch (i) and a retain batch (j, no
-    gradient), as many as the smaller of the two sets has batches; then CE over the retain set.
+    """Flattened predictions on the forget set, then contrast and repair in turn.
 
-    Team Fanchuan, first place (Triantafillou et al., arXiv 2406.09073), as in Deep Unlearn (arXiv 2410.01276). z are
-    logits, and the contrast has no positives: it draws each forget image towards all retain images alike. Three SGDs,
-    as published: the contrast's rate falls on half a cosine from step to step, and the retain set's grows with the
-    batch, `retain_lr` being that of 64 images. Weight decay is the retain rounds' alone.
+    Objective:
+        Stage one, one pass over the forget set: minimise KL(uniform || p(x)). Stage two, each epoch: minimise
+        -mean_ij log softmax_j(<z(x_i), z(x_j)> / temperature) over pairs of a forget batch (i) and a retain batch (j,
+        no gradient), as many as the smaller of the two sets has batches; then CE over the retain set. z are logits,
+        and the contrast has no positives: it draws each forget image towards all retain images alike.
+
+    Reference:
+        Team Fanchuan, first place (Triantafillou et al., arXiv 2406.09073), as in Deep Unlearn (arXiv 2410.01276).
+        Three SGDs, as published: the contrast's rate falls on half a cosine from step to step, and the retain set's
+        grows with the batch, `retain_lr` being that of 64 images. Weight decay is the retain rounds' alone.
     """
 
     def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
@@ -30,11 +30,9 @@ class Fcs(Method):
         self.flatten(model, access.forget)
         forget, beside = self.batches(access.forget, "forget order"), self.batches(access.retain, "contrast order")
         retain = self.batches(access.retain, "retain order")
-        epochs = context.count("epochs")
         contrasting = self.sgd(model, lr=context.number("contrast_lr"), weight_decay=0.0)
-        cosine = torch.optim.lr_scheduler.CosineAnnealingLR(
-            contrasting, max(1, epochs * min(len(forget), len(beside))), context.number("contrast_lr_min")
-        )
+        steps = max(1, context.count("epochs") * min(len(forget), len(beside)))
+        cosine = torch.optim.lr_scheduler.CosineAnnealingLR(contrasting, steps, context.number("contrast_lr_min"))
         stabilising = self.sgd(model, lr=context.number("retain_lr") * retain.batch_size / 64)
 
         def away(pair: tuple[Batch, Batch]) -> Tensor:
@@ -43,13 +41,13 @@ class Fcs(Method):
                 anchors = model(kept.images)
             return contrast(model(gone.images), anchors, context.number("temperature"))
 
-        for _ in context.progress.track(range(epochs)):
+        for _ in self.rounds():
             descend([zip(forget, beside, strict=False)], away, contrasting, cosine)
             descend([retain], classification_loss(model), stabilising)
         return model
 
     def flatten(self, model: nn.Module, forget: Images) -> None:
-        """Stage one: draw the predictions on the forget set towards the uniform distribution."""
+        """Run stage one: draw the predictions on the forget set towards the uniform distribution."""
 
         def distance(batch: Batch) -> Tensor:
             logits = model(batch.images)
@@ -60,5 +58,5 @@ class Fcs(Method):
 
 
 def contrast(forget: Tensor, retain: Tensor, temperature: float) -> Tensor:
-    """Minus the mean log-softmax, over retain logits (R, K), of the inner products with forget logits (F, K)."""
+    """Return minus the mean log-softmax, over retain logits (R, K), of inner products with forget logits (F, K)."""
     return -(forget @ retain.T / temperature).log_softmax(1).mean()

@@ -6,30 +6,35 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unbench.methods.base import Access, Method
-from unbench.methods.components.gradients import fisher_diagonal
-from unbench.models.parts import head
+from unbench.methods import Access, Method, fisher_diagonal, head
 
 LARGEST, LARGEST_LAST = 1e3, 1e2
-"""Of 1 / F, in general and in the last layer."""
+"""Bounds of 1 / F, in general and in the last layer."""
 
 AMPLIFIED = 10.0
 """Factor on the variance of norms and biases, and of the last layer."""
 
 RESET_VARIANCE = 1e-4
-"""Before amplification, of a forgotten class's weights."""
+"""Variance of a forgotten class's weights, before amplification."""
 
 
 class FisherForgetting(Method):
-    """theta <- theta + sqrt(alpha / F) * eps, eps ~ N(0, 1), with F = E_retain sum_y p(y|x) (d log p(y|x) / d theta)^2.
+    """Noise on every weight, the more the less the retain set needs it.
 
-    Golatkar et al., arXiv 1911.04933, whose theory has noise of variance F^(-1/2); this follows the official code,
-    which has 1 / F, bounded, averaged over the inputs of a unit (of a kernel, at each place of it), and ten times as
-    much in the last layer and in norms and biases. The expectation is over the model's own p(y|x), not over the labels,
-    so none are read. Where the request names a class, the last layer's weights of that class are reset to noise about
-    zero. Descendants of the code decide this by the number of images, and then reset the last class when 10 % of
-    CIFAR-10 is to be forgotten at random; they also square gradients of mini-batches, where the original's, like ours,
-    are of single examples.
+    Objective:
+        theta <- theta + sqrt(alpha / F) * eps, eps ~ N(0, 1), F = E_retain sum_y p(y|x) (d log p(y|x) / d theta)^2.
+        The expectation is over the model's own p(y|x), not over the labels, so none are read. Where the request names
+        a class, the last layer's weights of that class are reset to noise about zero.
+
+    Reference:
+        Golatkar et al., arXiv 1911.04933, whose theory has noise of variance F^(-1/2); this follows the official code,
+        which has 1 / F, bounded, averaged over the inputs of a unit (of a kernel, at each place of it), and ten times
+        as much in the last layer and in norms and biases.
+
+    Differences:
+        None from the official code. Its descendants decide by the number of images whether to reset a class, and then
+        reset the last class when 10 % of CIFAR-10 is to be forgotten at random; they also square gradients of
+        mini-batches, where the original's, like ours, are of single examples.
     """
 
     def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
@@ -52,7 +57,7 @@ class FisherForgetting(Method):
 
 
 def noise_variance(fisher: Tensor, alpha: float, is_last: bool) -> Tensor:
-    """Variance of the noise on one parameter tensor, shaped like its Fisher information.
+    """Return the variance of the noise on one parameter tensor, shaped like its Fisher information.
 
     Args:
         fisher: not negative; the inputs of a unit, over which variances are averaged, lie along dimension 1.

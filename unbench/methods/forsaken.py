@@ -9,25 +9,28 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unbench.data.batches import Batch
-from unbench.methods.base import Access, Method
-from unbench.methods.components.held_out import HeldOutAnswers
-from unbench.methods.components.losses import divergence_from
-from unbench.training.loops import descend
+from unbench.methods import Access, Batch, HeldOutAnswers, Method, descend, divergence_from
 
 
 class Forsaken(Method):
-    """Minimise E_forget[KL(q_y || p(x))] + penalty * |m|_1 over m, with weights original - m (arXiv 2003.10933).
+    """Sparse change of the weights that makes the forget set's posteriors those of held-out images.
 
-    m is the mask gradient, one number for each weight; q_y, how non-members are answered, is the mean of the
-    original's softmax over held-out images of the class of x. Only the outline of the paper (Liu et al., Learn to
-    Forget: Machine Unlearning via Neuron Masking) and one re-implementation by others could be read: mask gradients
-    move the posterior of the forget images to that of non-members, and their l1 norm is a penalty against forgetting
-    too much. The rest is decided here. The paper trains a network to generate m; here m is found directly, by proximal
-    gradient descent, which minimises the same loss and leaves weights that the loss pulls less than the penalty at the
-    original's, to the bit: those are masked. All weights count alike in the norm. The target is one for each class,
-    because a single mean over all classes would say nothing about one image. No retain image is used, and the model
-    stays in eval mode, so that batch-norm statistics do not drift to the forget set.
+    Objective:
+        Minimise E_forget[KL(q_y || p(x))] + penalty * |m|_1 over m, with weights original - m. m is the mask gradient,
+        one number for each weight; q_y, how non-members are answered, is the mean of the original's softmax over
+        held-out images of the class of x.
+
+    Reference:
+        Liu et al., Learn to Forget: Machine Unlearning via Neuron Masking (arXiv 2003.10933). Only the outline of the
+        paper and one re-implementation by others could be read: mask gradients move the posterior of the forget images
+        to that of non-members, and their l1 norm is a penalty against forgetting too much. The rest is decided here.
+
+    Differences:
+        The paper trains a network to generate m; here m is found directly, by proximal gradient descent, which
+        minimises the same loss and leaves weights that the loss pulls less than the penalty at the original's, to the
+        bit: those are masked. All weights count alike in the norm. The target is one for each class, because a single
+        mean over all classes would be no target for one image. No retain image is used, and the model stays in eval
+        mode, so that batch-norm statistics do not drift to the forget set.
     """
 
     def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
@@ -41,10 +44,9 @@ class Forsaken(Method):
         def distance(batch: Batch) -> Tensor:
             return divergence_from(targets[batch.labels], model(batch.images))
 
-        epochs = [self.batches(access.forget, "forget order")] * context.count("epochs")
         optimizer = ProximalSGD(model.parameters(), context.number("lr"), context.number("penalty"))
         model.eval()
-        descend(context.progress.track(epochs), distance, optimizer)
+        descend(self.epochs(access.forget, "forget order"), distance, optimizer)
         if not optimizer.moved():
             self.warn("no weight moved: the penalty outweighs what the forget set asks for")
         return model
@@ -63,12 +65,12 @@ class ProximalSGD(torch.optim.SGD):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> Any:
-        """One step down the loss, then towards the start."""
+        """Take one step down the loss, then one towards the start."""
         result = super().step(closure)
         for weight, start in self.start:
             weight.copy_(start + functional.softshrink(weight - start, self.threshold))
         return result
 
     def moved(self) -> int:
-        """How many weights are not where they started."""
+        """Count the weights that are not where they started."""
         return sum(int((weight != start).sum()) for weight, start in self.start)

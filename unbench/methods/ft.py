@@ -2,8 +2,7 @@
 
 from torch import nn
 
-from unbench.methods.base import Access, Method
-from unbench.training.loops import classification_loss, descend
+from unbench.methods import Access, Method, classification_loss, descend
 
 
 class FineTune(Method):
@@ -16,6 +15,5 @@ class FineTune(Method):
     def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
         """Continue training on the retain set."""
         model.train()
-        epochs = [self.batches(access.retain, "retain order")] * self.context.count("epochs")
-        descend(self.context.progress.track(epochs), classification_loss(model), self.sgd(model))
+        descend(self.epochs(access.retain, "retain order"), classification_loss(model), self.sgd(model))
         return model

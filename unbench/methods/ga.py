@@ -2,9 +2,7 @@
 
 from torch import Tensor, nn
 
-from unbench.data.batches import Batch
-from unbench.methods.base import Access, Method
-from unbench.training.loops import classification_loss, descend
+from unbench.methods import Access, Batch, Method, classification_loss, descend
 
 
 class GradientAscent(Method):
@@ -22,6 +20,5 @@ class GradientAscent(Method):
         def negative(batch: Batch) -> Tensor:
             return -loss_of(batch)
 
-        epochs = [self.batches(access.forget, "forget order")] * self.context.count("epochs")
-        descend(self.context.progress.track(epochs), negative, self.sgd(model))
+        descend(self.epochs(access.forget, "forget order"), negative, self.sgd(model))
         return model

@@ -6,28 +6,40 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unbench.data.batches import Batches
-from unbench.data.images import Images
-from unbench.methods.base import Access, Method
-from unbench.methods.components.gradients import Gradients, chunk_size, per_example_gradients, weighted_gradient
-from unbench.progress import Progress
+from unbench.methods import (
+    Access,
+    Batches,
+    Gradients,
+    Images,
+    Method,
+    Progress,
+    chunk_size,
+    per_example_gradients,
+    weighted_gradient,
+)
 
 BLOCK_BYTES = 2**29
-"""Of single examples' gradients that are multiplied with others at once."""
+"""Bytes of single examples' gradients that are multiplied with others at once."""
 
 
 class InfluenceUnlearning(Method):
-    """theta <- theta_0 + alpha (damping I + F)^-1 v, with v = E_D[g] - E_retain[g], g = d CE / d theta.
+    """One Newton step towards the minimum without the forget set.
 
-    Koh and Liang, arXiv 1703.04730, as the baseline of Jia et al., arXiv 2304.04934; D is all of the training set. v
-    points to where the forget set's loss rises, and so does the step for positive alpha. F = E[g g^T] over `examples`
-    retain images, the empirical Fisher matrix, stands for the Hessian.
+    Objective:
+        theta <- theta_0 + alpha (damping I + F)^-1 v, with v = E_D[g] - E_retain[g], g = d CE / d theta; D is all of
+        the training set. v points to where the forget set's loss rises, and so does the step for positive alpha.
+        F = E[g g^T] over `examples` retain images, the empirical Fisher matrix, stands for the Hessian.
 
-    WoodFisher (Singh and Alistarh, arXiv 2004.14340) inverts F by a recursion, one gradient g_i at a time, that needs
-    F_(i-1)^-1 g_i each time. The official code never puts g_i in; it keeps on with what is left of the first gradient,
-    so that its result differs from v along that one direction alone. We compute what the true recursion comes to. Its
-    damping is 1 by default, which the official code's first step implies. That code also takes the first images of the
-    retain set, augmented; ours are drawn at random, and not augmented.
+    Reference:
+        Koh and Liang, arXiv 1703.04730, as the baseline of Jia et al., arXiv 2304.04934. WoodFisher (Singh and
+        Alistarh, arXiv 2004.14340) inverts F by a recursion, one gradient g_i at a time, that needs F_(i-1)^-1 g_i
+        each time.
+
+    Differences:
+        The official code never puts g_i in; it keeps on with what is left of the first gradient, so that its result
+        differs from v along that one direction alone. We compute what the true recursion comes to. Its damping is 1 by
+        default, which the official code's first step implies. That code also takes the first images of the retain set,
+        augmented; ours are drawn at random, and not augmented.
     """
 
     def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
@@ -50,7 +62,7 @@ class InfluenceUnlearning(Method):
 def inverse_fisher_product(
     model: nn.Module, images: Images, vector: Tensor, damping: float, progress: Progress | None = None
 ) -> Tensor:
-    """(damping I + G^T G / n)^-1 vector, where the n rows of G are the gradients of the images' cross-entropies.
+    """Return (damping I + G^T G / n)^-1 vector; the n rows of G are the gradients of the images' cross-entropies.
 
     By Woodbury's identity, (vector - G^T (n damping I + G G^T)^-1 G vector) / damping: what WoodFisher's recursion
     comes to, in an order that neither keeps its n directions nor adds up their rounding. G itself is never held, only
@@ -79,7 +91,7 @@ def inverse_fisher_product(
 
 
 def gradient_rows(model: nn.Module, images: Images) -> Tensor:
-    """Gradients (N, P) of the images' cross-entropies, one a row, in the order of the model's parameters."""
+    """Return the gradients (N, P) of the images' cross-entropies, one a row, in the order of the model's parameters."""
     rows = []
     for chunk in Batches(images, chunk_size(model), next(model.parameters()).device):
         gradients = per_example_gradients(model, chunk.images, chunk.labels).values()
@@ -88,5 +100,5 @@ def gradient_rows(model: nn.Module, images: Images) -> Tensor:
 
 
 def flat(gradients: Gradients) -> Tensor:
-    """As one vector (P,), in the order of the model's parameters."""
+    """Join gradients to one vector (P,), in the order of the model's parameters."""
     return torch.cat([gradient.flatten() for gradient in gradients.values()])

@@ -9,37 +9,52 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unbench.data.batches import Batch, Batches
-from unbench.data.images import Images
-from unbench.methods.base import Access
-from unbench.methods.components.keyed import KeyedMethod
-from unbench.methods.components.memory_costs import build, memory_costs, prediction_costs
-from unbench.models import build_transformer
-from unbench.models.memory import Memory
-from unbench.models.munkey import MemoryTransformer, Pathway
-from unbench.training.loops import descend_by_recipe, seeded
+from unbench.methods import (
+    Access,
+    Batch,
+    Batches,
+    Images,
+    KeyedMethod,
+    Memory,
+    MemoryTransformer,
+    build_memory,
+    build_transformer,
+    descend_by_recipe,
+    memory_costs,
+    prediction_costs,
+    seeded,
+    split_pathways,
+)
+
+Loss = Callable[[Batch], Tensor]
 
 
 class Munkey(KeyedMethod):
-    """Trains a transformer with one key and one learnable token per image; forgetting deletes entries.
+    """A transformer with one key and one learnable token per image; forgetting deletes entries.
 
-    The paper has no public code. What it leaves open is decided so that memorising an image is cheapest in its own
-    token and not in the weights: tokens learn at a far higher rate and without decay, an image in training is shown
-    with its own token, and either pathway is dropped now and then so that neither can be ignored. Where features are
-    so strong that the weights would fit every image all the same, they stop early and the tokens alone go on ("freeze,
-    then fill").
+    Objective:
+        Minimise CE over weights and tokens together, then over the tokens alone for the share `fill` of the epochs.
+        Memorising an image is to be cheapest in its own token and not in the weights: tokens learn at a far higher rate
+        and without decay, an image in training is shown with its own token, and either pathway is dropped now and then
+        so that neither can be ignored. Where features are so strong that the weights would fit every image all the
+        same, they stop early and the tokens alone go on ("freeze, then fill").
+
+    Reference:
+        Laguna et al., arXiv 2603.15033.
+
+    Differences:
+        The paper has no public code. What it leaves open is decided so that the objective above is met.
     """
 
     def build(self, images: int) -> MemoryTransformer:
-        """An untrained model with room for `images` entries, keys still empty."""
-        return self._build(torch.arange(images), torch.zeros(images, self.context.key_dim))
+        """Return an untrained model with room for `images` entries, keys still empty."""
+        return self._build(self.blank(images))
 
     def train(self, images: Images, seed: int) -> MemoryTransformer:
         """Train weights and tokens together, then the tokens alone for the share `fill` of the epochs."""
         context, recipe = self.context, self.context.preset.training
-        assert images.keys is not None
         with seeded(seed):
-            model = self._build(torch.from_numpy(images.ids), torch.from_numpy(images.keys)).to(context.device)
+            model = self._build(images).to(context.device)
             names = ("own", "null", "drop_image", "drop_patches", "dropout")
             shown = Pathways(model, seed, **{name: context.number(name) for name in names})
             batches = Batches(images, recipe.batch_size, context.device, seed, recipe.augment)
@@ -60,51 +75,41 @@ class Munkey(KeyedMethod):
     def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
         """Delete the entries of the forgotten ids, and their keys kept on disk. No gradient, no image, no label."""
         assert isinstance(model, MemoryTransformer)
-        model.memory.forget(torch.from_numpy(access.forget_ids))
-        self.evict(access.forget_ids)
+        self.delete(model.memory, access.forget_ids)
         return model
 
     def deployment_costs(self, model: nn.Module, batch: Batch, deleted: int) -> dict[str, int | float | str]:
-        """Size and speed of the memory, and prediction time for each aggregation."""
+        """Return size and speed of the memory, and prediction time for each aggregation."""
         assert isinstance(model, MemoryTransformer)
         assert batch.keys is not None
         memory = model.memory
-        twin, seconds = build(memory.ids, memory.keys, memory.tokens.shape[1], memory.index)
+        twin, seconds = build_memory(memory.ids, memory.keys, memory.tokens.shape[1], memory.index)
         return {**memory_costs(twin, seconds, deleted), **prediction_costs(model, *batch.inputs)}
 
     def pathways(self, model: nn.Module) -> dict[str, nn.Module]:
-        """The image alone and the memory alone."""
+        """Return the image pathway alone and the memory pathway alone."""
         assert isinstance(model, MemoryTransformer)
-        return {"image": Pathway(model, "image"), "memory": Pathway(model, "memory")}
+        return split_pathways(model)
 
-    def _build(self, ids: Tensor, keys: Tensor) -> MemoryTransformer:
+    def _build(self, images: Images) -> MemoryTransformer:
         context = self.context
+        assert images.keys is not None
         backbone = build_transformer(context.preset, context.shape, context.classes)
-        return MemoryTransformer(
-            backbone,
-            Memory(ids, keys, backbone.width),
-            context.count("neighbours"),
-            context.hparams["aggregation"],  # type: ignore[arg-type]  # the card's choices are the type's
-            context.number("temperature"),
-        )
+        memory = Memory(torch.from_numpy(images.ids), torch.from_numpy(images.keys), backbone.width)
+        neighbours, temperature = context.count("neighbours"), context.number("temperature")
+        return MemoryTransformer(backbone, memory, neighbours, context.choice("aggregation"), temperature)
 
     def _descend(
-        self,
-        loss: Callable[[Batch], Tensor],
-        batches: Batches,
-        epochs: int,
-        groups: list[dict[str, Any]],
-        warmup_epochs: float,
+        self, loss: Loss, batches: Batches, epochs: int, groups: list[dict[str, Any]], warmup_epochs: float
     ) -> None:
-        if epochs == 0:
-            return
-        part = {"epochs": epochs, "warmup_epochs": warmup_epochs}
-        recipe = self.context.preset.training.model_copy(update=part)
-        descend_by_recipe(groups, batches, loss, recipe, self.context.progress)
+        if epochs:
+            changes = {"epochs": epochs, "warmup_epochs": warmup_epochs}
+            recipe = self.context.preset.training.model_copy(update=changes)
+            descend_by_recipe(groups, batches, loss, recipe, self.context.progress)
 
 
 class Pathways:
-    """What each image sees in training: which token stands beside it, and whether its patches are there.
+    """What each image is shown in training: which token stands beside it, and whether its patches are there.
 
     Args:
         own: share of the image's own token among the stored tokens shown; the rest are its neighbours', as they are at
@@ -132,7 +137,7 @@ class Pathways:
         self.generator = torch.Generator().manual_seed(seed)
 
     def loss(self, batch: Batch) -> Tensor:
-        """Mean cross-entropy with the pathways drawn anew."""
+        """Return the mean cross-entropy of a batch, with newly drawn pathways."""
         model, device, count = self.model, batch.images.device, len(batch.rows)
         choice, null, drop = torch.rand(3, count, generator=self.generator).to(device)
         tokens = self._tokens(batch.rows, choice)
@@ -146,7 +151,7 @@ class Pathways:
         return nn.functional.cross_entropy(model.read(patches, tokens), batch.labels)
 
     def _tokens(self, rows: Tensor, choice: Tensor) -> Tensor:
-        """Each image's own token, or what its neighbours say where `choice`, uniform in [0, 1), is not below `own`."""
+        """Return each image's own token, or its neighbours' where `choice`, uniform in [0, 1), is not below `own`."""
         model, memory = self.model, self.model.memory
         own = memory.tokens[rows]
         near = self.neighbours[rows]
@@ -154,13 +159,13 @@ class Pathways:
             return own
         if model.aggregation == "ensemble":
             rank = torch.randint(0, near.shape[1], (len(rows), 1), generator=self.generator)
-            said = memory.tokens[near.gather(1, rank.to(near.device))[:, 0]]
+            theirs = memory.tokens[near.gather(1, rank.to(near.device))[:, 0]]
         else:
             similarities = (memory.keys[rows][:, None] * memory.keys[near]).sum(2)
-            said = model.merge(near, similarities)
-        # Without a gradient: a neighbour's token that was trained beside this image would keep something of it after
+            theirs = model.merge(near, similarities)
+        # Without a gradient: a neighbour's token that was trained beside this image would keep a trace of it after
         # this image's own token is gone. The weights learn what a neighbour's token is worth all the same.
-        return torch.where((choice < self.own)[:, None], own, said.detach())
+        return torch.where((choice < self.own)[:, None], own, theirs.detach())
 
 
 @contextmanager

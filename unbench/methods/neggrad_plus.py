@@ -2,9 +2,7 @@
 
 from torch import Tensor, nn
 
-from unbench.data.batches import Batch, PairedBatches
-from unbench.methods.base import Access, Method
-from unbench.training.loops import classification_loss, descend
+from unbench.methods import Access, Batch, Method, PairedBatches, classification_loss, descend
 
 
 class NegGradPlus(Method):
@@ -27,8 +25,6 @@ class NegGradPlus(Method):
                 return loss_of(retain)
             return alpha * loss_of(retain) - (1 - alpha) * loss_of(forget)
 
-        retain = self.batches(access.retain, "retain order")
-        forget = self.batches(access.forget, "forget order")
-        epochs = [PairedBatches(retain, forget)] * self.context.count("epochs")
-        descend(self.context.progress.track(epochs), joint, self.sgd(model))
+        pairs = PairedBatches(self.batches(access.retain, "retain order"), self.batches(access.forget, "forget order"))
+        descend((pairs for _ in self.rounds()), joint, self.sgd(model))
         return model

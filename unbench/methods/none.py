@@ -2,12 +2,12 @@
 
 from torch import nn
 
-from unbench.methods.base import Access, Method
+from unbench.methods import Access, Method
 
 
 class DoNothing(Method):
-    """Returns the original. Any attack worth its name tells it from the oracle."""
+    """The original, unchanged. Any attack worth its name can distinguish it from the oracle."""
 
     def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
-        """The original, unchanged."""
+        """Return the original, unchanged."""
         return model

@@ -6,33 +6,35 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from unbench.data.batches import Batch, Batches
-from unbench.data.images import Images
-from unbench.errors import NotApplicableError
-from unbench.methods.base import Access
-from unbench.methods.components.keyed import KeyedMethod
-from unbench.models.prompts import PromptBank, log_softmax_among
-from unbench.training.loops import descend, seeded
+from unbench.methods import Access, Batch, Batches, Images, KeyedMethod, NotApplicableError, descend, seeded
+
+ABSENT = -1e4
+"""Logit of a class without a token: far below any other, and finite."""
 
 
 class PreForgettable(KeyedMethod):
-    """Minimise CE(y | y's token and some others) + KL(uniform || p(. | some others without y's)), over tokens alone.
+    """A bank of tokens, one for each class, trained so that what is known of a class is in its token.
 
-    How many others is drawn for each batch, which ones for each image (Hendrix et al., arXiv 2509.15230, PFM). The
-    second term makes a bank without the right token say nothing: what is known of a class is in its token.
+    Objective:
+        Minimise CE(y | y's token and some others) + KL(uniform || p(. | some others without y's)), over tokens alone.
+        How many others is drawn for each batch, which ones for each image. The second term teaches a bank without the
+        right token to answer uniformly. Class forgetting only: a token is a whole class, and single images cannot be
+        taken out of it. Not exact: the tokens that stay were trained beside images of the deleted class.
 
-    Class forgetting only: a token is a whole class, and single images cannot be taken out of it. Not exact: the tokens
-    that stay were trained beside images of the deleted class.
+    Reference:
+        Hendrix et al., arXiv 2509.15230, PFM.
 
-    Simplified: the paper prepends the tokens to the input of a pretrained transformer, trains low-rank updates of its
-    attention and a linear classifier with them, and reads the prediction there; these stay when a token goes. Here
-    the encoder is frozen, tokens are compared with its keys (cosine over a temperature), and nothing else is learnt.
-    The official code reads the output at the first token in place of the class token; there is none here.
+    Differences:
+        Simplified: the paper prepends the tokens to the input of a pretrained transformer, trains low-rank updates of
+        its attention and a linear classifier with them, and reads the prediction there; these stay when a token goes.
+        Here the encoder is frozen, tokens are compared with its keys (cosine over a temperature), and nothing else is
+        learnt. The official code reads the output at the first token in place of the class token; there is none here.
     """
 
     def build(self, images: int) -> PromptBank:
-        """Untrained tokens of all classes; their number does not depend on `images`."""
+        """Return untrained tokens of all classes; their number does not depend on `images`."""
         return PromptBank(self.context.classes, self.context.key_dim, self.context.number("temperature"))
 
     def train(self, images: Images, seed: int) -> PromptBank:
@@ -53,7 +55,7 @@ class PreForgettable(KeyedMethod):
         if access.forget_class is None:
             raise NotApplicableError("forgets whole classes alone, and the request names none")
         model.delete(access.forget_class)
-        self.evict(access.forget_ids)
+        self.context.evict(access.forget_ids)
         return model
 
 
@@ -65,21 +67,59 @@ class Subsets:
         self.generator = torch.Generator().manual_seed(seed)
 
     def loss(self, batch: Batch) -> Tensor:
-        """Mean over the batch, with the subsets drawn anew."""
+        """Return the mean loss of the batch, with newly drawn subsets."""
         assert batch.keys is not None
         others = self.draw(batch.labels)
-        right = nn.functional.one_hot(batch.labels, others.shape[1]).bool()
+        right = functional.one_hot(batch.labels, others.shape[1]).bool()
         scores = self.model.scores(batch.keys)
-        with_right = nn.functional.nll_loss(log_softmax_among(scores, others | right), batch.labels)
+        with_right = functional.nll_loss(log_softmax_among(scores, others | right), batch.labels)
         count = int(others[0].sum())
         if count == 0:
             return with_right
         return with_right - (log_softmax_among(scores, others).sum(1) / count + math.log(count)).mean()
 
     def draw(self, labels: Tensor) -> Tensor:
-        """For each label (B,), as many other present classes as are drawn for the batch: bool (B, K)."""
+        """Draw for each label (B,) as many other present classes as are drawn for the batch: bool (B, K)."""
         present = self.model.present
         order = torch.rand(len(labels), len(present), generator=self.generator).to(labels.device)
         order = order.masked_fill(~present, 2).scatter(1, labels[:, None], 2)
         count = int(torch.randint(0, int(present.sum()), (), generator=self.generator))
         return order.argsort(1).argsort(1) < count
+
+
+class PromptBank(nn.Module):
+    """Class probabilities softmax(cosine(key, token) / temperature) over the tokens that are present.
+
+    Args:
+        classes: K.
+        key_dim: length of keys and tokens.
+        temperature: of the softmax.
+    """
+
+    present: Tensor
+
+    def __init__(self, classes: int, key_dim: int, temperature: float) -> None:
+        super().__init__()
+        self.temperature = temperature
+        # Short, because the cosine sees directions alone, and steps of the published rate hardly turn a long token.
+        self.tokens = nn.Parameter(0.02 * torch.randn(classes, key_dim))
+        self.register_buffer("present", torch.ones(classes, dtype=torch.bool))
+
+    def forward(self, images: Tensor, keys: Tensor) -> Tensor:
+        """Return logits (B, K) from keys (B, D) alone; ABSENT for classes without a token."""
+        return self.scores(keys).masked_fill(~self.present, ABSENT)
+
+    def scores(self, keys: Tensor) -> Tensor:
+        """Return scaled cosines (B, K) of keys (B, D) with every token, present or not."""
+        return functional.normalize(keys, dim=1) @ functional.normalize(self.tokens, dim=1).T / self.temperature
+
+    @torch.no_grad()
+    def delete(self, label: int) -> None:
+        """Overwrite a class's token with zeros and take it out of the bank."""
+        self.tokens[label] = 0
+        self.present[label] = False
+
+
+def log_softmax_among(scores: Tensor, among: Tensor) -> Tensor:
+    """Return the log-softmax of scores (B, K) over the classes where `among` (B, K) holds; 0 elsewhere."""
+    return scores.masked_fill(~among, -torch.inf).log_softmax(1).masked_fill(~among, 0)

@@ -5,23 +5,25 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor, nn
 
-from unbench.data.batches import Batch
-from unbench.data.images import Ints
-from unbench.methods.base import Access, Method
-from unbench.methods.components.held_out import HeldOutAnswers
-from unbench.methods.components.losses import divergence_from
-from unbench.training.loops import classification_loss, descend
+from unbench.methods import Access, Batch, HeldOutAnswers, Ints, Method, classification_loss, descend, divergence_from
 
 
 class ReferenceGuided(Method):
-    """Minimise lambda_forget * KL(q || p(forget)) + lambda_retain * CE(retain) (Mirlach et al., arXiv 2603.11210).
+    """Distillation of held-out answers into the forget set, beside training on the retain set.
 
-    q is one distribution for a whole forget batch: the mean of the original's softmax over as many held-out images,
-    drawn anew with replacement. `selector = "class_informed"`, the paper's, draws them with the classes of the batch;
-    `"uniform"`, the official default, from all. A third selector of the official code, the nearest image in feature
-    space, is left out. An epoch pairs the batches of both sets, each in a new order, and ends with the smaller set, as
-    in the official code: as a rule it is one pass over the forget set, and most retain images are not seen in it. With
-    lambda_forget = 0 and lambda_retain = 1 this is fine-tuning on those that are.
+    Objective:
+        Minimise lambda_forget * KL(q || p(forget)) + lambda_retain * CE(retain). q is one distribution for a whole
+        forget batch: the mean of the original's softmax over as many held-out images, redrawn with replacement. With
+        lambda_forget = 0 and lambda_retain = 1 this is fine-tuning on the retain images that are seen.
+
+    Reference:
+        Mirlach et al., arXiv 2603.11210. `selector = "class_informed"`, the paper's, draws held-out images with the
+        classes of the batch; `"uniform"`, the official default, from all. An epoch pairs the batches of both sets, each
+        in a new order, and ends with the smaller set, as in the official code: as a rule it is one pass over the forget
+        set, and most retain images are not seen in it.
+
+    Differences:
+        A third selector of the official code, the nearest image in feature space, is left out.
     """
 
     def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
@@ -42,15 +44,13 @@ class ReferenceGuided(Method):
                 loss = loss + on_forget * divergence_from(reference, model(forget.images))
             return loss
 
-        forget = self.batches(access.forget, "forget order")
-        retain = self.batches(access.retain, "retain order")
-        epochs = context.progress.track(range(context.count("epochs")))
+        forget, retain = self.batches(access.forget, "forget order"), self.batches(access.retain, "retain order")
         model.train()
-        descend((zip(forget, retain, strict=False) for _ in epochs), joint, self.sgd(model))
+        descend((zip(forget, retain, strict=False) for _ in self.rounds()), joint, self.sgd(model))
         return model
 
     def select(self, answers: HeldOutAnswers, labels: Ints, draw: np.random.Generator) -> Ints:
-        """Rows of the held-out images that stand for a forget batch with these labels (B,): B of them."""
+        """Draw the rows of B held-out images that stand for a forget batch with these labels (B,)."""
         if self.informed:
             return np.array([draw.choice(answers.of_class(label)) for label in labels])
         return draw.integers(0, len(answers), len(labels))
@@ -58,4 +58,4 @@ class ReferenceGuided(Method):
     @property
     def informed(self) -> bool:
         """Whether the reference has the classes of the forget batch."""
-        return self.context.hparams["selector"] == "class_informed"
+        return self.context.choice("selector") == "class_informed"

@@ -1,6 +1,6 @@
 """The oracle as a row: a new model, trained like the original on the retain set alone."""
 
-from unbench.methods.base import Method
+from unbench.methods import Method
 
 
 class Retrain(Method):

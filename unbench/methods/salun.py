@@ -5,21 +5,26 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from unbench.data.batches import Batches
-from unbench.data.images import Images
-from unbench.methods.base import Access
-from unbench.methods.components.masks import highest, hold
+from unbench.methods import Access, Batches, Images, highest, hold
 from unbench.methods.random_label import RandomLabel
 
 
 class SalUn(RandomLabel):
-    """Random labels with update theta <- theta_0 + m * (theta - theta_0), m = 1 where |dCE(forget) / dtheta_0| is high.
+    """Random labels, learnt by the salient weights alone.
 
-    Fan et al., arXiv 2310.12508. The mask takes the `share` of all parameters, norms and biases included, with the
-    largest gradients at the original, in eval mode and on un-augmented images; the official loader augments them. The
-    gradient is that of the sum over images, so the batch size plays no part. Weights outside the mask stay as they are,
-    to the bit. Published numbers are of a code that masked gradients alone, so that weight decay and momentum moved
-    every weight; it was mended in 2026. Statistics of batch norm are not masked. With share = 1: random labels.
+    Objective:
+        As random labels, with update theta <- theta_0 + m * (theta - theta_0), m = 1 where |dCE(forget) / dtheta_0| is
+        high. The mask takes the `share` of all parameters, norms and biases included, with the largest gradients at the
+        original, in eval mode. The gradient is that of the sum over images, so the batch size plays no part. Weights
+        outside the mask stay as they are, to the bit; statistics of batch norm are not masked. With share = 1 this is
+        random labels.
+
+    Reference:
+        Fan et al., arXiv 2310.12508.
+
+    Differences:
+        The mask is computed on un-augmented images; the official loader augments them. Published numbers are of a code
+        that masked gradients alone, so that weight decay and momentum moved every weight; it was mended in 2026.
     """
 
     def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
@@ -32,11 +37,11 @@ class SalUn(RandomLabel):
         return super().unlearn(model, access)
 
     def optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
-        """Over all weights, with those that are not salient held fast."""
+        """Return an optimiser of all weights that holds those fast which are not salient."""
         return hold(self.sgd(model), self.held)
 
     def gradients(self, model: nn.Module, images: Images) -> list[Tensor]:
-        """Gradient of the summed cross-entropy by each parameter, in their order."""
+        """Return the gradient of the summed cross-entropy by each parameter, in their order."""
         parameters = list(model.parameters())
         model.eval()
         total = [torch.zeros_like(parameter) for parameter in parameters]

@@ -8,28 +8,39 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unbench.data.batches import Batch
-from unbench.data.images import Images
-from unbench.errors import NotApplicableError
-from unbench.methods.base import Access, Method
-from unbench.methods.components.losses import divergence
-from unbench.models.parts import frozen_copy
-from unbench.training.loops import classification_loss, descend, predict
+from unbench.methods import (
+    Access,
+    Batch,
+    Images,
+    Method,
+    NotApplicableError,
+    classification_loss,
+    descend,
+    divergence,
+    frozen_copy,
+    predict,
+)
 
 
 class Scrub(Method):
-    """Maximise d on the forget set, minimise gamma * CE + alpha * d on the retain set, in turns.
+    """Distance from the original on the forget set, closeness to it on the retain set, in turns.
 
-    d = T^2 * KL(original || student) at temperature T, mean over the batch (Kurmanji et al., arXiv 2302.09880). The
-    first `max_epochs` epochs are a max pass and then a min pass, the others a min pass alone, all by one optimiser: it
-    always ends with min steps. Re-implementations take one max pass too many (RUM), or ignore the size of the forget
-    batches (Deep Unlearn), which sets how many max steps there are. The rate falls to a tenth once, after `decay_after`
-    epochs; that of the official code again after epochs 5 and 9, which its own runs hardly reach.
+    Objective:
+        Maximise d on the forget set, minimise gamma * CE + alpha * d on the retain set, in turns, with
+        d = T^2 * KL(original || student) at temperature T, mean over the batch. The first `max_epochs` epochs are a max
+        pass and then a min pass, the others a min pass alone, all by one optimiser: it always ends with min steps. With
+        `rewind`, the result is the epoch whose forget error is closest to the last model's error on held-out images.
+        These count by class as the forget set does; for a class to forget that is the official code's plain error on
+        its held-out images.
 
-    With `rewind`, the result is the epoch whose forget error is closest to the last model's error on held-out images.
-    These count by class as the forget set does; for a class to forget that is the official code's plain error on its
-    held-out images. That code counts the original among the epochs; here it is no candidate, for choosing it would be
-    no unlearning.
+    Reference:
+        Kurmanji et al., arXiv 2302.09880.
+
+    Differences:
+        The rate falls to a tenth once, after `decay_after` epochs; that of the official code again after epochs 5 and
+        9, which its own runs hardly reach. That code counts the original among the epochs to rewind to; here it is no
+        candidate, for choosing it would be no unlearning. Re-implementations take one max pass too many (RUM), or
+        ignore the size of the forget batches (Deep Unlearn), which sets how many max steps there are.
     """
 
     def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
@@ -58,7 +69,7 @@ class Scrub(Method):
 
         checkpoints: list[dict[str, Tensor]] = []
         errors: list[float] = []
-        for epoch in context.progress.track(range(context.count("epochs"))):
+        for epoch in self.rounds():
             model.train()
             if epoch < context.count("max_epochs"):
                 descend([forget], away, optimizer)
@@ -72,7 +83,7 @@ class Scrub(Method):
         return model
 
     def error(self, model: nn.Module, images: Images, like: Images) -> float:
-        """Error of `model` on `images`, in [0, 1], each class weighted by its share of `like`.
+        """Return the error of `model` on `images`, in [0, 1], each class weighted by its share of `like`.
 
         Classes of `like` without images are left out.
         """
@@ -83,5 +94,5 @@ class Scrub(Method):
 
 
 def closest(errors: Sequence[float], reference: float) -> int:
-    """Position of the error closest to `reference`; of equals the last, which has had most steps of repair."""
+    """Return the position of the error closest to `reference`; of equals the last, which had most steps of repair."""
     return min(range(len(errors)), key=lambda k: (abs(errors[k] - reference), -k))

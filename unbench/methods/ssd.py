@@ -5,23 +5,28 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from unbench.data.images import Images
-from unbench.methods.base import Access, Method
-from unbench.methods.components.gradients import Gradients, mean_over_examples
+from unbench.methods import Access, Gradients, Images, Method, mean_over_examples
 
 NEXT_TO_NOTHING = 1e-4
 """Share of the parameters below which dampening so few is worth a warning."""
 
 
 class SelectiveSynapticDampening(Method):
-    """theta <- min(1, lambda * I_D / I_f) * theta where I_f > alpha * I_D, with I = E_x[(d CE(x) / d theta)^2].
+    """Dampening, without training, of the weights that matter to the forget set.
 
-    Foster et al., arXiv 2308.07707; D is all of the training set. No training; every parameter may be dampened, those
-    of norms and biases too, and statistics of batch norm are left alone. The official code squares the gradients of
-    mini-batches' mean losses, so that its importances depend on the batch size, and on two of them where the sets are
-    batched differently. Ours are of single examples, as in ReGUn (arXiv 2603.11210), so alpha must be tuned anew:
-    as D contains the forget set, I_f / I_D never exceeds |D| / |forget|, and with an alpha of that or more nothing is
-    dampened, whatever the model.
+    Objective:
+        theta <- min(1, lambda * I_D / I_f) * theta where I_f > alpha * I_D, with I = E_x[(d CE(x) / d theta)^2]; D is
+        all of the training set. Every parameter may be dampened, those of norms and biases too, and statistics of
+        batch norm are left alone. As D contains the forget set, I_f / I_D never exceeds |D| / |forget|, and with an
+        alpha of that or more nothing is dampened, whatever the model.
+
+    Reference:
+        Foster et al., arXiv 2308.07707.
+
+    Differences:
+        The official code squares the gradients of mini-batches' mean losses, so that its importances depend on the
+        batch size, and on two of them where the sets are batched differently. Ours are of single examples, as in ReGUn
+        (arXiv 2603.11210), so alpha must be tuned for them.
     """
 
     def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
@@ -40,7 +45,7 @@ class SelectiveSynapticDampening(Method):
         return model
 
     def importance(self, model: nn.Module, images: Images) -> Gradients:
-        """How much each parameter matters to `images`: the diagonal of the empirical Fisher information."""
+        """Return how much each parameter matters to `images`: the diagonal of the empirical Fisher information."""
         return mean_over_examples(model, images, torch.square, progress=self.context.progress)
 
     def report(self, dampened: float, selectivity: float) -> None:
@@ -52,7 +57,7 @@ class SelectiveSynapticDampening(Method):
 
 
 def dampening(of_all: Tensor, of_forget: Tensor, alpha: float, strength: float) -> Tensor:
-    """Factors in [0, 1] for the parameters whose importances to all data and to the forget set are given.
+    """Return factors in [0, 1] for the parameters with these importances to all data and to the forget set.
 
     1 where the forget set's does not exceed `alpha` times that of all data, also where both are zero.
 

@@ -8,24 +8,36 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unbench.data.batches import Batch, normalise
-from unbench.data.images import Images
-from unbench.errors import NotApplicableError
-from unbench.methods.base import Access, Method
-from unbench.models.parts import frozen_copy
-from unbench.training.loops import classification_loss, descend
+from unbench.methods import (
+    Access,
+    Batch,
+    Images,
+    Method,
+    NotApplicableError,
+    classification_loss,
+    descend,
+    frozen_copy,
+    normalise,
+)
 
 
 class Unsir(Method):
-    """Find noise N by minimising -CE(f0(N), c) + penalty * E||N||^2 for the class c to forget and the original f0.
-    Impair: minimise CE over copies of the noise, labelled c, and retain images, shuffled together. Repair: minimise CE
-    over the retain images alone.
+    """Noise learnt as the class to forget, then repair of the others.
 
-    Tarun et al., Fast Yet Effective Machine Unlearning (arXiv 2111.08947). No image to forget is needed. The authors'
-    notebook labels every noise image 0, whichever class is forgotten; here it is the forgotten one. Noise is made
-    against the original in eval mode (the notebook's training mode shifts its batch-norm statistics to the noise), and
-    the retain images are drawn at random from each class, where the notebook takes the first. Noise is neither cropped
-    nor flipped, because it was fitted value by value, and in the impair phase nor are the retain images beside it.
+    Objective:
+        Find noise N by minimising -CE(f0(N), c) + penalty * E||N||^2 for the class c to forget and the original f0.
+        Impair: minimise CE over copies of the noise, labelled c, and retain images, shuffled together. Repair: minimise
+        CE over the retain images alone. No image to forget is needed.
+
+    Reference:
+        Tarun et al., Fast Yet Effective Machine Unlearning (arXiv 2111.08947).
+
+    Differences:
+        The authors' notebook labels every noise image 0, whichever class is forgotten; here it is the forgotten one.
+        Noise is made against the original in eval mode (the notebook's training mode shifts its batch-norm statistics
+        to the noise), and the retain images are drawn at random from each class, where the notebook takes the first.
+        Noise is neither cropped nor flipped, because it was fitted value by value, and in the impair phase nor are the
+        retain images beside it.
     """
 
     def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
@@ -37,15 +49,14 @@ class Unsir(Method):
         noise = self.hardest_noise(frozen_copy(model), access.forget_class)
         model.train()
         loss_of = classification_loss(model)
-        rounds = context.count("impair_epochs")
-        impair = (self.impairing(noise, access.forget_class, retain, epoch) for epoch in range(rounds))
-        descend(context.progress.track(impair, total=rounds), loss_of, self.adam(model, lr=context.number("impair_lr")))
-        repair = [self.batches(retain, "repair order")] * context.count("repair_epochs")
-        descend(context.progress.track(repair), loss_of, self.adam(model, lr=context.number("repair_lr")))
+        impair = (self.impairing(noise, access.forget_class, retain, epoch) for epoch in self.rounds("impair_epochs"))
+        descend(impair, loss_of, self.adam(model, lr=context.number("impair_lr")))
+        repair = self.epochs(retain, "repair order", "repair_epochs")
+        descend(repair, loss_of, self.adam(model, lr=context.number("repair_lr")))
         return model
 
     def hardest_noise(self, original: nn.Module, label: int) -> Tensor:
-        """Inputs (B, C, S, S) in which `original` sees `label` least, kept small."""
+        """Return inputs (B, C, S, S) to which `original` gives `label` the least probability, kept small."""
         context = self.context
         channels, side = context.shape
         drawn = torch.Generator().manual_seed(context.seed_for("noise"))
@@ -62,7 +73,7 @@ class Unsir(Method):
         return noise.detach()
 
     def impairing(self, noise: Tensor, label: int, retain: Images, epoch: int) -> Iterator[Batch]:
-        """One epoch over `retain` and the copies of `noise` under `label`, in one order; rows count both."""
+        """Yield one epoch over `retain` and the copies of `noise` under `label`, in one order; rows count both."""
         context = self.context
         generator = torch.Generator().manual_seed(context.seed_for(f"impair order of epoch {epoch}"))
         order = torch.randperm(len(retain) + context.count("noise_copies") * len(noise), generator=generator)
@@ -75,7 +86,7 @@ class Unsir(Method):
 
 
 def some_of_each_class(images: Images, count: int, seed: int) -> Images:
-    """At most `count` images of each class, drawn at random, in the order of the set."""
+    """Return at most `count` images of each class, drawn at random, in the order of the set."""
     shuffled = np.random.default_rng(seed).permutation(len(images))
     picked = [shuffled[images.labels[shuffled] == label][:count] for label in np.unique(images.labels)]
     return images.take(np.sort(np.concatenate(picked)))

@@ -1,56 +1,13 @@
 """Metrics: pure functions of stored outputs. Importing this package registers them all, without torch."""
 
-from unbench.metrics import (
-    accuracy,
-    at_risk,
-    calibration,
-    completeness,
-    divergence,
-    forgetting_quality,
-    klom,
-    logistic,
-    membership,
-    pathways,
-    reference_attacks,
-    relearning,
-    representation,
-    restoration,
-    svc,
-    traces,
-    tug_of_war,
-    ulira,
-    update_leakage,
-)
+from importlib import import_module
+from pkgutil import iter_modules
+
 from unbench.metrics.gap import MEASURES, average_gap
 from unbench.metrics.outputs import Examples, MissingValue, Model, RunOutputs
 from unbench.metrics.registry import METRICS, Metric
 
-__all__ = [
-    "MEASURES",
-    "METRICS",
-    "Examples",
-    "Metric",
-    "MissingValue",
-    "Model",
-    "RunOutputs",
-    "accuracy",
-    "at_risk",
-    "average_gap",
-    "calibration",
-    "completeness",
-    "divergence",
-    "forgetting_quality",
-    "klom",
-    "logistic",
-    "membership",
-    "pathways",
-    "reference_attacks",
-    "relearning",
-    "representation",
-    "restoration",
-    "svc",
-    "traces",
-    "tug_of_war",
-    "ulira",
-    "update_leakage",
-]
+__all__ = ["MEASURES", "METRICS", "Examples", "Metric", "MissingValue", "Model", "RunOutputs", "average_gap"]
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

@@ -1,7 +1,7 @@
-"""What an attacker looks at: a score of each example, higher for those that look like training images.
+"""Scores that a membership attacker looks at: higher for examples that look like training images.
 
-Rounded to float32: models with few distinct outputs, such as votes of neighbours, give ties, which the last digits of
-float64 would order at random.
+Scores are rounded to float32. Models with few distinct outputs, such as votes of neighbours, produce ties, which the
+last digits of float64 would order at random.
 """
 
 from __future__ import annotations
@@ -12,24 +12,32 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from unbench.metrics.outputs import Examples, Model, RunOutputs, Split
-from unbench.metrics.weighted import Roc, roc
+from unbench.metrics.outputs import Examples, Model, RunOutputs
+from unbench.metrics.separation import Roc, roc
 
 Score = Callable[[Examples], NDArray[np.float32]]
 
 
 def cross_entropy(examples: Examples) -> NDArray[np.float64]:
-    """Loss of each example, -log softmax(logits)[label], in nats, (N,); raises MissingValue as `log_probs`."""
+    """Return the loss of each example, -log softmax(logits)[label], in nats, (N,).
+
+    Raises:
+        MissingValue: a logit is NaN or infinite.
+    """
     return -examples.log_probs[np.arange(len(examples)), examples.labels]
 
 
 def prediction_entropy(examples: Examples) -> NDArray[np.float64]:
-    """Shannon entropy of the softmax, 0 to log K nats, (N,); raises MissingValue as `log_probs`."""
+    """Return the Shannon entropy of the softmax, 0 to log K nats, (N,).
+
+    Raises:
+        MissingValue: a logit is NaN or infinite.
+    """
     return -(examples.probs * examples.log_probs).sum(axis=1)
 
 
 def modified_prediction_entropy(examples: Examples) -> NDArray[np.float64]:
-    """Entropy that knows the label, in nats, (N,): 0 if the label is certain, high if another class is.
+    """Return an entropy that knows the label, in nats, (N,): 0 if the label is certain, high if another class is.
 
     -(1 - p_y) log p_y - sum over k != y of p_k log(1 - p_k): Song and Mittal, arXiv 2003.10595. Finite for p = 0 and
     p = 1, since both logarithms are taken from the logits and no probability is clipped.
@@ -58,25 +66,25 @@ def modified_prediction_entropy(examples: Examples) -> NDArray[np.float64]:
 
 
 def loss(examples: Examples) -> NDArray[np.float32]:
-    """Minus the cross-entropy: Yeom et al., arXiv 1709.01604."""
+    """Return minus the cross-entropy: Yeom et al., arXiv 1709.01604."""
     return -_rounded(cross_entropy(examples))
 
 
 def confidence(examples: Examples) -> NDArray[np.float32]:
-    """Logarithm of the highest probability, whatever the label: Salem et al., arXiv 1806.01246.
+    """Return the logarithm of the highest probability, whatever the label: Salem et al., arXiv 1806.01246.
 
-    Ranks as the probability itself, but float32 keeps apart what lies close to 1.
+    It ranks examples as the probability itself does, but float32 keeps values close to 1 apart.
     """
     return _rounded(examples.log_probs.max(axis=1))
 
 
 def entropy(examples: Examples) -> NDArray[np.float32]:
-    """Minus the entropy of the softmax: Salem et al., arXiv 1806.01246."""
+    """Return minus the entropy of the softmax: Salem et al., arXiv 1806.01246."""
     return -_rounded(prediction_entropy(examples))
 
 
 def modified_entropy(examples: Examples) -> NDArray[np.float32]:
-    """Minus the modified entropy: Song and Mittal, arXiv 2003.10595."""
+    """Return minus the modified entropy: Song and Mittal, arXiv 2003.10595."""
     return -_rounded(modified_prediction_entropy(examples))
 
 
@@ -85,37 +93,32 @@ def _rounded(values: NDArray[np.float64]) -> NDArray[np.float32]:
         return values.astype(np.float32)
 
 
-SCORES: dict[str, Score] = {
-    "loss": loss,
-    "confidence": confidence,
-    "entropy": entropy,
-    "modified_entropy": modified_entropy,
-}
-"""Attacks by name."""
+SCORES: dict[str, Score] = {score.__name__: score for score in (loss, confidence, entropy, modified_entropy)}
+"""Scores by the name of their attack."""
 
 
-def sides(run: RunOutputs, model: Model, reference: Split = "test") -> tuple[Examples, Examples]:
-    """The forget set, and images never seen to compare it with.
+def sides(run: RunOutputs, model: Model) -> tuple[Examples, Examples]:
+    """Return the forget set and the test images that it is compared with.
 
-    In scenario `class` the reference's images of the forgotten class are taken, because a forgotten class is told from
-    the remaining ones without any memory of its images.
+    In scenario `class`, only test images of the forgotten class count: a forgotten class can be told from the remaining
+    ones without any memory of its images.
 
     Raises:
-        MissingValue: the outputs of either are not there.
+        MissingValue: the run stores no outputs of either set.
     """
-    return run.examples(model, "forget"), comparable(run, run.examples(model, reference))
+    return run.examples(model, "forget"), comparable(run, run.examples(model, "test"))
 
 
 def comparable(run: RunOutputs, unseen: Examples) -> Examples:
-    """Those of some unseen examples that the forget set is compared with; see `sides`."""
+    """Return the unseen examples that the forget set is compared with; see `sides`."""
     return unseen if run.forget_class is None else unseen.where(unseen.labels == run.forget_class)
 
 
-def attack(run: RunOutputs, model: Model, score: Score, reference: Split = "test") -> Roc:
-    """ROC of forget set against images never seen, by one score.
+def attack(run: RunOutputs, model: Model, score: Score) -> Roc:
+    """Return the ROC of forget set against test images, by one score.
 
     Raises:
-        MissingValue: the outputs of either are not there, or not finite.
+        MissingValue: the outputs of either set are missing or not finite.
     """
-    forget, others = sides(run, model, reference)
+    forget, others = sides(run, model)
     return roc(score(forget), score(others))

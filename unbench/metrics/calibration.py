@@ -1,4 +1,4 @@
-"""Calibration: does a model's confidence say how often it is right?"""
+"""Calibration: is a model right as often as its confidence says?"""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ import numpy as np
 
 from unbench.metrics.accuracy import remaining
 from unbench.metrics.outputs import Examples, MissingValue, Model, RunOutputs
-from unbench.metrics.registry import Number, metric
+from unbench.metrics.records import percent
+from unbench.metrics.registry import Number
 
 BINS = 15
 """As Guo et al. report it."""
 
 _EDGE = 1e-6
-"""Confidences this close above the edge of a bin are on it: shares of neighbours' votes often are, but for the last
-digits of float32 logits, which would choose the bin at random."""
+"""Confidences this close above the edge of a bin count as on it. Shares of neighbours' votes often are, except for the
+last digits of float32 logits, which would choose the bin at random."""
 
 
 def calibration_error(examples: Examples, bins: int = BINS) -> Number:
-    """Expected calibration error over equal-width bins of confidence, closed on the right, in percent.
+    """Compute the expected calibration error over equal-width bins of confidence, closed on the right, in percent.
 
-    Rises with noise, since a bin's share of right answers misses its confidence by chance too: of few examples, and of
-    resamples, it is higher than of many. The class predicted is the first with the largest logit, as in `accuracy`.
+    It rises with noise, since a bin's share of right answers misses its confidence by chance too: it is higher for few
+    examples, and for resamples, than for many. The predicted class is the first with the largest logit, as in
+    `accuracy`.
 
     Raises:
         MissingValue: there are no examples, or a logit is not finite.
@@ -45,18 +47,14 @@ def calibration_error(examples: Examples, bins: int = BINS) -> Number:
         return np.asarray(100 * distances / examples.weights.sum(axis=1, dtype=np.float64))
 
 
-@metric(
+@percent(
     name="test_ece",
     title="Expected calibration error (ECE)",
-    definition="How far confidence lies from accuracy on the test set, averaged over 15 bins of equal width; in "
+    definition="Distance of confidence from accuracy on the test set, averaged over 15 bins of equal width; in "
     "scenario class, on the test images of the remaining classes.",
     formula="100 * sum_b |B_b|/|T| * |acc(B_b) - conf(B_b)|, B_b = {x in T: (b-1)/15 < max softmax(f(x)) <= b/15}",
-    unit="percent",
-    bounds=(0, 100),
-    ideal="equal to the oracle",
     source="Guo et al., arXiv 1706.04599",
 )
 def on_test(run: RunOutputs, model: Model) -> Number:
-    """ECE on test, without the forgotten class if one was forgotten."""
-    test = run.examples(model, "test")
-    return calibration_error(remaining(run, test))
+    """Return the ECE on the test set without the forgotten class, if one was forgotten."""
+    return calibration_error(remaining(run, run.examples(model, "test")))

@@ -1,28 +1,28 @@
 """Forgetting quality of the NeurIPS 2023 unlearning competition: a privacy budget for each image, turned into points.
 
 Scaled confidences of an image under unlearned models are compared with those under retrained ones. The best of a family
-of threshold rules gives false-positive and false-negative rates, and these the epsilon that (epsilon, delta)-unlearning
-would need at least. An image earns 1 point for an epsilon below 0.5, half a point below 1, and so on.
+of threshold rules gives false-positive and false-negative rates, and these give the least epsilon for which
+(epsilon, delta)-unlearning can hold. An image earns 1 point for an epsilon below 0.5, half a point below 1, and so on.
 
-The unlearned side are the models that forgot the image; the retrained side are retrained models of the other halves,
-those without the image. So no half of the training set is on both sides, the two are independent as the competition's
-are, and retraining compared with itself says what is attainable: it is not compared with copies.
+The unlearned side consists of the models that forgot the image, the retrained side of the retrained models of the other
+halves, those without the image. So no half of the training set is on both sides, the two are independent as in the
+competition, and retraining compared with itself shows what is attainable: it is not compared with copies.
 
-An epsilon is estimated from about M/2 models on either side. It can hardly exceed the logarithm of that, and is off by
-chance the more the fewer they are: values compare only at equal numbers of shadow models, best beside those of
-retraining. A bootstrap resample repeats models and so is worth fewer: there is no interval.
+An epsilon is estimated from about M/2 models on either side. It can hardly exceed the logarithm of that, and its error
+grows as they get fewer: compare values only at equal numbers of shadow models, best beside those of retraining. A
+bootstrap resample repeats models and so is worth fewer, so there is no interval.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unbench.metrics.outputs import MissingValue
-from unbench.metrics.registry import metric
+from unbench.metrics.records import of_shadows
 from unbench.metrics.shadows import ShadowOutputs
 
 DELTA = 1e-5
@@ -35,45 +35,39 @@ _BUFFER = 2.0
 _SAME_RANGE = 0.01
 _BUCKET = 0.5
 
-_RECORD = {
-    "source": "NeurIPS 2023 competition: Triantafillou et al., arXiv 2406.09073, and its code "
+_quality = partial(
+    of_shadows,
+    unit="points",
+    ideal="that of retraining",
+    source="NeurIPS 2023 competition: Triantafillou et al., arXiv 2406.09073, and its code "
     "google-deepmind/unlearning_evaluation; the retrained models are those of halves without the image",
-    "needs": "shadows",
-    "models": ("unlearned",),
-    "interval": False,
-}
+)
 
 
-@metric(
+@_quality(
     name="forgetting_quality_f",
     title="Forgetting quality without utility (F)",
-    definition="Mean points of an image, halved with each 0.5 by which the epsilon grows that tells unlearned models "
-    "from retrained ones. Compare only at equal numbers of shadow models, and with that of retraining.",
+    definition="Mean points of an image; the points halve with every 0.5 of the epsilon that tells unlearned models "
+    "from retrained ones. Compare only at equal numbers of shadow models, and with the value of retraining.",
     formula="F = mean_x 2^-floor(2 eps(x)), 0 from ceil(log(N-1)) on; eps: max over rules of log(1-d-FPR) - log FNR "
     "and log(1-d-FNR) - log FPR, d = 0.00001",
-    unit="points",
     bounds=(0, 1),
-    ideal="that of retraining",
-    **_RECORD,
 )
 def forgetting_quality_f(method: ShadowOutputs, oracle: ShadowOutputs) -> float:
-    """Mean points over targets."""
+    """Return the mean points over targets."""
     return mean_points(method, oracle)
 
 
-@metric(
+@_quality(
     name="forgetting_quality",
     title="Forgetting quality",
-    definition="F times what is left of retain and test accuracy, relative to retraining. Compare only at equal "
-    "numbers of shadow models, and with that of retraining.",
+    definition="F times the retain and test accuracy that is left, relative to retraining. Compare only at equal "
+    "numbers of shadow models, and with the value of retraining.",
     formula="F * RA/RA_retrain * TA/TA_retrain, accuracies averaged over shadow models",
-    unit="points",
     bounds=(0, float("inf")),
-    ideal="that of retraining",
-    **_RECORD,
 )
 def forgetting_quality(method: ShadowOutputs, oracle: ShadowOutputs) -> float:
-    """The competition's final score; a method that is more accurate than retraining gains by it."""
+    """Return the competition's final score; a method that is more accurate than retraining gains by it."""
     value = mean_points(method, oracle)
     for accuracy in (_retain_acc, _test_acc):
         after, retrained = accuracy(method), accuracy(oracle)
@@ -84,28 +78,25 @@ def forgetting_quality(method: ShadowOutputs, oracle: ShadowOutputs) -> float:
 
 
 def mean_points(method: ShadowOutputs, oracle: ShadowOutputs) -> float:
-    """F, 0 to 1.
+    """Compute F, 0 to 1.
 
     Raises:
         MissingValue: no target has enough models on either side, or a logit is not finite.
     """
     unlearned, retrained = method.phi, oracle.phi
     earned = []
-    for target, forgot in enumerate(method.forgotten.T):
+    for target in np.flatnonzero(method.targets(LEAST)):
+        forgot = method.forgotten[:, target]
         sides = unlearned[forgot, target], retrained[~forgot, target]
-        count = min(map(len, sides))
-        if count >= LEAST:
-            earned.append(points(epsilon(*sides), count))
-    if not earned:
-        raise MissingValue(f"no target was forgotten by {LEAST} shadow models and never seen by {LEAST} others")
+        earned.append(points(epsilon(*sides), min(map(len, sides))))
     return float(np.mean(earned))
 
 
 def epsilon(unlearned: NDArray[np.float64], retrained: NDArray[np.float64]) -> float:
-    """The largest epsilon that a threshold rule shows, 0 to 50.
+    """Find the largest epsilon that a threshold rule shows, 0 to 50.
 
-    Where every threshold of the grid leaves exactly one of the two rates at 0, the published code fails. Here 50 is
-    given if the two do not overlap, 0 if all values are equal; else thresholds are taken between the values.
+    If every threshold of the grid leaves exactly one of the two rates at 0, the published code fails. Here the result
+    is 50 if the two sides do not overlap, and 0 if all values are equal; else the values themselves are the thresholds.
 
     Args:
         unlearned: confidences under unlearned models, (N,).
@@ -130,7 +121,7 @@ def epsilon(unlearned: NDArray[np.float64], retrained: NDArray[np.float64]) -> f
 
 
 def points(value: float, models: int) -> float:
-    """Of an image with this epsilon, from `models` models on either side: 1, 1/2, 1/4, ... or 0.
+    """Return the points of an image with this epsilon, from `models` models on either side: 1, 1/2, 1/4, ... or 0.
 
     >>> points(0.2, 16), points(0.7, 16), points(3.0, 16)
     (1.0, 0.5, 0.0)
@@ -140,7 +131,7 @@ def points(value: float, models: int) -> float:
 
 
 def _grid(upper: NDArray[np.float64], lower: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Thresholds over the range of both, 100 to a unit: of these the first after each value, as others do the same."""
+    """Return the thresholds that matter of a grid over the range of both, 100 to a unit: the first after each value."""
     values = np.concatenate([upper, lower])
     low, high = values.min(), values.max()
     last = int(np.ceil((high - low) * _PER_UNIT)) - 1
@@ -152,14 +143,14 @@ def _grid(upper: NDArray[np.float64], lower: NDArray[np.float64]) -> NDArray[np.
 
 
 def _one_threshold(upper: NDArray[np.float64], lower: NDArray[np.float64], thresholds: NDArray[np.float64]) -> float:
-    """Best of the rules that call a value `upper` from a threshold on; the arrays are sorted."""
+    """Find the best of the rules that call a value `upper` from a threshold on; the arrays are sorted."""
     missed = np.searchsorted(upper, thresholds, side="left")
     alarms = len(lower) - np.searchsorted(lower, thresholds, side="left")
     return float(_epsilons(len(upper), len(lower))[missed, alarms].max())
 
 
 def _two_thresholds(one: NDArray[np.float64], two: NDArray[np.float64]) -> float:
-    """Best of the rules that call a value `narrow` if it lies in an interval; the arrays are sorted.
+    """Find the best of the rules that call a value `narrow` if it lies in an interval; the arrays are sorted.
 
     Both ends move in steps of about 0.01, the right one 2 around the highest value of the narrow side, the left one 2
     around where the interval would be as long as the narrow side's range.
@@ -183,7 +174,7 @@ def _states(
     thresholds: NDArray[np.float64],
     side: Literal["left", "right"],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Distinct counts of values before a threshold, (2, S), and the first and last threshold that has them, (S,)."""
+    """Return distinct counts of values before a threshold, (2, S), and the first and last threshold with them, (S,)."""
     before = np.stack([np.searchsorted(values, thresholds, side=side) for values in (narrow, wide)])
     first = np.flatnonzero(np.concatenate([[True], (np.diff(before) != 0).any(axis=0)]))
     last = np.append(first[1:], len(thresholds)) - 1
@@ -192,9 +183,9 @@ def _states(
 
 @lru_cache(maxsize=256)
 def _epsilons(positives: int, negatives: int) -> NDArray[np.float64]:
-    """Epsilon of a rule by how many positives it misses and how many false alarms it gives.
+    """Tabulate the epsilon of a rule by how many positives it misses and how many false alarms it gives.
 
-    Minus infinity where exactly one of them is 0, which the competition takes for too few samples.
+    Minus infinity where exactly one of them is 0, which the competition takes as a sign of too few samples.
     """
     fnr = np.arange(positives + 1)[:, None] / positives
     fpr = np.arange(negatives + 1)[None, :] / negatives
@@ -207,12 +198,12 @@ def _epsilons(positives: int, negatives: int) -> NDArray[np.float64]:
 
 
 def _retain_acc(outputs: ShadowOutputs) -> float:
-    """Mean over models, percent."""
+    """Average over models, in percent."""
     return float(outputs.retain_acc.mean())
 
 
 def _test_acc(outputs: ShadowOutputs) -> float:
-    """Mean over models, percent; NaN without test images."""
+    """Average over models, in percent; NaN without test images."""
     if len(outputs.test_labels) == 0:
         return float("nan")
     if np.isnan(outputs.test_logits).any():

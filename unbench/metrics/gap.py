@@ -14,16 +14,16 @@ MEASURES = ("test_acc", "retain_acc", "forget_acc", "mia_auroc")
 
 
 def average_gap(model: Mapping[str, Number], oracle: Mapping[str, Number]) -> Number:
-    """Mean over the four measures of |model - oracle|, in percentage points.
+    """Average |model - oracle| over the four measures, in percentage points.
 
-    Computed per seed against the oracle of that seed; averaging over seeds comes after, because the
-    difference of two averages is smaller than the average difference.
+    It is computed per seed against the oracle of that seed, and averaged over seeds afterwards, because the difference
+    of two averages is smaller than the average difference.
 
     Raises:
         MissingValue: one of the measures is missing; a mean over fewer would be another metric.
 
     >>> zero = dict.fromkeys(MEASURES, 50.0)
-    >>> average_gap({**zero, "test_acc": 54.0}, zero)
+    >>> float(average_gap({**zero, "test_acc": 54.0}, zero))
     1.0
     """
     for name in MEASURES:
@@ -36,8 +36,8 @@ def average_gap(model: Mapping[str, Number], oracle: Mapping[str, Number]) -> Nu
 @metric(
     name="avg_gap",
     title="Average Gap",
-    definition="Mean over TA, RA, FA and MIA of the distance to the oracle of the same seed. Of a second oracle, which "
-    "differs in its seed alone, it is the noise floor.",
+    definition="Mean over TA, RA, FA and MIA of the distance to the oracle of the same seed. For a second oracle, "
+    "which differs only in its seed, it is the noise floor.",
     formula="1/4 * sum_m |m(unlearned) - m(oracle)|, m in {TA, RA, FA, MIA}",
     unit="points",
     bounds=(0, 100),
@@ -46,14 +46,14 @@ def average_gap(model: Mapping[str, Number], oracle: Mapping[str, Number]) -> Nu
     models=AGAINST_ORACLE,
 )
 def avg_gap(run: RunOutputs, model: Model) -> Number:
-    """Average Gap of a model of the run to its oracle."""
+    """Return the Average Gap between a model of the run and its oracle."""
     return average_gap(_measures(run, model), _measures(run, "oracle"))
 
 
 @metric(
     name="val_gap",
     title="Average Gap on validation",
-    definition="Average Gap with the validation set in the place of the test set: hyper-parameters are chosen by it.",
+    definition="Average Gap with the validation set in place of the test set; used to choose hyper-parameters.",
     formula="as avg_gap, with V for T",
     unit="points",
     bounds=(0, 100),
@@ -62,7 +62,7 @@ def avg_gap(run: RunOutputs, model: Model) -> Number:
     models=("unlearned",),
 )
 def val_gap(run: RunOutputs, model: Model) -> Number:
-    """Average Gap that touches no test image."""
+    """Return the Average Gap without looking at a test image."""
     return avg_gap(run.validated(), model)
 
 

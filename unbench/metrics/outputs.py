@@ -1,4 +1,4 @@
-"""What every metric is a function of: labels and logits per example, as stored."""
+"""Stored outputs, of which every metric is a function: labels and logits per example."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Examples:
         return len(self.labels)
 
     def where(self, mask: NDArray[np.bool_]) -> Examples:
-        """The examples for which `mask` (N,) is true."""
+        """Return the examples for which `mask` (N,) is true."""
         weights = None if self.weights is None else self.weights[:, mask]
         return Examples(self.labels[mask], self.logits[mask], weights, self.plain and self.plain.where(mask))
 
@@ -111,7 +111,7 @@ class RunOutputs:
     _memo: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def examples(self, model: Model, split: Split) -> Examples:
-        """One split under one model; raises MissingValue if the run has no such outputs."""
+        """Return one split under one model; raises MissingValue if the run has no such outputs."""
         if (model, split) not in self._examples:
             if model not in self.logits:
                 raise MissingValue(f"the run stores no outputs of '{model}'")
@@ -127,23 +127,23 @@ class RunOutputs:
         return self._examples[model, split]
 
     def once(self, key: Hashable, compute: Callable[[], T]) -> T:
-        """What `compute` returns, kept with these outputs under `key`, so that metrics can share their work."""
+        """Return the result of `compute`, kept with these outputs under `key`, so that metrics can share their work."""
         if key not in self._memo:
             self._memo[key] = compute()
         kept: T = self._memo[key]
         return kept
 
     def resampled(self, times: int) -> RunOutputs:
-        """The same, resampled: metrics of it are arrays (times,). The draws are the same for all models and runs."""
+        """Resample the examples, the same for all models and runs: metrics of the result are arrays (times,)."""
         return replace(self, resamples=times, _plain=self.plain)
 
     @property
     def plain(self) -> RunOutputs:
-        """The outputs as they are, to share what does not depend on resampling."""
+        """Outputs as they are, to share what does not depend on resampling."""
         return self if self._plain is None else self._plain
 
     def validated(self) -> RunOutputs:
-        """The same with the validation set in the place of the test set, to choose hyper-parameters by.
+        """Put the validation set in the place of the test set, to choose hyper-parameters by.
 
         Raises:
             MissingValue: the run has no validation outputs.
@@ -180,7 +180,7 @@ class RunOutputs:
         )
 
     def _drawn(self, split: Split, count: int) -> NDArray[np.float32]:
-        """Resamples of `count` examples with replacement, as counts (resamples, count)."""
+        """Draw resamples of `count` examples with replacement, as counts (resamples, count)."""
         if split not in self._weights:
             rng = np.random.default_rng(derive_seed("bootstrap", split))
             drawn = np.empty((self.resamples, count), dtype=np.float32)

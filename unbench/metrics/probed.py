@@ -1,4 +1,4 @@
-"""What the models of a run answered when they were asked themselves (unbench.experiment.probes), as metrics read it."""
+"""Results of probing the models of a run (unbench.experiment.probes), as metrics read them."""
 
 from __future__ import annotations
 
@@ -10,37 +10,35 @@ from numpy.typing import NDArray
 
 from unbench.metrics.outputs import MissingValue, Model
 
-Question = Literal["features", "relearn", "restored"]
+Probe = Literal["features", "relearn", "restored"]
 
 Part = Literal["forget", "test", "retain"]
 
 
-@dataclass(frozen=True, eq=False)  # hashed by identity, to share work on the same answers
+@dataclass(frozen=True, eq=False)  # hashed by identity, to share work on the same results
 class ProbeOutputs:
-    """Answers by question/model/part.
+    """Results by probe/model/part.
 
     Attributes:
-        arrays: see unbench.experiment.probes.probe.Probed.
-        missing: question/model to the reason why it could not be asked.
+        arrays: see unbench.experiment.probes.
+        missing: probe/model to the reason why the model could not be probed.
     """
 
     arrays: dict[str, NDArray[Any]]
     missing: dict[str, str]
 
-    def answer(
-        self, question: Question, model: Model, part: Literal["forget", "test", "retain"]
-    ) -> NDArray[np.float64]:
-        """One answer, float64.
+    def result(self, probe: Probe, model: Model, part: Part) -> NDArray[np.float64]:
+        """Return one result, float64.
 
         Raises:
-            MissingValue: the model could not be asked, or gave numbers that are not finite.
+            MissingValue: the model was not or could not be probed, or a number of the result is not finite.
         """
-        if f"{question}/{model}" in self.missing:
-            raise MissingValue(self.missing[f"{question}/{model}"])
+        if f"{probe}/{model}" in self.missing:
+            raise MissingValue(self.missing[f"{probe}/{model}"])
         try:
-            found = self.arrays[f"{question}/{model}/{part}"].astype(np.float64)
+            found = self.arrays[f"{probe}/{model}/{part}"].astype(np.float64)
         except KeyError:
-            raise MissingValue(f"the model '{model}' was not asked") from None
+            raise MissingValue(f"the model '{model}' was not probed") from None
         if not np.isfinite(found).all():
-            raise MissingValue(f"the answers of '{model}' are not all finite")
+            raise MissingValue(f"the probe results of '{model}' are not all finite")
         return found

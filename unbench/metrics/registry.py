@@ -15,25 +15,25 @@ Number = float | NDArray[np.float64]
 """A metric's value: a float, or one number for each of B bootstrap resamples, float64 (B,)."""
 
 Needs = Literal["outputs", "references", "probes", "shadows"]
-"""What a metric is a function of, and so what its `function` is called with.
+"""Inputs of a metric, with which its `function` is called.
 
-outputs: (RunOutputs, Model). The stored outputs of a run, and which of its models is asked about.
+outputs: (RunOutputs, Model). The stored outputs of a run, and the model of it that is measured.
 references: (RunOutputs, Model, References). Those and the outputs of models trained on random halves.
-probes: (RunOutputs, Model, ProbeOutputs). Those and what the models themselves were asked while the run was under way.
+probes: (RunOutputs, Model, ProbeOutputs). Those and the answers of the models to probes during the run.
 shadows: (ShadowOutputs, ShadowOutputs). Models trained on random halves after a method made them forget, and after
     retraining. The number belongs to the method on a data set, not to one run.
 """
 
 ALL_MODELS: tuple[Model, ...] = ("unlearned", "original", "oracle")
-"""For metrics of one model: what came out, what went in, and what it should be."""
+"""Models of metrics of one model: the result, its starting point, and the ideal."""
 
 AGAINST_ORACLE: tuple[Model, ...] = ("unlearned", "original", "oracle_2")
-"""For distances to the oracle: the second oracle's is the noise floor."""
+"""Models of distances to the oracle: that of the second oracle is the noise floor."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A number, what it means, and where it comes from.
+    """Record of a metric: its definition, its source, and the function that computes it.
 
     Attributes:
         name: as in `--metric` and in stored results.
@@ -44,13 +44,13 @@ class Metric:
         bounds: lowest and highest possible value; may be infinite.
         ideal: a number, or "equal to the oracle".
         source: paper, with its identifier, and what differs; or "part of unbench".
-        function: raises MissingValue where the value is not defined; what it is called with is under `Needs`.
+        function: computes it from the inputs under `Needs`; raises MissingValue where the value is not defined.
         needs: see Needs.
-        models: of which models of a run it is computed.
-        interval: whether it can be computed of resampled outputs, for a bootstrap interval over examples.
-        attack: whether it is a membership attack, which has power where it tells doing nothing from retraining.
-        slow: computed only when it is named: it takes minutes on large data sets.
-        version: raised when the definition changes, so that stored values of the older one are computed again.
+        models: models of a run that it is computed of.
+        interval: whether resampled outputs give it a bootstrap interval over examples.
+        attack: whether it is a membership attack, which has power if it can tell doing nothing from retraining.
+        slow: computed only on request, since it takes minutes on large data sets.
+        version: raised when the definition changes; stored values of an older version are outdated.
     """
 
     name: str
@@ -69,8 +69,19 @@ class Metric:
     slow: bool = False
     version: int = 1
 
-    def of(self, run: RunOutputs, model: Model) -> Number:
-        """The metric of a model of a run, if it needs nothing but its outputs; computed once."""
+    def of(self, run: RunOutputs, model: Model, *evidence: Any) -> Number:
+        """Compute the metric of a model of a run, once if it needs nothing but the outputs.
+
+        Args:
+            run: outputs as they are, or resampled.
+            model: of the run.
+            evidence: what the metric needs besides outputs, see Needs.
+
+        Raises:
+            MissingValue: it is not defined for these outputs.
+        """
+        if evidence:
+            return self.function(run, model, *evidence)
         return run.once(("metric", self.name, model), lambda: self.function(run, model))
 
 

@@ -1,19 +1,22 @@
-"""What the features of a model still say: outputs can forget while what the last layer reads does not.
+"""What the features of a model still reveal: its outputs can forget while the inputs of the last layer do not.
 
-Features are what the last layer reads. Each metric is read beside that of the oracle: both a model that keeps more
-than the oracle and one that lost what the oracle has are wrong.
+Features are the inputs of the last layer. Read each metric beside that of the oracle: a model that keeps more than the
+oracle is wrong, and so is one that lost what the oracle has.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unbench.metrics.classifiers import logistic_regression
 from unbench.metrics.outputs import MissingValue, Model, RunOutputs
 from unbench.metrics.probed import Part, ProbeOutputs
-from unbench.metrics.registry import AGAINST_ORACLE, ALL_MODELS, Number, metric
+from unbench.metrics.records import membership_attack, percent
+from unbench.metrics.registry import AGAINST_ORACLE, Number
 from unbench.metrics.separation import separate
 from unbench.metrics.weighted import mean
 from unbench.seeds import derive_seed
@@ -25,28 +28,28 @@ _UUEF = "representation-level evaluation of unlearning: arXiv 2503.06991; "
 
 
 def forget_acc_from_features(run: RunOutputs, model: Model, probes: ProbeOutputs, classifier: Any) -> Number:
-    """Accuracy on the forget set, in percent, of a scikit-learn classifier fitted on features of retained images.
+    """Measure the accuracy on the forget set, in percent, of a scikit-learn classifier of features.
 
-    It is fitted once: resamples are of the forgotten images.
+    It is fitted once, on features of retained images: resamples are of the forgotten images.
 
     Raises:
-        MissingValue: outputs or features are not there, or not finite.
+        MissingValue: outputs or features are missing or not finite.
     """
     forget, retain = run.examples(model, "forget"), run.examples(model, "retain")
 
     def compute() -> NDArray[np.bool_]:
-        classifier.fit(probes.answer("features", model, "retain"), retain.labels[probes.arrays["retain_rows"]])
-        return np.asarray(classifier.predict(probes.answer("features", model, "forget")) == forget.labels)
+        classifier.fit(probes.result("features", model, "retain"), retain.labels[probes.arrays["retain_rows"]])
+        return np.asarray(classifier.predict(probes.result("features", model, "forget")) == forget.labels)
 
     right = run.plain.once(("features", repr(classifier), model, probes), compute)
     return mean(100.0 * right, forget.weights)
 
 
 def linear_cka(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Centred kernel alignment of two sets of features (N, D) and (N, E) of the same images, 0 to 1.
+    """Compute the centred kernel alignment of two sets of features (N, D) and (N, E) of the same images, 0 to 1.
 
-    Of the whole sets at once: the mean over small batches, which published code takes, is inflated where there are
-    fewer images than dimensions (Kornblith et al., arXiv 1905.00414, equation 4).
+    The whole sets are compared at once: the mean over small batches, which published code takes, is inflated if there
+    are fewer images than dimensions (Kornblith et al., arXiv 1905.00414, equation 4).
 
     Raises:
         MissingValue: all images have the same features.
@@ -59,60 +62,44 @@ def linear_cka(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
 
 
 def _cka(probes: ProbeOutputs, model: Model, part: Part) -> Number:
-    return 100 * linear_cka(probes.answer("features", model, part), probes.answer("features", "oracle", part))
+    return 100 * linear_cka(probes.result("features", model, part), probes.result("features", "oracle", part))
 
 
-@metric(
-    name="cka_forget",
-    title="CKA to the oracle on the forget set",
-    definition="How alike the features of the forgotten images are to the oracle's, up to rotation and scale. Of a "
-    "second oracle it says how alike two models are that differ in their seed alone.",
+_cka_metric = partial(
+    percent,
     formula="100 * ||X'Y||_F^2 / (||X'X||_F ||Y'Y||_F), X and Y centred features of unlearned and oracle",
-    unit="percent",
-    bounds=(0, 100),
     ideal="at least that of oracle_2",
     source=_UUEF + "linear CKA: Kornblith et al., arXiv 1905.00414, on the whole set rather than in batches",
     needs="probes",
     models=AGAINST_ORACLE,
     interval=False,
 )
-def cka_forget(run: RunOutputs, model: Model, probes: ProbeOutputs) -> Number:
-    """Linear CKA between a model's features of the forget set and the oracle's."""
-    return _cka(probes, model, "forget")
 
+_cka_metric(
+    name="cka_forget",
+    title="CKA to the oracle on the forget set",
+    definition="Similarity of the features of the forgotten images to the oracle's, up to rotation and scale. For a "
+    "second oracle, it is the similarity of two models that differ only in their seed.",
+)(lambda run, model, probes: _cka(probes, model, "forget"))
 
-@metric(
+_cka_metric(
     name="cka_test",
     title="CKA to the oracle on the test set",
-    definition="The same on test images: what unlearning did to everything else.",
-    formula="as cka_forget",
-    unit="percent",
-    bounds=(0, 100),
-    ideal="at least that of oracle_2",
-    source="as cka_forget",
-    needs="probes",
-    models=AGAINST_ORACLE,
-    interval=False,
-)
-def cka_test(run: RunOutputs, model: Model, probes: ProbeOutputs) -> Number:
-    """Linear CKA between a model's features of the test set and the oracle's."""
-    return _cka(probes, model, "test")
+    definition="As cka_forget, on test images: what unlearning did to everything else.",
+)(lambda run, model, probes: _cka(probes, model, "test"))
 
 
-@metric(
+@percent(
     name="knn_forget_acc",
     title="k-NN accuracy of the features on the forget set",
     definition="Accuracy on the forget set of the vote of the 5 retained images with the most similar features: what "
-    "the features know of the forgotten images, whatever the last layer says.",
+    "the features know of the forgotten images, whatever the last layer makes of it.",
     formula="accuracy of k-NN, k = 5, cosine similarity, on at most 2,000 retained images",
-    unit="percent",
-    bounds=(0, 100),
-    ideal="equal to the oracle",
     source=_UUEF + "there on other data sets, here on the forgotten images",
     needs="probes",
 )
 def knn_forget_acc(run: RunOutputs, model: Model, probes: ProbeOutputs) -> Number:
-    """Accuracy of k nearest neighbours in feature space, fitted on retained images, on the forget set."""
+    """Return the accuracy of k nearest neighbours in feature space, fitted on retained images, on the forget set."""
     from sklearn.neighbors import KNeighborsClassifier
 
     if len(probes.arrays["retain_rows"]) < NEIGHBOURS:
@@ -120,36 +107,28 @@ def knn_forget_acc(run: RunOutputs, model: Model, probes: ProbeOutputs) -> Numbe
     return forget_acc_from_features(run, model, probes, KNeighborsClassifier(NEIGHBOURS, metric="cosine"))
 
 
-@metric(
+@membership_attack(
     name="probe_mia_auroc",
-    attack=True,
     title="Linear probe for membership",
     definition="AUROC of a logistic regression that tells the features of forgotten images from those of test images, "
     "on images that it was not fitted on: what a linear attacker with labelled examples of both finds.",
     formula="AUROC of out-of-fold scores, 5 folds, standardised features, classes balanced by weights",
-    unit="percent",
-    bounds=(0, 100),
-    ideal="equal to the oracle, near 50",
     source="part of unbench; linear probes: Alain and Bengio, arXiv 1610.01644",
     needs="probes",
-    models=ALL_MODELS,
     interval=False,
 )
 def probe_mia_auroc(run: RunOutputs, model: Model, probes: ProbeOutputs) -> Number:
-    """AUROC of a cross-validated linear probe, forget set against test set."""
-    from sklearn.linear_model import LogisticRegression
+    """Return the AUROC of a cross-validated linear probe, forget set against test set."""
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
-    forget, test = (probes.answer("features", model, part) for part in ("forget", "test"))
+    forget, test = (probes.result("features", model, part) for part in ("forget", "test"))
     if run.forget_class is not None:
-        # The class itself must not be what tells them apart.
+        # The class itself must not be what separates them.
         test = test[run.examples(model, "test").labels == run.forget_class]
     if min(len(forget), len(test)) < FOLDS:
         raise MissingValue(f"fewer than {FOLDS} images of a kind: too few to hold some out")
     truth = np.repeat([1, 0], [len(forget), len(test)])
-    probe = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000))
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=derive_seed("linear probe") % 2**32)
-    scores = cross_val_predict(probe, np.concatenate([forget, test]), truth, cv=folds, method="decision_function")
+    probe, images = logistic_regression(class_weight="balanced"), np.concatenate([forget, test])
+    scores = cross_val_predict(probe, images, truth, cv=folds, method="decision_function")
     return 100 * separate(scores[truth == 1], scores[truth == 0]).auroc

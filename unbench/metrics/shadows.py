@@ -1,4 +1,4 @@
-"""Outputs of shadow models: models trained on random halves of a training set, so that who saw what is known."""
+"""Outputs of shadow models: models trained on random halves of a training set, so that it is known who saw what."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from unbench.seeds import derive_seed
 
 @dataclass(frozen=True)
 class ReferenceExamples:
-    """One split of a run under S shadow models that nothing was unlearned from.
+    """One split of a run under S shadow models before any unlearning.
 
     Attributes:
         labels: int64 (N,), in the order of RunOutputs.examples.
@@ -45,15 +45,15 @@ class ReferenceExamples:
 
 @dataclass(frozen=True, eq=False)  # hashed by identity, to share work on the same models
 class References:
-    """The splits of a run under shadow models; those that never saw an example say how hard it is."""
+    """Splits of a run under shadow models; the models that never saw an example show how hard it is."""
 
     splits: dict[Split, ReferenceExamples]
 
     def of(self, split: Split, labels: NDArray[np.int64]) -> ReferenceExamples:
-        """One split, whose labels must be the run's (N,).
+        """Return one split, whose labels must be the run's (N,).
 
         Raises:
-            MissingValue: there is no such split, or it holds other examples than the run.
+            MissingValue: there is no such split, or its examples are not those of the run.
         """
         if split not in self.splits:
             raise MissingValue(f"the shadow models have no '{split}' outputs")
@@ -63,12 +63,12 @@ class References:
         return found
 
     def out(self, split: Split) -> NDArray[np.bool_]:
-        """The models to judge each example of a split by, (S, N): all of them OUT, that is, never trained on it.
+        """Return which models judge each example of a split, (S, N): only OUT models, never trained on it.
 
-        A training image has its own. No model was trained on images of val and test, and yet not all models judge them:
-        each takes the OUT models of an image of the forget set, drawn for it. The logarithm of a mean over few models
-        lies below that over many, so that with unequal numbers forgotten images would look familiar to a model that saw
-        neither them nor the test images.
+        A training image has its own OUT models. No model was trained on images of val and test, and yet not all models
+        judge them: each such image takes the OUT models of a forget image that is drawn for it. The logarithm of a mean
+        over few models lies below that over many, so with unequal numbers forgotten images would look familiar to a
+        model that saw neither them nor the test images.
 
         Raises:
             MissingValue: there is no such split, it is empty, or an image was seen by every model.
@@ -88,20 +88,20 @@ class References:
 
 @dataclass(frozen=True)
 class ShadowOutputs:
-    """M shadow models after a method made each forget what it had been trained on of a fixed set of T targets.
+    """M shadow models after a method made each of them forget the targets, out of T, that it was trained on.
 
-    Each model was trained on a random half of the training set and so on about half of the targets; those it forgot,
-    the others it never saw. A method that forgets perfectly leaves no difference between the two.
+    Each model was trained on a random half of the training set and so on about half of the targets. It forgot these and
+    never saw the others. A method that forgets perfectly leaves no difference between the two.
 
     Attributes:
         labels: of the targets, int64 (T,).
-        forgotten: whether a model was trained on a target and then forgot it, (M, T); else it never saw it.
+        forgotten: True where a model was trained on a target and then forgot it, False where it never saw it, (M, T).
         logits: of the targets after unlearning, float32 (M, T, K).
         before: of the targets before unlearning, float32 (M, T, K).
         test_labels: int64 (N,).
         test_logits: after unlearning, float32 (M, N, K).
-        retain_acc: accuracy of each model on what it keeps, percent (M,).
-        weights: how often each model was drawn in each of B bootstrap resamples, float32 (B, M); None for none.
+        retain_acc: accuracy of each model on the images that it keeps, percent (M,).
+        weights: how often each model was drawn in each of B bootstrap resamples, float32 (B, M); None without them.
     """
 
     labels: NDArray[np.int64]
@@ -121,7 +121,7 @@ class ShadowOutputs:
         """Scaled confidence of the targets after unlearning, float64 (M, T).
 
         Raises:
-            MissingValue: a logit is NaN or infinite, or there is one class only.
+            MissingValue: a logit is NaN or infinite, or there is only one class.
         """
         if self.logits.shape[-1] < 2:
             raise MissingValue("confidences need at least two classes")
@@ -131,11 +131,22 @@ class ShadowOutputs:
             values[number] = scaled_confidence(logits, self.labels)
         return values
 
+    def targets(self, least: int) -> NDArray[np.bool_]:
+        """Return which targets at least `least` models forgot and at least `least` never saw, (T,).
+
+        Raises:
+            MissingValue: there are none.
+        """
+        enough = np.minimum(self.forgotten.sum(axis=0), (~self.forgotten).sum(axis=0)) >= least
+        if not enough.any():
+            raise MissingValue(f"no target was forgotten by {least} shadow models and never seen by {least} others")
+        return np.asarray(enough)
+
 
 def scaled_confidence(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float64]:
-    """phi = log p_y - log sum over the other classes of p_k, from logits (..., N, K) and labels (N,), (..., N).
+    """Compute phi = log p_y - log sum over the other classes of p_k, from logits (..., N, K) and labels (N,), (..., N).
 
-    Nearly normal over models: Carlini et al., arXiv 2112.03570, Section IV-C. Finite wherever the logits are.
+    It is nearly normal over models: Carlini et al., arXiv 2112.03570, Section IV-C. Finite wherever the logits are.
 
     >>> import numpy as np
     >>> float(scaled_confidence(np.array([[2.0, 0.0]], dtype=np.float32), np.array([0]))[0])

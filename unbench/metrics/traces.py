@@ -1,16 +1,16 @@
 """Traces of unlearning: can an unlearned model be told from a retrained one by how it answers ordinary test images?
 
 Forgetting can succeed and yet leave the model odd: flatter, or bolder, than any that was trained in the usual way. That
-tells an observer that something was unlearned. A classifier of models looks for it, on images that have nothing to do
-with the forget set.
+reveals to an observer that something was unlearned. A classifier of models looks for it, on images that have nothing to
+do with the forget set.
 
-The negatives are retrained models, not originals, because what training on fewer images does is no trace. An unlearned
-and a retrained model of one half of the training set share much of what makes a model individual. They are always in
-the same fold: a classifier that was shown the one could otherwise recognise the other by its half, take it for the same
-kind, and fall below 50. This also keeps every fold balanced, so that no majority can be guessed.
+The negatives are retrained models, not originals, because the effect of training on fewer images is not a trace. An
+unlearned and a retrained model of one half of the training set share much of what makes a model individual. They are
+always in the same fold: otherwise, a classifier that was shown the one could recognise the other by its half, take it
+for the same kind, and fall below 50. This also keeps every fold balanced, so that no majority can be guessed.
 
-Few numbers describe a model, fewer than a pool has models, and none of them says which class is which. Regularised
-logistic regression on standardised numbers is enough for them.
+A model is described by few numbers, fewer than a pool has models, and none of them depends on the order of the classes.
+Regularised logistic regression on standardised numbers is enough for them.
 """
 
 from __future__ import annotations
@@ -19,19 +19,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unbench.metrics.attacks import cross_entropy, prediction_entropy
+from unbench.metrics.classifiers import logistic_regression
 from unbench.metrics.outputs import Examples, MissingValue
-from unbench.metrics.registry import metric
+from unbench.metrics.records import of_shadows
 from unbench.metrics.shadows import ShadowOutputs
 
 RANKS = 3
-"""Probabilities of an image, from the highest down, that are described each by itself."""
+"""Highest probabilities of an image, each described by itself."""
 
 FOLDS = 10
 LEAST = 4
 """Pairs of models; with fewer, a fold would train on less than three of either kind."""
 
 
-@metric(
+@of_shadows(
     name="trace_detection_acc",
     title="Detection of unlearning traces",
     definition="Cross-validated accuracy of a classifier that tells unlearned from retrained shadow models by "
@@ -42,37 +43,30 @@ LEAST = 4
     bounds=(0, 100),
     ideal="50: they cannot be told apart",
     source="part of unbench, after the trace detection of language models in arXiv 2506.14003",
-    needs="shadows",
-    models=("unlearned",),
-    interval=False,
 )
 def trace_detection_acc(method: ShadowOutputs, oracle: ShadowOutputs) -> float:
-    """Accuracy over all models, each classified once."""
+    """Return the accuracy over all models, each classified once."""
     if len(method) < LEAST:
         raise MissingValue(f"detecting traces needs at least {LEAST} shadow models")
-    from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import GroupKFold
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
     features = np.concatenate([describe(method), describe(oracle)])
     unlearned = np.repeat([1, 0], len(method))
     halves = np.tile(np.arange(len(method)), 2)
     right = np.zeros(len(features))
     for rest, held_out in GroupKFold(min(FOLDS, len(method))).split(features, unlearned, halves):
-        classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-        classifier.fit(features[rest], unlearned[rest])
-        # A model that lies on the boundary is guessed.
+        classifier = logistic_regression().fit(features[rest], unlearned[rest])
+        # A model on the boundary counts half, as a guess.
         side = np.sign(np.round(classifier.decision_function(features[held_out]), 6))
         right[held_out] = (1 + side * np.where(unlearned[held_out] == 1, 1, -1)) / 2
     return float(100 * right.mean())
 
 
 def describe(outputs: ShadowOutputs) -> NDArray[np.float64]:
-    """Statistics of each model's answers to test images, (M, F).
+    """Compute statistics of each model's answers to test images, (M, F).
 
-    Share of right answers; mean and standard deviation over images of the log-probability of the label, of the entropy
-    and of the highest log-probabilities.
+    They are the share of right answers, and the mean and standard deviation over images of the log-probability of the
+    label, of the entropy and of the highest log-probabilities.
 
     Raises:
         MissingValue: there are no test images, or a logit is NaN or infinite.

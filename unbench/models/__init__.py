@@ -12,7 +12,7 @@ from unbench.models.vit import VisionTransformer
 
 
 def build(preset: Preset, shape: tuple[int, int], classes: int) -> nn.Module:
-    """The untrained backbone that a preset names, for inputs of `shape` (channels, side).
+    """Return the untrained backbone that a preset names, for inputs of `shape` (channels, side).
 
     Raises:
         SpecError: the preset's model options do not fit the inputs.
@@ -26,7 +26,7 @@ def build(preset: Preset, shape: tuple[int, int], classes: int) -> nn.Module:
 
 
 def build_transformer(preset: Preset, shape: tuple[int, int], classes: int) -> VisionTransformer:
-    """The same, for methods that need a transformer; raises NotApplicableError for other backbones."""
+    """Return the untrained transformer that a preset names; raise NotApplicableError for other backbones."""
     model = build(preset, shape, classes)
     if not isinstance(model, VisionTransformer):
         raise NotApplicableError(f"needs a transformer; the model is '{preset.model}'")

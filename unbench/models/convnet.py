@@ -33,7 +33,7 @@ class ConvNet(nn.Module):
         self.fc = nn.Linear(widths[-1], classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, classes)."""
+        """Return logits (N, classes)."""
         logits: Tensor = self.fc(self.features(images).mean(dim=(2, 3)))
         return logits
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ class MemoryTransformer(nn.Module):
     """A VisionTransformer with a Memory (arXiv 2603.15033).
 
     Each pass sees the image's patches and one memory token, either of which can be replaced by a learned null, so that
-    the two pathways can be told apart. With an empty memory the null token stands for the neighbours.
+    the two pathways can be separated. With an empty memory the null token stands for the neighbours.
 
     Args:
         backbone: reads the tokens; its width is the memory's.
@@ -49,23 +49,23 @@ class MemoryTransformer(nn.Module):
         self.memory_position = nn.Parameter(0.02 * torch.randn(width))
 
     def forward(self, images: Tensor, keys: Tensor) -> Tensor:
-        """Logarithms of the class probabilities (B, K) of un-augmented images (B, C, S, S) with keys (B, D)."""
+        """Return log class probabilities (B, K) of un-augmented images (B, C, S, S) with keys (B, D)."""
         return self._look_up(self.backbone.tokenise(images), keys)
 
     def image_pathway(self, images: Tensor) -> Tensor:
-        """The same from the image alone: the null token stands for what the memory would say."""
+        """Return log class probabilities (B, K) from the image alone: the null token stands for the neighbours'."""
         return self._without_memory(self.backbone.tokenise(images))
 
     def memory_pathway(self, keys: Tensor) -> Tensor:
-        """The same from the memory alone: the null patch stands for every patch of the image."""
+        """Return log class probabilities (B, K) from the memory alone: the null patch stands for every patch."""
         return self._look_up(self.null_patch.expand(len(keys), self.backbone.patches, -1), keys)
 
     def read(self, patches: Tensor, tokens: Tensor) -> Tensor:
-        """Logits (B, K) from patch tokens (B, P, width) and one memory token each (B, width)."""
+        """Return logits (B, K) from patch tokens (B, P, width) and one memory token each (B, width)."""
         return self.backbone.classify(patches, (tokens + self.memory_position)[:, None])
 
     def merge(self, rows: Tensor, similarities: Tensor) -> Tensor:
-        """One token (B, width) from the entries in `rows` (B, k), nearest first, by the rule of `aggregation`."""
+        """Return one token (B, width) from entries `rows` (B, k), nearest first, by the rule of `aggregation`."""
         if self.aggregation == "softmax":
             weights = (similarities / self.temperature).softmax(1)
         else:
@@ -87,14 +87,29 @@ class MemoryTransformer(nn.Module):
         return torch.stack([logits.log_softmax(1) for logits in passes]).logsumexp(0) - math.log(len(passes))
 
 
-class Pathway(nn.Module):
-    """One pathway of a MemoryTransformer as a model of its own, for the leakage audit."""
+class HasPathways(Protocol):
+    """A model that can answer from the image alone and from the memory alone."""
 
-    def __init__(self, model: MemoryTransformer, which: Literal["image", "memory"]) -> None:
+    def image_pathway(self, images: Tensor) -> Tensor:
+        """Return logits (B, K) from images alone."""
+
+    def memory_pathway(self, keys: Tensor) -> Tensor:
+        """Return logits (B, K) from keys alone."""
+
+
+class Pathway(nn.Module):
+    """One pathway of a model with a memory as a model of its own, for the leakage audit."""
+
+    def __init__(self, model: HasPathways, which: Literal["image", "memory"]) -> None:
         super().__init__()
         self.model = model
         self.which = which
 
     def forward(self, images: Tensor, keys: Tensor) -> Tensor:
-        """Logarithms of the class probabilities (B, K)."""
+        """Return logits (B, K); for a MemoryTransformer they are logarithms of the class probabilities."""
         return self.model.image_pathway(images) if self.which == "image" else self.model.memory_pathway(keys)
+
+
+def split_pathways(model: HasPathways) -> dict[str, nn.Module]:
+    """Return both pathways of a model by name."""
+    return {"image": Pathway(model, "image"), "memory": Pathway(model, "memory")}

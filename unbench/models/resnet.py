@@ -1,4 +1,4 @@
-"""torchvision's ResNet-18 with the CIFAR stem: a 3x3 first convolution and no max-pooling."""
+"""torchvision's ResNet-18 with the CIFAR stem: a 3x3 first convolution, no max-pooling."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from unbench.models.norm import BatchNorm
 
 
 def resnet18(*, image_size: int, channels: int, classes: int) -> nn.Module:
-    """ResNet-18 (He et al., arXiv 1512.03385), untrained; the usual small-image stem up to 64 pixels."""
+    """Return an untrained ResNet-18 (He et al., arXiv 1512.03385); the usual small-image stem up to 64 pixels."""
     from torchvision.models import resnet18 as build
 
     model: nn.Module = build(weights=None, num_classes=classes, norm_layer=BatchNorm)

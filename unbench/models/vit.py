@@ -41,13 +41,7 @@ class VisionTransformer(nn.Module):
         self.positions = nn.Parameter(0.02 * torch.randn(1 + self.patches, width))
         self.layers = nn.ModuleList(
             nn.TransformerEncoderLayer(
-                width,
-                heads,
-                mlp_ratio * width,
-                dropout=0.0,
-                activation="gelu",
-                batch_first=True,
-                norm_first=True,
+                width, heads, mlp_ratio * width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
             )
             for _ in range(depth)
         )
@@ -55,11 +49,11 @@ class VisionTransformer(nn.Module):
         self.head = nn.Linear(width, classes)
 
     def tokenise(self, images: Tensor) -> Tensor:
-        """Patch tokens without positions, (B, P, width)."""
+        """Return patch tokens without positions, (B, P, width)."""
         return self.embed(images).flatten(2).transpose(1, 2)
 
     def classify(self, patches: Tensor, extra: Tensor | None = None) -> Tensor:
-        """Logits (B, K) from patch tokens (B, P, width), with `extra` tokens (B, E, width) beside them."""
+        """Return logits (B, K) from patch tokens (B, P, width), with `extra` tokens (B, E, width) beside them."""
         class_token = self.class_token.expand(len(patches), 1, -1)
         tokens = torch.cat([class_token, patches], dim=1) + self.positions
         if extra is not None:
@@ -69,5 +63,5 @@ class VisionTransformer(nn.Module):
         return self.head(self.norm(tokens[:, 0]))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (B, K)."""
+        """Return logits (B, K)."""
         return self.classify(self.tokenise(images))

@@ -1,16 +1,17 @@
 """Reports: everything a reader sees, as a pure function of what is stored and of the methods' cards.
 
 The same results give the same bytes, so that reports can be committed and compared: no time and no folder
-name enters them. From the cards comes what a method's default hyper-parameters are.
+name enters them. The cards determine a method's default hyper-parameters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Unpack
 
+from unbench.analysis.board.selection import Filters
 from unbench.analysis.rows.defaults import with_tuned_values
 from unbench.errors import UnknownNameError
 from unbench.progress import Progress
@@ -18,9 +19,12 @@ from unbench.progress import Progress
 if TYPE_CHECKING:
     import pandas as pd
 
-    from unbench.analysis.board.changes import Changes
+    from unbench.analysis.board.cells import BoardCell
+    from unbench.analysis.board.cross_setting import CrossSetting
+    from unbench.report.figures.drawing import Pictures
+    from unbench.report.provenance import Provenance
 
-__all__ = ["FORMATS", "PLOT_FORMATS", "report"]
+__all__ = ["FORMATS", "PLOT_FORMATS", "ReportOptions", "report"]
 
 FILES = {
     "md": "leaderboard.md",
@@ -30,152 +34,178 @@ FILES = {
     "explorer": "explorer.html",
 }
 FORMATS = tuple(FILES)
-"""What a report can be written as: the leaderboard in four ways, and a page to explore it in."""
+"""Formats of a report: the leaderboard in four, and a page to explore it in."""
 
 PLOT_FORMATS = ("png", "svg")
-"""What plots can be written as."""
+"""Formats of plots."""
+
+
+class ReportOptions(Filters, total=False):
+    """What a report covers and how it is written, beside the filters.
+
+    Attributes:
+        metric: what rows are ranked by and cells are set side by side by: a metric, or a column of the leaderboard.
+        formats: of FORMATS; all by default.
+        plots: names of data sets to draw plots of; None, the default, draws all, nothing draws none.
+        plot_formats: of PLOT_FORMATS; png by default.
+        plot_data: whether the numbers behind each plot are written beside it, as CSV; not by default.
+        images: whether the explorer may hold small copies of forgotten images if their files are at hand; by default.
+    """
+
+    metric: str
+    formats: Sequence[str]
+    plots: Sequence[str] | None
+    plot_formats: Sequence[str]
+    plot_data: bool
+    images: bool
 
 
 @with_tuned_values
 def report(
     results: Path | str = "results",
     out: Path | str = "reports",
-    show: Callable[[pd.DataFrame, Changes | None], None] | None = None,
     *,
-    datasets: Sequence[str] = (),
-    methods: Sequence[str] = (),
-    families: Sequence[str] = (),
-    data_families: Sequence[str] = (),
-    scenarios: Sequence[str] = (),
-    presets: Sequence[str] = (),
-    metric: str = "avg_gap",
-    formats: Sequence[str] = FORMATS,
-    plots: Sequence[str] | None = None,
-    plot_formats: Sequence[str] = ("png",),
-    plot_data: bool = False,
-    images: bool = True,
-    diff: Path | str | None = None,
-    log: Callable[[str], None] = lambda line: None,
+    show: Callable[[Sequence[BoardCell]], None] | None = None,
     progress: Progress | None = None,
+    **options: Unpack[ReportOptions],
 ) -> list[Path]:
     """Write OUT/leaderboard.*, OUT/explorer.html and the plots; return the paths written.
 
     Args:
         results: the results folder.
-        out: the folder to write in, made if it is not there.
-        show: called with the leaderboard, and what changed on it, once everything is written.
-        datasets: to keep, by name; as all filters, empty keeps everything.
-        methods: to keep, by name.
-        families: of methods to keep: post-hoc, by-design, reference.
-        data_families: of data sets to keep: natural, fine-grained, medical and what other cards have.
-        scenarios: to keep, by name.
-        presets: to keep, by name.
-        metric: what is set side by side where a preset has several cells: a column of runs that is averaged.
-        formats: of FORMATS.
-        plots: names of data sets to draw plots of; None draws all, nothing draws none.
-        plot_formats: of PLOT_FORMATS, at least one.
-        plot_data: whether the numbers behind each plot are written beside it, as CSV.
-        images: whether the explorer may hold small copies of forgotten images, where their files are at hand.
-        diff: other results, a folder or FOLDER@COMMIT, to mark what changed since; the filters go for them too.
-        tell: is given a line about each thing that a comparison leaves out.
-        progress: shows how far drawing and reading are.
+        out: the folder to write in, created if needed.
+        show: takes the cells of the leaderboard once everything is written.
+        progress: shows how much is drawn and read.
+        options: see ReportOptions.
 
     Raises:
-        StoreError: a results folder does not exist or holds a corrupt shard, or OUT cannot be written; or there are
-            no runs in the folder to compare with.
-        SpecError: what to compare with is no folder, or has no such commit.
+        StoreError: the results folder does not exist or holds a corrupt shard, or OUT cannot be written.
         CardError: the cards cannot be read.
         UnknownNameError: a name that no run has, or no such format or metric; the message offers the nearest one.
     """
-    from unbench.analysis.board.cells import split_cells
-    from unbench.analysis.board.contest import contests
-    from unbench.analysis.board.leaderboard import leaderboard
-    from unbench.analysis.board.ranks import board_ranks
-    from unbench.analysis.board.selection import Selection, check_stored
+    from unbench.analysis.board.cells import board_ranks
     from unbench.report.csv import leaderboard_csv
-    from unbench.report.markdown import leaderboard_markdown
-    from unbench.report.origin import Origin
     from unbench.store.files import write_text
-    from unbench.store.results import load_results
 
-    check_request(formats, metric, plot_formats)
-    selection = Selection(
-        datasets=tuple(datasets),
-        methods=tuple(methods),
-        families=tuple(families),
-        data_families=tuple(data_families),
-        scenarios=tuple(scenarios),
-        presets=tuple(presets),
-    )
-    everything = load_results(results)
-    frame = selection.of(everything)
-    check_stored("datasets", plots or (), everything)
-    changes = None
-    if diff is not None:
-        from unbench.analysis.board.changes import changes_since
-
-        changes = changes_since(diff, Path(results), frame, selection, log)
-    options = [f"--metric {metric}"] if metric != "avg_gap" else []
-    origin = Origin.of(frame, selection.arguments, options, changes.other if changes is not None else None)
-    board = leaderboard(frame)
-    cells = split_cells(board)
-    files = {name: Path(out) / file for name, file in FILES.items() if name in formats}
+    check_options(options)
+    source = _Source.read(Path(results), options)
+    files = {name: Path(out) / file for name, file in FILES.items() if name in options.get("formats", FORMATS)}
     # The numbers first: an OUT that cannot be written is found before any time goes into drawing.
     if "csv" in files:
-        write_text(files["csv"], leaderboard_csv(board, board_ranks(cells), origin))
-    documents = [name for name in files if name not in ("csv", "explorer")]
-    shown, drawn = progress or Progress(), list[str]()
+        write_text(files["csv"], leaderboard_csv(source.board, board_ranks(source.cells), source.provenance))
+    written, drawn = _documents(source, Path(out), files, options, progress or Progress())
+    for name, content in written.items():
+        write_text(files[name], content)
+    if show is not None:
+        show(source.cells)
+    return [*files.values(), *(Path(out) / name for name in drawn)]
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Check the names among the options that need no results.
+
+    Raises:
+        UnknownNameError: there is no such format or metric.
+        TypeError: there is no such option.
+    """
+    from unbench.analysis.board.rank_basis import BY_GAP, rank_basis
+
+    if unknown := options.keys() - ReportOptions.__annotations__.keys():
+        raise TypeError(f"report() got an unexpected keyword argument '{min(unknown)}'")
+    for kind, key, known in (("format", "formats", FORMATS), ("plot format", "plot_formats", PLOT_FORMATS)):
+        for name in options.get(key, ()):
+            if name not in known:
+                raise UnknownNameError(kind, name, known)
+    rank_basis(options.get("metric", BY_GAP.metric))
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What a report is made from: the runs that pass its filters, their leaderboard, and where they come from."""
+
+    results: Path
+    frame: pd.DataFrame
+    board: pd.DataFrame
+    cells: Sequence[BoardCell]
+    provenance: Provenance
+
+    @classmethod
+    def read(cls, results: Path, options: Mapping[str, Any]) -> _Source:
+        from unbench.analysis.board.cells import split_cells
+        from unbench.analysis.board.leaderboard import leaderboard
+        from unbench.analysis.board.metric_column import with_metric
+        from unbench.analysis.board.rank_basis import BY_GAP, rank_basis
+        from unbench.analysis.board.selection import check_stored, select
+        from unbench.report.provenance import Provenance
+        from unbench.store.results import load_metrics, load_results
+
+        everything = load_results(results)
+        frame = select(everything, options)
+        check_stored("datasets", options.get("plots") or (), everything)
+        basis = rank_basis(options.get("metric", BY_GAP.metric))
+        board = leaderboard(frame)
+        if basis != BY_GAP:
+            board = with_metric(board, frame, load_metrics(results), basis)
+        return cls(results, frame, board, split_cells(board, basis), Provenance.of(frame, options))
+
+
+def _documents(
+    source: _Source, out: Path, files: Mapping[str, Path], options: Mapping[str, Any], progress: Progress
+) -> tuple[dict[str, str], list[str]]:
+    """Draw the plots and write the documents; return texts by format and names of the plots, which are complete."""
+    from unbench.analysis.board.cross_setting import cross_settings
+
+    settings = cross_settings(source.cells)
     texts: dict[str, str] = {}
-    studio = None
-    if documents:
+    pictures, studio = None, None
+    if {"md", "html"} & files.keys():
         # Matplotlib takes a while to import.
         from unbench.report.figures.gallery import sketch_cells, sketch_ranks
         from unbench.report.figures.studio import Studio
 
-        studio = Studio(Path(out), plot_formats, plot_data)
-        pictures = sketch_cells(cells, frame, Path(results), studio, plots, shown.named("plots"))
+        studio = Studio(out, options.get("plot_formats", ("png",)), options.get("plot_data", False))
+        plots, named = options.get("plots"), progress.named("plots")
+        pictures = sketch_cells(source.cells, source.frame, source.results, studio, plots, named)
         studio.start()  # before the ranks, whose tests take a while
-        held = contests(cells)
-        pictures = replace(pictures, of_ranks=sketch_ranks(held, studio))
-        drawn = pictures.files
-        texts |= _written_as(documents, leaderboard_markdown(cells, pictures, origin, held, metric, changes))
+        pictures = replace(pictures, of_ranks=sketch_ranks(settings, studio))
+        texts |= _pages(source, files, pictures, settings)
+    if "tex" in files:
+        texts["tex"] = _latex(source, settings)
     if "explorer" in files:
         from unbench.report.explorer.page import explorer_html
 
-        texts["explorer"] = explorer_html(cells, frame, Path(results), images, origin, shown.named("explorer"))
+        images, named = options.get("images", True), progress.named("explorer")
+        texts["explorer"] = explorer_html(source.cells, source.frame, source.results, images, source.provenance, named)
     if studio is not None:
-        studio.finish(shown.named("plots"))
-    # Last, so that no document shows a picture that is not there yet.
-    for name, content in texts.items():
-        write_text(files[name], content)
-    if show is not None:
-        show(board, changes)
-    return [*files.values(), *(Path(out) / name for name in drawn)]
+        studio.finish(progress.named("plots"))
+    return texts, pictures.files if pictures is not None else []
 
 
-def check_request(formats: Sequence[str], metric: str, plot_formats: Sequence[str]) -> None:
-    """Raise UnknownNameError for a format or a metric that there is not, before anything is read."""
-    from unbench.analysis.board.side_by_side import check_metric
+def _pages(
+    source: _Source, files: Mapping[str, Path], pictures: Pictures, settings: Sequence[CrossSetting]
+) -> dict[str, str]:
+    from unbench.report.markdown import leaderboard_markdown
 
-    for name in formats:
-        if name not in FORMATS:
-            raise UnknownNameError("format", name, FORMATS)
-    for name in plot_formats:
-        if name not in PLOT_FORMATS:
-            raise UnknownNameError("plot format", name, PLOT_FORMATS)
-    check_metric(metric)
+    markdown = leaderboard_markdown(source.cells, pictures, source.provenance, settings)
+    texts = {"md": markdown} if "md" in files else {}
+    if "html" in files:
+        from unbench.report.html import leaderboard_html
+
+        texts["html"] = leaderboard_html(markdown)
+    return texts
 
 
-def _written_as(names: Sequence[str], markdown: str) -> dict[str, str]:
-    """The document, written in Markdown, in each of the formats."""
-    found = {"md": markdown} if "md" in names else {}
-    if set(names) - {"md"}:
-        from unbench.report.html import leaderboard_html, render
-        from unbench.report.latex import leaderboard_latex
+def _latex(source: _Source, settings: Sequence[CrossSetting]) -> str:
+    from unbench.report.board_tables import board_table, columns_of
+    from unbench.report.latex import leaderboard_latex
+    from unbench.report.sections.overview import ranks_table, side_by_side_table
 
-        html = render(markdown)
-        if "tex" in names:
-            found["tex"] = leaderboard_latex(html)
-        if "html" in names:
-            found["html"] = leaderboard_html(html)
-    return found
+    note = "mean ± sample standard deviation over seeds; ≈ marks a gap within the noise floor"
+    boards = (board_table(cell, columns_of(cell)) for cell in source.cells)
+    several = [setting for setting in settings if len(setting.cells) > 1]
+    tables = [
+        *(replace(table, caption=f"{table.caption}: {note}.") for table in boards),
+        *(side_by_side_table(setting) for setting in several),
+        *(ranks_table(setting) for setting in several if setting.ranking.ranked),
+    ]
+    return leaderboard_latex(tables, source.provenance)

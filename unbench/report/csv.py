@@ -10,20 +10,19 @@ from unbench.analysis.board.leaderboard import COLUMNS
 if TYPE_CHECKING:
     import pandas as pd
 
-    from unbench.report.origin import Origin
+    from unbench.report.provenance import Provenance
 
 
-def leaderboard_csv(board: pd.DataFrame, ranks: Sequence[float | None], origin: Origin | None = None) -> str:
-    """The leaderboard as CSV; ten digits, so that no binary noise is shown and nothing of use is lost.
+def leaderboard_csv(board: pd.DataFrame, ranks: Sequence[float | None], provenance: Provenance | None = None) -> str:
+    """Render the leaderboard as CSV with ten digits: enough for any use, and no binary noise.
 
-    `rank`, which stands before `within_noise`, is that of each row as unbench.analysis.board.ranks.board_ranks gives
-    it. With `origin` each row says in columns of their own what it was made from, since CSV has no place for remarks.
+    `rank`, before `within_noise`, is the rank of each row as unbench.analysis.board.cells.board_ranks returns it.
+    Since CSV has no comments, the provenance is repeated in every row, in columns of its own.
     """
     board = board.copy()
     board.insert(COLUMNS.index("within_noise"), "rank", ranks)
-    if origin is not None:
-        made = {"inputs_sha256": origin.sha256, "report_version": origin.version, "report_command": origin.command}
-        if origin.other_sha256:
-            made["compared_sha256"] = origin.other_sha256
-        board = board.assign(**made)
+    if provenance is not None:
+        board = board.assign(
+            inputs_sha256=provenance.sha256, report_version=provenance.version, report_command=provenance.command
+        )
     return str(board.to_csv(index=False, float_format="%.10g", lineterminator="\n"))

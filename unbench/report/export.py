@@ -1,4 +1,4 @@
-"""Write what a results folder holds in another format."""
+"""Export of a results folder for other tools."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unbench.errors import StoreError, UnknownNameError
+from unbench.errors import SpecError, StoreError, UnknownNameError
 from unbench.report.dataset_card import dataset_card
 from unbench.store.files import atomic_path, write_text
 from unbench.store.results import load_metrics, load_results
@@ -20,50 +20,41 @@ TABLES: dict[str, tuple[Callable[[Path], pd.DataFrame], tuple[Column, ...], str]
     "runs": (load_results, COLUMNS, "one row for each run: what was run, how it ended, every number of its row"),
     "metrics": (load_metrics, METRIC_COLUMNS, "one row for each evaluated metric of each model of a run"),
 }
-"""What is exported, by name: how it is read, its columns, and what it is."""
+"""What is exported, by name: how it is read, its columns, and a description."""
 
-FORMATS = ("csv", "json", "latex", "hf")
+REPORTED = {"csv": "leaderboard.csv", "latex": "leaderboard.tex"}
+"""Formats that `unbench report` writes."""
 
 
-def export(results: Path | str, out: Path | str, kind: str = "csv") -> list[Path]:
-    """Write the runs and their metrics of a results folder; return the files written.
+def export(results: Path | str, out: Path | str, kind: str = "json") -> list[Path]:
+    """Write the runs of a results folder and their metrics; return the files written.
 
     Tables without a row are left out. The same results give the same bytes.
 
     Args:
         results: the results folder.
-        out: the folder to write in, made if it is not there.
-        kind: "csv" (OUT/runs.csv, OUT/metrics.csv), "json" (the same as arrays of objects), "latex"
-            (OUT/leaderboard.tex, as `unbench report` writes it), or "hf" (a folder in the layout of a Hugging Face data
-            set: OUT/README.md, its card, and OUT/data/*.parquet).
+        out: the folder to write in, created if needed.
+        kind: "json" (arrays of objects: OUT/runs.json, OUT/metrics.json) or "hf" (a folder in the layout of a Hugging
+            Face data set: OUT/README.md, its card, and OUT/data/*.parquet).
 
     Raises:
-        UnknownNameError: no such format.
+        SpecError: `unbench report` writes this format; UnknownNameError: there is no such format.
         StoreError: there is no such folder, it holds no runs or a corrupt file, or OUT cannot be written.
     """
-    if kind not in FORMATS:
-        raise UnknownNameError("format", kind, FORMATS)
+    if kind in REPORTED:
+        raise SpecError(f"export does not write {kind}; 'unbench report' writes {REPORTED[kind]}")
+    if kind not in _WRITERS:
+        raise UnknownNameError("format", kind, _WRITERS)
     tables = {name: read(Path(results)) for name, (read, _, _) in TABLES.items()}
     if tables["runs"].empty:
         raise StoreError(f"{results} holds no runs to export")
-    if kind == "latex":
-        from unbench.report import report
-
-        return report(results, out, formats=("tex",), plots=())
     return _WRITERS[kind]({name: table for name, table in tables.items() if len(table)}, Path(out))
-
-
-def _csv(tables: dict[str, pd.DataFrame], out: Path) -> list[Path]:
-    return [
-        _write(out / f"{name}.csv", table.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
-        for name, table in tables.items()
-    ]
 
 
 def _json(tables: dict[str, pd.DataFrame], out: Path) -> list[Path]:
     from unbench.store.results import decode_json
 
-    # By pandas first, which turns what is missing into null and numpy's types into Python's.
+    # Through pandas, which turns missing values into null and numpy's types into Python's.
     plain = {name: json.loads(table.to_json(orient="records", double_precision=15)) for name, table in tables.items()}
     plain["runs"] = [decode_json(row) for row in plain["runs"]]
     return [
@@ -88,7 +79,7 @@ def _hf(tables: dict[str, pd.DataFrame], out: Path) -> list[Path]:
     return [_write(out / "README.md", dataset_card(tables["runs"], about)), *written]
 
 
-_WRITERS: dict[str, Callable[[dict[str, Any], Path], list[Path]]] = {"csv": _csv, "json": _json, "hf": _hf}
+_WRITERS: dict[str, Callable[[dict[str, Any], Path], list[Path]]] = {"json": _json, "hf": _hf}
 
 
 def _write(path: Path, text: str) -> Path:

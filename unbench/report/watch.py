@@ -1,4 +1,4 @@
-"""A report that is written again whenever what it is made from has changed."""
+"""A report that is written again whenever its results have changed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from unbench.store.results import Store
 from unbench.store.rows_cache import Stamp
 
 LONGEST = 86_400.0
-"""Seconds between two looks at most: a day."""
+"""The longest interval between two checks: a day, in seconds."""
 
 Stamps = Mapping[str, Stamp]
 
@@ -27,29 +27,29 @@ def watch(
 ) -> NoReturn:
     """Write a report now, and again whenever rows or metrics have changed, until interrupted.
 
-    Looks at names, sizes and times of change of the stored files and at none of their contents. It asks instead of
-    being told, because a network file system tells nobody what another machine has changed. A folder that is not there
-    or has no run yet is waited for. What goes wrong in a round is told of once, and the next round tries again.
+    Checks names, sizes and modification times of the stored files, not their contents. It polls, because a network
+    file system does not notify of changes by another machine. A folder that does not exist or has no run yet is waited
+    for. An error is logged once, and the next round tries again.
 
     Args:
         results: the results folder.
-        write: writes the report; is given in words how many runs there are, and what is new since it last did.
-        interval: seconds between two looks, above 0 and at most LONGEST.
-        tell: is given a line on what is waited for or went wrong.
-        pause: waits for so many seconds.
+        write: writes the report; takes, in words, how many runs there are and what is new since the last report.
+        interval: seconds between two checks, above 0 and at most LONGEST.
+        log: takes a line on what is waited for or went wrong.
+        pause: waits for a number of seconds.
 
     Raises:
-        SpecError: such an interval cannot be waited for.
+        SpecError: the interval is out of range.
     """
     if not 0 < interval <= LONGEST:
-        raise SpecError(f"the interval is above 0 and at most {LONGEST:g} seconds, not {interval:g}")
+        raise SpecError(f"the interval must be above 0 and at most {LONGEST:g} seconds, not {interval:g}")
     store = Store(results)
     written: Stamps = {}
-    told = ""
+    logged = ""
     while True:
         line = ""
         try:
-            # Before the report reads them: what changes meanwhile is new in the next round.
+            # Taken before the report reads the files: what changes meanwhile is new in the next round.
             found = store.stamps()
             if not _runs(found):
                 line = f"waiting for the first run in {results} ..."
@@ -58,14 +58,14 @@ def watch(
                 written = found
         except UnbenchError as error:
             line = f"{error}; tried again every {interval:g} s"
-        if line and line != told:
+        if line and line != logged:
             log(line)
-        told = line
+        logged = line
         pause(interval)
 
 
 def news(before: Stamps, now: Stamps) -> str:
-    """How many runs there are now, and what is new.
+    """Return how many runs there are now, and what is new.
 
     >>> news({}, {"runs/a-1.parquet": (1, 1)})
     '1 run'
@@ -91,5 +91,5 @@ def news(before: Stamps, now: Stamps) -> str:
 
 
 def _runs(files: Stamps) -> set[str]:
-    """Keys of the runs that have a row."""
+    """Return the keys of the runs that have a row."""
     return {name.rpartition("-")[0] for name in files if name.startswith("runs/")}

@@ -1,4 +1,4 @@
-"""Named arrays on disk: sealed safetensors, written atomically, never unpickled."""
+"""Named arrays on disk: safetensors with a checksum, written atomically, never unpickled."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], notes: Mapping[str, str] | None = None) -> None:
-    """Store arrays by name, and notes as texts by name, in place of what was there.
+    """Store arrays by name, and texts by name, in place of what was there.
 
     Raises:
         StoreError: the file cannot be written; what was there stays.
@@ -30,7 +30,7 @@ def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], notes: Mapping[s
 
 
 def load_arrays(path: Path, again: str = "'unbench shadow'") -> tuple[Arrays, dict[str, str]]:
-    """The arrays and the notes of a file; `again` is the command that makes such a file.
+    """Return the arrays and the notes of a file; `again` is the command that makes such a file.
 
     Raises:
         DamagedError: the file is missing, or not what was written.

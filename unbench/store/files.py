@@ -1,4 +1,4 @@
-"""Writing files so that a reader sees the old content or the new, never half of it."""
+"""Atomic writes: a reader sees the old content of a file or the new, never half of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from unbench.store.checksum import add_checksum, is_intact
 
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
-    """A temporary path beside `target` that takes its place if the block ends well, and vanishes if not."""
+    """Yield a temporary path beside `target` that takes its place if the block ends well, and vanishes if not."""
     with refusals_as(StoreError, f"cannot write in {target.parent}"):
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
@@ -35,10 +35,10 @@ def atomic_path(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(target: Path) -> Iterator[Path]:
-    """A temporary folder beside `target` that becomes it if the block ends well, and vanishes if not.
+    """Yield a temporary folder beside `target` that becomes it if the block ends well, and vanishes if not.
 
     Raises:
-        StoreError: it cannot be made, or cannot become `target`, which must not be there.
+        StoreError: it cannot be made, or `target` exists already or cannot be written.
     """
     with refusals_as(StoreError, f"cannot write in {target.parent}"):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ def atomic_folder(target: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Put a text in the place of what was there.
+    """Write a text in place of what was there.
 
     Raises:
         StoreError: the file cannot be written; what was there stays.
@@ -62,7 +62,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Put `content` in the place of what was there.
+    """Write `content` in place of what was there.
 
     Raises:
         StoreError: the file cannot be written; what was there stays.
@@ -83,7 +83,7 @@ def keep_from_git(folder: Path) -> None:
 
 
 def write_with_checksum(path: Path, content: bytes) -> None:
-    """Seal bytes that have a blank seal and put them in the place of what was there.
+    """Fill in the blank checksum of `content` and write it in place of what was there.
 
     Raises:
         StoreError: the file cannot be written; what was there stays.
@@ -92,7 +92,7 @@ def write_with_checksum(path: Path, content: bytes) -> None:
 
 
 def read_stored(path: Path, again: str = RUN) -> bytes:
-    """The bytes of a stored file, whatever they are; `again` is the command that makes such a file.
+    """Return the bytes of a stored file, whatever they are; `again` is the command that makes such a file.
 
     Raises:
         DamagedError: there is no such file.
@@ -106,21 +106,21 @@ def read_stored(path: Path, again: str = RUN) -> bytes:
 
 
 def read_verified(path: Path, again: str = RUN) -> bytes:
-    """The bytes of a stored file that are those that were sealed; `again` is the command that makes such a file.
+    """Return the bytes of a stored file, verified; `again` is the command that makes such a file.
 
     Raises:
-        DamagedError: they are not, or there is no such file.
+        DamagedError: they do not match their checksum, or there is no such file.
         StoreError: it cannot be read.
     """
     content = read_stored(path, again)
     if not is_intact(content):
-        raise DamagedError(path, "it does not match its seal", again)
+        raise DamagedError(path, "it does not match its checksum", again)
     return content
 
 
 @cache
 def _umask() -> int:
-    # Asked for once: there is no way to ask without setting it, and other threads may write files.
+    # Read once: there is no way to read it without setting it, and other threads may write files.
     mask = os.umask(0)
     os.umask(mask)
     return mask
@@ -135,7 +135,7 @@ def _sync(path: Path) -> None:
 
 
 def read_text(path: Path) -> str:
-    """The text of a user's file; raises SpecError naming it if it cannot be read."""
+    """Return the text of a user's file; raises SpecError naming it if it cannot be read."""
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -1,8 +1,8 @@
-"""Who is at work on what: a lock of the operating system with a note beside it.
+"""Locks of the operating system, each with a note beside it that names its holder.
 
 The lock is what counts. It is free as soon as its process is dead, so nobody waits for a machine that is gone, and no
-clock is asked. On a network file system this needs one that honours locks between machines, as NFS 4, Lustre (mounted
-with flock), CephFS and GPFS do, and that renames in one step.
+clock is involved. A network file system must honour locks between machines, as NFS 4, Lustre (mounted with flock),
+CephFS and GPFS do, and rename in one step.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -26,6 +26,24 @@ from unbench.store.files import write_text
 logger = logging.getLogger("unbench")
 
 
+@dataclass(frozen=True)
+class Holder:
+    """The process that holds a lock.
+
+    Attributes:
+        user, host, pid: of the process.
+        since: UTC, ISO 8601, by the clock of that host.
+    """
+
+    user: str
+    host: str
+    pid: int
+    since: str
+
+    def __str__(self) -> str:
+        return f"{self.user} on {self.host}, process {self.pid}, since {self.since}"
+
+
 @contextmanager
 def locked(folder: Path, name: str, wait: bool = True) -> Iterator[None]:
     """Hold the lock FOLDER/<name>.lock while the block runs.
@@ -33,7 +51,7 @@ def locked(folder: Path, name: str, wait: bool = True) -> Iterator[None]:
     Args:
         folder: of the locks, made if it is not there.
         name: of the work.
-        wait: until it is free.
+        wait: wait until the lock is free.
 
     Raises:
         BusyError: another process holds it, and `wait` is false.
@@ -53,26 +71,26 @@ def locked(folder: Path, name: str, wait: bool = True) -> Iterator[None]:
         raise StoreError(f"cannot lock {folder / name}: {error}") from error
     note = folder / f"{name}.json"
     try:
-        write_text(note, json.dumps(_who()))
+        write_text(note, json.dumps(vars(_this_process())))
         yield
     finally:
-        with suppress(OSError):  # a note without its lock says nothing
+        with suppress(OSError):  # a note without its lock means nothing
             note.unlink()
         lock.release()
 
 
-def holders(folder: Path) -> dict[str, dict[str, Any]]:
-    """Who holds which claim of a folder: user, host, pid and since when (UTC, by the clock of that host)."""
+def holders(folder: Path) -> dict[str, Holder]:
+    """Return the holder of each lock of a folder, by the lock's name."""
     found = {}
     for note in sorted(folder.glob("*.json")):
         if is_held(folder, note.stem):
-            with suppress(OSError, ValueError):
-                found[note.stem] = json.loads(note.read_text("utf-8"))
+            with suppress(OSError, ValueError, TypeError):
+                found[note.stem] = Holder(**json.loads(note.read_text("utf-8")))
     return found
 
 
 def is_held(folder: Path, name: str) -> bool:
-    """Whether a living process holds a claim; raises StoreError if it may not be asked."""
+    """Return True if a living process holds a lock; raises StoreError if the file system refuses to tell."""
     path = folder / f"{name}.lock"
     if not path.exists():
         return False
@@ -86,10 +104,10 @@ def is_held(folder: Path, name: str) -> bool:
     return False
 
 
-def _who() -> dict[str, Any]:
+def _this_process() -> Holder:
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container without an entry for its user
         user = str(os.getuid())
     since = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"user": user, "host": socket.gethostname(), "pid": os.getpid(), "since": since}
+    return Holder(user, socket.gethostname(), os.getpid(), since)

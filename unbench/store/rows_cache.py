@@ -1,14 +1,15 @@
 """The files of one folder as one table, most of it from a copy, since opening thousands of small files takes long.
 
-The copy holds the rows of all files together with the name, size and time of change of the file that each came from.
-Files that are new or changed are read, rows of those that vanished are dropped. It is only ever a convenience: whatever
-is wrong with it, it is made again, and where it cannot be written there is none.
+The copy holds the rows of all files together with the name, size and time of change of the file that each came from,
+and of the file of the same name beside it, if rows are read from two. Files that are new or changed are read, rows of
+those that vanished are dropped. The copy is only a convenience: if anything is wrong with it, it is made again, and
+where it cannot be written there is none.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 LEAST = 200
-"""Files below which reading them takes no time worth saving."""
+"""Number of files below which reading them takes no time worth saving."""
 
 ORIGIN = (
     Column("cached_file", "string", "name of the file that a row is from"),
     Column("cached_size", "int64", "its size, bytes"),
     Column("cached_mtime_ns", "int64", "when it was changed last, nanoseconds"),
+    Column("cached_size_beside", "int64", "size of the file beside it, bytes; 0 for none"),
+    Column("cached_mtime_ns_beside", "int64", "when that was changed last, nanoseconds; 0 for none"),
 )
 
 Stamp = tuple[int, int]
@@ -37,18 +40,32 @@ Stamp = tuple[int, int]
 
 @dataclass(frozen=True)
 class RowsCache:
-    """The Parquet files in `folder`, each with `columns`, and their copy at `path`."""
+    """The Parquet files in `folder` as a table with `columns`, and its copy at `path`.
+
+    Attributes:
+        folder: of the files.
+        columns: of the table.
+        path: of the copy.
+        beside: another folder, whose files of the same names the rows are read from as well.
+    """
 
     folder: Path
     columns: tuple[Column, ...]
     path: Path
+    beside: Path | None = None
 
-    def read(self, read: Callable[[Path], pa.Table | None], names: Sequence[str] | None = None) -> pa.Table:
-        """The rows of all files, in the order of the files' names.
+    def read(
+        self,
+        read: Callable[[Path], pa.Table | None],
+        names: Sequence[str] | None = None,
+        not_kept: Collection[str] = (),
+    ) -> pa.Table:
+        """Return the rows of all files, in the order of the files' names.
 
         Args:
-            read: gives the rows of one file, with the columns of this cache; None leaves the file out.
+            read: returns the rows of one file, with the columns of this cache; None leaves the file out.
             names: of the columns to return; default all.
+            not_kept: names of files whose rows are not to be copied; `read` may add to it.
 
         Raises:
             StoreError: `read` does.
@@ -57,7 +74,7 @@ class RowsCache:
         import pyarrow.compute as pc
 
         wanted = tuple(column for column in self.columns if names is None or column.name in names)
-        present = stamps(self.folder)
+        present = self._present()
         stored = self._stored(wanted)
         if _origins(stored) != present:
             stored = self._stored(self.columns)
@@ -69,21 +86,29 @@ class RowsCache:
                 if table is not None:
                     parts.append(self._with_origin(table, name, present[name]))
             stored = pa.concat_tables(parts).combine_chunks().sort_by(ORIGIN[0].name)
-            if len(present) >= LEAST and _origins(stored) != known:
-                self._write(stored)
+            left_out = pc.is_in(stored[ORIGIN[0].name], pa.array(sorted(not_kept), pa.string()))
+            kept = stored.filter(pc.invert(left_out))
+            if len(present) >= LEAST and _origins(kept) != known:
+                self._write(kept)
         schema = arrow_schema(wanted)
         return pa.Table.from_arrays([stored[field.name] for field in schema], schema=schema)
 
-    def _with_origin(self, table: pa.Table, name: str, stamp: Stamp) -> pa.Table:
+    def _present(self) -> dict[str, tuple[int, ...]]:
+        """Return the stamps of each file and of the one beside it, by its name."""
+        own, beside = stamps(self.folder), stamps(self.beside) if self.beside else {}
+        return {name: (*stamp, *beside.get(name, (0, 0))) for name, stamp in own.items()}
+
+    def _with_origin(self, table: pa.Table, name: str, stamp: tuple[int, ...]) -> pa.Table:
         import pyarrow as pa
 
         origin = [[value] * table.num_rows for value in (name, *stamp)]
         schema = arrow_schema((*self.columns, *ORIGIN))
-        arrays = [pa.array(values, field.type) for values, field in zip(origin, list(schema)[-3:], strict=True)]
+        types = list(schema)[-len(ORIGIN) :]
+        arrays = [pa.array(values, field.type) for values, field in zip(origin, types, strict=True)]
         return pa.Table.from_arrays([*table.columns, *arrays], schema=schema)
 
     def _stored(self, columns: tuple[Column, ...]) -> pa.Table:
-        """These columns of the copy, and where each row is from; empty if the copy is damaged, older or not there."""
+        """Return these columns of the copy and ORIGIN; empty if the copy is damaged, older or not there."""
         schema = arrow_schema((*columns, *ORIGIN))
         # Asked first, because most folders are small and have none.
         if not self.path.is_file():
@@ -105,7 +130,7 @@ class RowsCache:
 
 
 def stamps(folder: Path) -> dict[str, Stamp]:
-    """Of each Parquet file in a folder, by name; none if there is no such folder.
+    """Return the stamp of each Parquet file in a folder, by name; none if there is no such folder.
 
     Raises:
         StoreError: the folder cannot be listed.
@@ -113,14 +138,18 @@ def stamps(folder: Path) -> dict[str, Stamp]:
     found: dict[str, Stamp] = {}
     with refusals_as(StoreError, f"cannot read {folder}"), suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:
-            # One that another process sets aside meanwhile is not there.
-            with suppress(FileNotFoundError):
-                if entry.name.endswith(".parquet"):
+            if entry.name.endswith(".parquet"):
+                try:
                     about = entry.stat()
-                    found[entry.name] = (about.st_size, about.st_mtime_ns)
+                except FileNotFoundError:  # another process has set it aside meanwhile
+                    continue
+                found[entry.name] = (about.st_size, about.st_mtime_ns)
     return found
 
 
-def _origins(table: pa.Table) -> dict[str, Stamp]:
-    files = table.group_by([column.name for column in ORIGIN]).aggregate([]).to_pydict()
-    return {name: (size, stamp) for name, size, stamp in zip(*(files[c.name] for c in ORIGIN), strict=True)}
+def _origins(table: pa.Table) -> dict[str, tuple[int, ...]]:
+    """Return the stamps of the files that a table's rows are from, by name."""
+    names = [column.name for column in ORIGIN]
+    files = table.group_by(names).aggregate([])
+    columns = [files[name].to_pylist() for name in names]
+    return dict(zip(columns[0], zip(*columns[1:], strict=True), strict=True))

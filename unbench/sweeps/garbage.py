@@ -1,4 +1,4 @@
-"""What lies in a results folder and is of no use to any run."""
+"""Files in a results folder that no run needs."""
 
 from __future__ import annotations
 
@@ -9,48 +9,50 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unbench.errors import StoreError, UnbenchError
+from unbench.experiment.settings import Settings
 from unbench.store.locks import holders, is_held
 from unbench.store.results import Store, load_results
-from unbench.sweeps.history import remembered
-from unbench.sweeps.plan import FAILED, Planner, Site
+from unbench.sweeps.history import stored_cards
+from unbench.sweeps.plan import FAILED, Planner
 
 
 @dataclass(frozen=True)
 class Garbage:
-    """A file or a folder that can go, and why."""
+    """A file or a folder that can be removed, and why."""
 
     path: Path
     why: str
 
     @property
     def size(self) -> int:
-        """Bytes that would be free."""
+        """Bytes that removing it frees."""
         files = self.path.rglob("*") if self.path.is_dir() else [self.path]
         return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def find_garbage(results: Path | str = "results", data_root: Path | str | None = None) -> list[Garbage]:
-    """What no stored run and no sweep that was begun needs; rows, splits, logs and evaluated pools always stay.
+    """Find what no stored run and no sweep that was started needs; rows, splits, logs and evaluated pools always stay.
 
     Args:
         results: the results folder.
-        data_root: where the data are, to know which models the unfinished sweeps wait for.
+        data_root: folder of the data, to know which models the unfinished sweeps need.
 
     Raises:
-        StoreError: there is no such folder, a file in it is corrupt, or somebody is at work in it.
+        StoreError: there is no such folder, a file in it is corrupt, or a process is at work in it.
     """
-    store = Store(results)
+    settings = Settings.of({"results": results, "data_root": data_root})
+    store = settings.store
     store.check_there("unbench sweep")
     busy = holders(store.locks)
     if busy:
         name, who = next(iter(busy.items()))
-        raise StoreError(f"process {who['pid']} on {who['host']} is at work in {store.folder} (on {name}); try later")
-    parts = (_leftovers(store), _of_attempts(store), _stages(store, data_root), _set_aside(store), _locks(store))
+        raise StoreError(f"process {who.pid} on {who.host} is at work in {store.folder} (on {name}); try later")
+    parts = (_leftovers(store), _of_attempts(store), _reference_models(settings), _set_aside(store), _locks(store))
     return [one for part in parts for one in part]
 
 
 def remove(garbage: Iterable[Garbage]) -> int:
-    """Delete, and return how many bytes are free now."""
+    """Delete, and return the number of bytes freed."""
     freed = 0
     for one in garbage:
         freed += one.size
@@ -62,15 +64,15 @@ def remove(garbage: Iterable[Garbage]) -> int:
 
 
 def _leftovers(store: Store) -> Iterator[Garbage]:
-    sealed = (store.runs, store.outputs, store.splits, store.stages, store.probes, store.metrics, store.summary)
-    for folder in (*sealed, store.sweeps, *store.shadows.glob("*"), *store.shadows.glob("*/*")):
+    checked = (store.runs, store.outputs, store.splits, store.stages, store.probes, store.metrics, store.summary)
+    for folder in (*checked, store.sweeps, *store.shadows.glob("*"), *store.shadows.glob("*/*")):
         for path in sorted(folder.glob(".*")):
             if path.suffix == ".part" or (folder == store.stages and path.is_dir()):
                 yield Garbage(path, "half written by a process that was ended")
 
 
 def _of_attempts(store: Store) -> Iterator[Garbage]:
-    # A damaged row is an error here: what goes with it may still be of use to somebody.
+    # A damaged row is an error here: its outputs may still be of use.
     rows = load_results(store.folder, "all")
     there = {f"{key}-{attempt}" for key, attempt in zip(rows["run_key"], rows["attempt"], strict=True)}
     ok = rows[rows["status"] == "ok"].groupby("run_key")["attempt"].max()
@@ -79,28 +81,31 @@ def _of_attempts(store: Store) -> Iterator[Garbage]:
             key, _, attempt = path.stem.rpartition("-")
             if not attempt.isdecimal() or key.startswith("shadows"):
                 continue
+            if folder == store.metrics and path.stem in there:
+                continue  # the rows of earlier attempts stay, and are read from these files
             if path.stem not in there:
-                yield Garbage(path, "no row goes with it: its run was ended before it was done")
+                yield Garbage(path, "it has no row: its run was ended before it was done")
             elif key in ok and int(attempt) < ok[key]:
-                yield Garbage(path, f"attempt {ok[key]} has taken its place")
+                yield Garbage(path, f"attempt {ok[key]} replaced it")
 
 
-def _stages(store: Store, data_root: Path | str | None) -> Iterator[Garbage]:
+def _reference_models(settings: Settings) -> Iterator[Garbage]:
+    store = settings.store
     rows = store.history()
     rows = rows[rows["status"] == "ok"]
     if rows["stages"].isna().any():
-        return  # runs of older versions do not say what they need
+        return  # rows of older versions do not name their models
     needed = {name for text in rows["stages"] for name in json.loads(text).values()}
-    planner = Planner(Site(store.folder, Path(data_root) if data_root else None), download=False)
+    planner = Planner(settings, download=False)
     try:
-        for card in remembered(store):
-            needed |= set(planner.plan(card.requests(), retry=FAILED).shared)
+        for card in stored_cards(store):
+            needed |= set(planner.plan(card.runs(settings.results), retry=FAILED).shared)
     except UnbenchError:
         return  # what cannot be planned here may be needed
     pooled = any(store.shadows.glob("*/pool.json"))
     for path in sorted(store.stages.glob("[!.]*")):
         if path.name not in needed and not (pooled and path.name.startswith("shadow")):
-            yield Garbage(path, "a model that no run in this folder began with or is compared with")
+            yield Garbage(path, "a model that no run in this folder starts from or is compared with")
 
 
 def _set_aside(store: Store) -> Iterator[Garbage]:
@@ -111,4 +116,4 @@ def _set_aside(store: Store) -> Iterator[Garbage]:
 def _locks(store: Store) -> Iterator[Garbage]:
     for path in sorted(store.locks.glob("*")):
         if path.suffix != ".lock" or not is_held(store.locks, path.stem):
-            yield Garbage(path, "nobody holds it")
+            yield Garbage(path, "no process holds it")

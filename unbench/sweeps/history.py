@@ -1,4 +1,4 @@
-"""What every sweep of a results folder was asked for, so that its progress can be told without its file."""
+"""The cards of all sweeps of a results folder, so that their progress is known without their files."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ from pydantic import ValidationError
 
 from unbench.errors import StoreError
 from unbench.seeds import digest
-from unbench.store.results import Store, read_json, write_json
+from unbench.store.json_files import read_json, write_json
+from unbench.store.results import Store
 from unbench.sweeps.sweep_file import SweepCard
 
 
-def remember(store: Store, card: SweepCard) -> None:
+def store_card(store: Store, card: SweepCard) -> None:
     """Store a sweep's card, once however often it is resumed."""
-    said = card.model_dump(mode="json")
-    path = store.sweeps / f"{digest(said)}.json"
+    content = card.model_dump(mode="json")
+    path = store.sweeps / f"{digest(content)}.json"
     if not path.exists():
-        write_json(path, said)
+        write_json(path, content)
 
 
-def remembered(store: Store) -> list[SweepCard]:
-    """Every card that was stored.
+def stored_cards(store: Store) -> list[SweepCard]:
+    """Return every stored card.
 
     Raises:
-        StoreError: one is damaged, or was written by a version of unbench that knows other keys.
+        StoreError: one is damaged, or was written by a version of unbench with other keys.
     """
     found = []
     for path in sorted(store.sweeps.glob("*.json")):

@@ -1,4 +1,4 @@
-"""What this machine has to work with."""
+"""Processors of this machine."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import os
 
 
 def cores() -> int:
-    """Processor cores that this process may use."""
+    """Return the number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def gpus(device: str) -> list[str]:
-    """The GPUs that "auto" and "cuda" may use, as CUDA_VISIBLE_DEVICES names them; none for another device."""
+    """Return the GPUs that "auto" and "cuda" may use, as CUDA_VISIBLE_DEVICES names them; none for another device."""
     if device not in ("auto", "cuda"):
         return []
     import torch

@@ -2,63 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TypedDict, Unpack
 
 from unbench.progress import Progress
-from unbench.store.results import Store
-from unbench.sweeps.display import KINDS, Counts, duration
-from unbench.sweeps.plan import Planner, check_extent
-from unbench.sweeps.sweep import jobs, make_site
+from unbench.sweeps.display import Display
+from unbench.sweeps.sweep import SweepOptions, jobs, plan_sweep
 from unbench.sweeps.sweep_file import SweepCard
+from unbench.sweeps.tasks import KINDS
 
-if TYPE_CHECKING:
-    from unbench.data.loading import Checksums
+
+class PreviewRow(TypedDict):
+    """Tasks of one kind.
+
+    Attributes:
+        stage: the kind.
+        done, to_do: models or runs that are stored, and those that are missing.
+        shared_by: number of missing runs that use these models.
+        seconds: that the missing ones will take one after the other, judging by past runs; None if there are none.
+    """
+
+    stage: str
+    done: int
+    to_do: int
+    shared_by: int | None
+    seconds: float | None
 
 
 def preview(
-    card: SweepCard,
-    *,
-    results: Path | str = "results",
-    data_root: Path | str | None = None,
-    device: str = "auto",
-    checksums: Checksums = "auto",
-    retry: Collection[str] = (),
-    limit: int | None = None,
-    verify: bool = False,
-    progress: Progress | None = None,
-) -> tuple[list[dict[str, Any]], str]:
-    """A row for each stage (stage, done, to_do, shared_by, seconds), and a line that says how long all will take.
+    card: SweepCard, *, progress: Progress | None = None, **options: Unpack[SweepOptions]
+) -> tuple[list[PreviewRow], str]:
+    """Return a row for each kind of task, and a line on how long all will take; arguments as for `sweep`.
 
-    `done` are models and runs that are there, `shared_by` how many of the missing runs use those of a stage, `seconds`
-    the time that those to do will take one after the other, as far as past runs tell. Nothing is downloaded, trained or
-    stored but the indices of splits, and what pools of shadow models are of.
+    Nothing is downloaded, trained or stored but the indices of splits and the descriptions of pools of shadow models.
 
     Raises:
         UnbenchError: the request or the files are wrong.
     """
-    check_extent(retry, limit)
-    Store(results).check_writable()
-    planner = Planner(make_site(card, results, data_root, device, checksums), progress, False, verify)
-    plan = planner.plan(card.requests(), card.shadow_requests(), retry, limit, allow_absent=True)
-    counts = Counts()
-    counts.planned(plan, jobs(card, device), planner.history)
-    rows: list[dict[str, Any]] = []
+    planner, plan = plan_sweep("preview", card, options, progress, download=False)
+    counts = Display()
+    counts.planned(plan, jobs(card, planner.settings.device), planner.history)
+    rows: list[PreviewRow] = []
     for kind, name in KINDS.items():
-        if counts.total[kind] or counts.there[kind]:
-            estimate = counts.estimator.total(task for task in plan.tasks if task.kind == kind)
-            shared = sum(users for stage, users in plan.shared.items() if stage.rpartition("-")[0] == kind)
-            known = estimate.unknown == 0
+        if counts.total[kind] or counts.stored[kind]:
+            duration = counts.estimator.total(task for task in plan.tasks if task.kind == kind)
+            shared = sum(users for task, users in plan.shared.items() if task.rpartition("-")[0] == kind)
             rows.append(
                 {
                     "stage": name,
-                    "done": counts.there[kind],
+                    "done": counts.stored[kind],
                     "to_do": counts.total[kind],
                     "shared_by": shared or None,
-                    "seconds": round(estimate.seconds, 1) if known else None,
+                    "seconds": round(duration.seconds, 1) if duration.unknown == 0 else None,
                 }
             )
-    absent = f"; {len(plan.absent)} runs more whose data are not here yet" if plan.absent else ""
-    takes = f"{counts.jobs} at a time, this will take {duration(counts.left())}" if plan.tasks else "nothing to do"
+    absent = f"; {len(plan.absent)} more runs whose data are not here yet" if plan.absent else ""
+    takes = f"{counts.jobs} at a time, this will take {counts.left()}" if plan.tasks else "nothing to do"
     return rows, f"{takes}{absent}"

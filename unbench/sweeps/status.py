@@ -1,54 +1,61 @@
-"""How far sweeps are: what is done, who is at work on what, what failed and why, what is missing."""
+"""Progress of sweeps: what is done, who is at work on what, what failed and why, what is missing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TypedDict, Unpack
 
 from unbench.errors import DataMissingError
-from unbench.store.locks import holders
-from unbench.store.results import Store
-from unbench.sweeps.history import remembered
-from unbench.sweeps.plan import Planner, Site
-from unbench.sweeps.sweep_file import RunRequest, SweepCard
-
-if TYPE_CHECKING:
-    from unbench.data.loading import Checksums
+from unbench.experiment.settings import PlaceOptions, Settings, check_keywords
+from unbench.experiment.spec import RunSpec
+from unbench.store.locks import Holder, holders
+from unbench.sweeps.history import stored_cards
+from unbench.sweeps.plan import Planner
+from unbench.sweeps.sweep_file import SweepCard
 
 
-def status(
-    card: SweepCard | None = None,
-    *,
-    results: Path | str = "results",
-    data_root: Path | str | None = None,
-    checksums: Checksums = "auto",
-) -> list[dict[str, Any]]:
-    """One row for each run: method, dataset, scenario, preset, seed, state, detail.
+class StatusRow(TypedDict):
+    """State of one run or of a reference model in training, whose name is in `method`.
 
-    The state is "done", "running", "missing", "unknown" (its data are not at hand), or the status of a run that was
-    skipped or went wrong. The detail says by whom and since when, or why. Stages that somebody trains have rows too.
+    Attributes:
+        state: "done", "running", "missing", "unknown" (its data are not at hand), or the status of a run that was
+            skipped or went wrong.
+        detail: by whom and since when, or why.
+    """
+
+    method: str
+    dataset: str | None
+    scenario: str | None
+    preset: str | None
+    seed: int | None
+    state: str
+    detail: str
+
+
+def status(card: SweepCard | None = None, **options: Unpack[PlaceOptions]) -> list[StatusRow]:
+    """Return one row for each run of one or all sweeps, and one for each reference model in training.
 
     Args:
-        card: a sweep; None for all that were ever begun in this results folder.
-        results, data_root, checksums: as for `unbench.run`; nothing is downloaded.
+        card: a sweep; None for all that were ever started in this results folder.
+        **options: results, data_root and checksums as for `unbench.run`; nothing is downloaded.
 
     Raises:
         UnbenchError: there is no such folder, or a request is wrong.
     """
-    store = Store(results)
+    check_keywords("status", options, PlaceOptions)
+    settings = Settings.of(options)
+    store = settings.store
     store.check_there("unbench sweep")
-    cards = [card] if card is not None else remembered(store)
-    requests = dict.fromkeys(request for one in cards for request in one.requests())
-    at_work = holders(store.locks)
-    planner = Planner(Site(store.folder, Path(data_root) if data_root else None, checksums=checksums), download=False)
-    rows = [_row(request, *_state(request, planner, at_work)) for request in requests]
-    return [*rows, *_stages(at_work)]
+    cards = [card] if card is not None else stored_cards(store)
+    specs = dict.fromkeys(spec for one in cards for spec in one.runs(settings.results))
+    at_work, planner = holders(store.locks), Planner(settings, download=False)
+    rows = [_row(spec.written, *_state(spec, planner, at_work), spec) for spec in specs]
+    training = {name: holder for name, holder in at_work.items() if not name.startswith("run-")}
+    return [*rows, *(_row(name.rpartition("-")[0], "running", _by(holder)) for name, holder in training.items())]
 
 
-def _state(request: RunRequest, planner: Planner, at_work: dict[str, dict[str, Any]]) -> tuple[str, str]:
+def _state(spec: RunSpec, planner: Planner, at_work: dict[str, Holder]) -> tuple[str, str]:
     try:
-        state = planner.state(request)
+        state = planner.state(spec)
     except DataMissingError as error:
         return "unknown", str(error)
     holder = at_work.get(f"run-{state.key}")
@@ -59,17 +66,17 @@ def _state(request: RunRequest, planner: Planner, at_work: dict[str, dict[str, A
     return ("done", "") if state.status == "ok" else (state.status, state.error or "")
 
 
-def _row(request: RunRequest, state: str, detail: str) -> dict[str, Any]:
-    names = ("method", "dataset", "scenario", "preset", "seed")
-    return {**{name: getattr(request, name) for name in names}, "state": state, "detail": detail}
+def _row(method: str, state: str, detail: str, spec: RunSpec | None = None) -> StatusRow:
+    return {
+        "method": method,
+        "dataset": spec.dataset.name if spec else None,
+        "scenario": spec.scenario.name if spec else None,
+        "preset": spec.preset_name if spec else None,
+        "seed": spec.seed if spec else None,
+        "state": state,
+        "detail": detail,
+    }
 
 
-def _stages(at_work: dict[str, dict[str, Any]]) -> Iterable[dict[str, Any]]:
-    for name, holder in at_work.items():
-        if not name.startswith("run-"):
-            none = dict.fromkeys(("dataset", "scenario", "preset", "seed"))
-            yield {"method": name.rpartition("-")[0], **none, "state": "running", "detail": _by(holder)}
-
-
-def _by(holder: dict[str, Any]) -> str:
-    return f"by {holder['user']} on {holder['host']}, process {holder['pid']}, since {holder['since']}"
+def _by(holder: Holder) -> str:
+    return f"by {holder}"

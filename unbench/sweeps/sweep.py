@@ -1,144 +1,170 @@
-"""The sweep: plan, hand tasks to an executor as soon as what they need is there, and tell what came of it."""
+"""The sweep: plan, hand each task to an executor as soon as what it needs is there, and collect the outcomes."""
 
 from __future__ import annotations
 
-import heapq
-import os
 import signal
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from graphlib import TopologicalSorter
+from typing import TYPE_CHECKING, Any, Unpack
 
 from unbench.errors import UnbenchError
+from unbench.experiment.settings import PlaceOptions, Settings, check_keywords
+from unbench.experiment.spec import RunSpec
 from unbench.progress import Progress
 from unbench.store.results import Store
 from unbench.sweeps.display import Display
-from unbench.sweeps.history import remember
+from unbench.sweeps.history import store_card
 from unbench.sweeps.machine import cores, gpus
-from unbench.sweeps.plan import FAILED, Plan, Planner, Site, State, Task, check_extent
-from unbench.sweeps.sweep_file import RunRequest, SweepCard
+from unbench.sweeps.plan import FAILED, Plan, Planner, State, check_extent
+from unbench.sweeps.sweep_file import SweepCard
+from unbench.sweeps.tasks import Outcome, Task
 
 if TYPE_CHECKING:
-    from unbench.data.loading import Checksums
     from unbench.sweeps.executors import Executor
-    from unbench.sweeps.outcome import Outcome
 
-LOOK_AGAIN = 2.0
-"""Seconds until a task that another process has is asked for again."""
+BUSY_SECONDS = 2.0
+"""Seconds until a task that another process is at work on is handed out again."""
+
+
+class SweepOptions(PlaceOptions, total=False):
+    """Keyword arguments of `unbench.sweep`.
+
+    Attributes:
+        retry: of "failed", "diverged" and "timed_out", what is tried again.
+        limit: runs to do at most.
+        verify: also read the outputs and the probes of every run that is done, and do damaged runs again.
+    """
+
+    retry: Collection[str]
+    limit: int | None
+    verify: bool
 
 
 @dataclass
 class Swept:
-    """What a sweep left.
+    """Result of a sweep.
 
     Attributes:
         states: of every run, after the sweep.
         ran: rows of the runs that this call did, in the order in which they ended.
-        failed: what could not be made, by task, and why.
+        failed: reference and shadow models that could not be made, by task, and why.
     """
 
-    states: dict[RunRequest, State]
+    states: dict[RunSpec, State]
     ran: list[dict[str, Any]] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
 
     @property
-    def bad(self) -> dict[RunRequest, State]:
+    def bad(self) -> dict[RunSpec, State]:
         """Runs whose newest attempt is one of FAILED."""
-        return {request: state for request, state in self.states.items() if state.status in FAILED}
+        return {spec: state for spec, state in self.states.items() if state.status in FAILED}
 
 
 def sweep(
     card: SweepCard,
     *,
-    results: Path | str = "results",
-    data_root: Path | str | None = None,
-    device: str = "auto",
-    checksums: Checksums = "auto",
-    retry: Collection[str] = (),
-    limit: int | None = None,
-    verify: bool = False,
     progress: Progress | None = None,
     display: Display | None = None,
     log: Callable[[str], None] = lambda line: None,
+    **options: Unpack[SweepOptions],
 ) -> Swept:
     """Do what is missing of a sweep.
 
     Whatever ends it (a fault, Ctrl-C, a dead machine), the same call goes on from what is stored. Several sweeps may
-    share a results folder: each does what no other is at.
+    share a results folder: each does what no other is working on.
 
     Args:
         card: the runs, and how many at a time; see unbench.sweeps.sweep_file.
-        results, data_root, device, checksums: as for `unbench.run`.
-        retry: of "failed", "diverged" and "timed_out", what is tried again.
-        limit: runs to do at most.
-        verify: also read the outputs and the probes of every run that is done, and do those again that are damaged.
         progress: shows downloading and decoding.
-        display: is told of every task.
-        tell: is given what `unbench evaluate` says of the runs.
+        display: shows every task.
+        log: is given the lines of `unbench evaluate`.
+        **options: results, data_root, device and checksums as for `unbench.run`; retry, limit and verify, see
+            SweepOptions.
 
     Raises:
         UnbenchError: the request or the files are wrong, or the disk is full; what was stored stays.
         KeyboardInterrupt: the user, or the system by SIGTERM, stopped it.
     """
-    check_extent(retry, limit)
-    requests, shown, at_once = card.requests(), display or Display(), jobs(card, device)
-    site = make_site(card, results, data_root, device, checksums)
-    Store(results).check_writable()
     with _terminable():
-        planner = Planner(site, progress, verify=verify)
-        plan = planner.plan(requests, card.shadow_requests(), retry, limit)
-        remember(planner.store, card)
+        planner, plan = plan_sweep("sweep", card, options, progress)
+        shown, at_once, settings = display or Display(), jobs(card, planner.settings.device), planner.settings
+        store_card(planner.store, card)
         shown.planned(plan, at_once, planner.history)
         swept = Swept(plan.states)
         if plan.tasks:
             from unbench.sweeps.executors import open_executor
 
             name = card.executor or "local"
-            options = {"ray": card.ray, "slurm": card.slurm}.get(name, {})
+            executor_options = {"ray": card.ray, "slurm": card.slurm}.get(name, {})
             with shown:
-                executor = open_executor(name, at_once, site, options)
+                executor = open_executor(name, at_once, settings, executor_options)
                 try:
                     _Loop(plan, planner, executor, shown, swept).run()
                 finally:
                     executor.close()
-            planner.store.history()  # brings the copy of all rows up to date: the next plan is made at once
+            planner.store.history()  # updates the copy of all rows, so that the next plan is fast
         # Also where no task was left: a sweep may have been ended between its last task and this.
-        if site.evaluate and (plan.tasks or not _is_evaluated(planner.store, plan.states.values())):
+        if settings.evaluate and (plan.tasks or not _is_evaluated(planner.store, plan.states.values())):
             from unbench.analysis.evaluation import evaluate
 
-            evaluate(results, progress=progress, log=log)
+            evaluate(settings.results, progress=progress, log=log)
     return swept
 
 
-def _is_evaluated(store: Store, states: Iterable[State]) -> bool:
-    """Whether there is a summary, and each run that ended well has metrics."""
-    evaluated = store.evaluated()
-    return any(store.summary.glob("*.parquet")) and all(s.key in evaluated for s in states if s.status == "ok")
+def plan_sweep(
+    function: str,
+    card: SweepCard,
+    options: Mapping[str, Any],
+    progress: Progress | None,
+    download: bool = True,
+) -> tuple[Planner, Plan]:
+    """Find what is missing of a sweep, for a function with SweepOptions.
+
+    Args:
+        function: its name.
+        card, options, progress: its arguments.
+        download: fetch data that are not there; if not, runs without data are left out.
+
+    Raises:
+        UnbenchError: a name, a value, the data or the results folder is wrong.
+    """
+    check_keywords(function, options, SweepOptions)
+    retry, limit = options.get("retry", ()), options.get("limit")
+    check_extent(retry, limit)
+    settings = sweep_settings(card, options)
+    runs, shadows = card.runs(settings.results), card.shadows_of_cells(settings.results)
+    settings.store.check_writable()
+    planner = Planner(settings, progress, download, options.get("verify", False))
+    return planner, planner.plan(runs, shadows, retry, limit, allow_absent=not download)
 
 
-def make_site(
-    card: SweepCard, results: Path | str, data_root: Path | str | None, device: str, checksums: Checksums
-) -> Site:
-    """Where and with what the workers of a sweep work; paths are absolute, for workers on other machines."""
-    return Site(
-        Path(results).absolute(),
-        None if data_root is None else Path(data_root).absolute(),
-        device,
-        checksums,
-        card.threads or max(1, cores() // jobs(card, device)),
-        card.evaluate is not False,
-        card.time_limit,
-        card.memory_limit,
-        tuple((name, value) for name, value in os.environ.items() if name.startswith("UNBENCH_")),
-    )
+def sweep_settings(card: SweepCard, options: Mapping[str, Any]) -> Settings:
+    """Return the settings of the workers of a sweep, good on other machines too."""
+    settings = Settings.of(options)
+    return replace(
+        settings,
+        threads=card.threads or max(1, cores() // jobs(card, settings.device)),
+        evaluate=card.evaluate is not False,
+        time_limit=card.time_limit,
+        memory_limit=card.memory_limit,
+        wait=False,
+    ).portable()
 
 
 def jobs(card: SweepCard, device: str) -> int:
-    """Tasks at a time: as the card says, else one for each GPU, else one for each core."""
+    """Return the number of tasks at a time: as the card says, else one for each GPU, else one for each core."""
     return card.jobs or len(gpus(device)) or cores()
+
+
+def _is_evaluated(store: Store, states: Iterable[State]) -> bool:
+    """Return True if there is a summary, and metrics of each run that ended well."""
+    from unbench.metrics import METRICS
+
+    evaluated = store.evaluated({metric.name: metric.version for metric in METRICS.values()})
+    return any(store.summary.glob("*.parquet")) and all(s.key in evaluated for s in states if s.status == "ok")
 
 
 class _Loop:
@@ -147,21 +173,17 @@ class _Loop:
     def __init__(self, plan: Plan, planner: Planner, executor: Executor, display: Display, swept: Swept) -> None:
         self.planner, self.executor, self.display, self.swept = planner, executor, display, swept
         self._tasks = {task.id: task for task in plan.tasks}
-        self._order = {task.id: place for place, task in enumerate(plan.tasks)}
-        self._missing = {task.id: set(task.after) for task in plan.tasks}
-        self._needed_by: dict[str, list[str]] = {}
-        for task in plan.tasks:
-            for needed in task.after:
-                self._needed_by.setdefault(needed, []).append(task.id)
-        self._ready = [(self._order[one], one) for one, missing in self._missing.items() if not missing]
-        heapq.heapify(self._ready)
-        self._later: list[tuple[float, str]] = []
+        self._place = {task.id: place for place, task in enumerate(plan.tasks)}
+        self._graph = TopologicalSorter({task.id: task.after for task in plan.tasks})
+        self._graph.prepare()
+        self._ready: list[Task] = []
+        self._later: list[tuple[float, Task]] = []
+        self._lost: set[str] = set()
         self._running = 0
 
     def run(self) -> None:
-        """Until nothing is left; raises UnbenchError if going on is of no use."""
-        while self._ready or self._later or self._running:
-            self._submit()
+        """Go on until nothing is left; raise UnbenchError if that is of no use."""
+        while self._submit() or self._later:
             if not self._running:
                 time.sleep(max(0.0, self._later[0][0] - time.monotonic()))
                 continue
@@ -170,68 +192,65 @@ class _Loop:
                 self._ended(task, outcome)
             self.display.refresh()
 
-    def _submit(self) -> None:
-        while self._later and self._later[0][0] <= time.monotonic():
-            heapq.heappush(self._ready, (self._order[self._later[0][1]], heapq.heappop(self._later)[1]))
-        tasks = [self._tasks[heapq.heappop(self._ready)[1]] for _ in range(min(self.executor.room, len(self._ready)))]
+    def _submit(self) -> int:
+        """Hand out what can begin, as far as there is room; return the number of running tasks."""
+        now = time.monotonic()
+        self._ready += [self._tasks[one] for one in self._graph.get_ready()]
+        self._ready += [task for due, task in self._later if due <= now]
+        self._later = [(due, task) for due, task in self._later if due > now]
+        self._ready.sort(key=lambda task: self._place[task.id])
+        room = max(0, self.executor.room)
+        tasks, self._ready = self._ready[:room], self._ready[room:]
         if tasks:
             self.executor.submit(tasks)
             self._running += len(tasks)
             for task in tasks:
                 self.display.begun(task)
+        return self._running
 
     def _ended(self, task: Task, outcome: Outcome) -> None:
         if outcome.state == "busy":
-            heapq.heappush(self._later, (time.monotonic() + LOOK_AGAIN, task.id))
+            self._later.append((time.monotonic() + BUSY_SECONDS, task))
             self.display.busy(task)
         elif outcome.state == "stopped":
             raise UnbenchError(outcome.reason)
         elif outcome.state == "done":
-            self._done(task, outcome)
+            if outcome.row is not None:
+                self._keep(outcome.row)
+            self._graph.done(task.id)
+            self.display.ended(task, outcome)
         else:
             from unbench.sweeps.work import last_words
 
-            status, reason = last_words(task, self.planner.site) or (outcome.status, outcome.reason)
-            self._failed(task, replace(outcome, status=status, reason=reason))
-
-    def _done(self, task: Task, outcome: Outcome) -> None:
-        if outcome.row is not None:
-            self._keep(outcome.row)
-        self.display.ended(task, outcome)
-        for one in self._needed_by.get(task.id, []):
-            if one not in self._missing:
-                continue  # something else that it needs has failed
-            self._missing[one].discard(task.id)
-            if not self._missing[one]:
-                heapq.heappush(self._ready, (self._order[one], one))
+            self._failed(task, replace(outcome, reason=last_words(task, self.planner.settings) or outcome.reason))
 
     def _failed(self, task: Task, outcome: Outcome) -> None:
-        """A run gets a row that says so; so do the runs that cannot begin without what was to be made."""
+        """Store the reason as the row of a run; fail the runs that cannot begin without a reference model."""
         if task.kind == "run":
-            row = self._record(task, outcome)
-            self._keep(row)
-            outcome = replace(outcome, row=row)
+            outcome = replace(outcome, row=self._record(task, outcome))
         else:
             self.swept.failed[str(task)] = outcome.reason
         self.display.ended(task, outcome)
-        for one in self._needed_by.pop(task.id, []):
-            if one in self._missing:
-                del self._missing[one]
-                self._failed(self._tasks[one], replace(outcome, reason=f"{task}: {outcome.reason}", seconds=0.0))
+        if task.kind in ("run", "shadow"):
+            return
+        for other in self._tasks.values():
+            if task.id in other.after and other.id not in self._lost:
+                self._lost.add(other.id)
+                self._failed(other, replace(outcome, reason=f"{task}: {outcome.reason}", seconds=0.0))
 
     def _record(self, task: Task, outcome: Outcome) -> dict[str, Any]:
         from unbench.experiment.run import record
-        from unbench.sweeps.work import order
 
-        spec = self.planner.spec(task.request)
-        data, asked = self.planner.data(spec), order(task, self.planner.site)
-        return record(spec, data, self.planner.store, asked, outcome.status, outcome.reason)
+        data, settings = self.planner.datasets.load(task.spec), self.planner.settings
+        row = record(task.spec, data, settings, task.attempts, outcome.status, outcome.reason)
+        self._keep(row)
+        return row
 
     def _keep(self, row: dict[str, Any]) -> None:
         self.swept.ran.append(row)
         state = State(row["run_key"], row["status"], row["attempt"], row["error"], row["attempt"])
-        # Several requests may mean the same run.
-        self.swept.states |= {asked: state for asked, known in self.swept.states.items() if known.key == state.key}
+        # Several specs may mean the same run.
+        self.swept.states |= {spec: state for spec, known in self.swept.states.items() if known.key == state.key}
 
 
 @contextmanager
@@ -243,7 +262,7 @@ def _terminable() -> Iterator[None]:
 
     try:
         before = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # not the main thread, which is none of our business then
+    except ValueError:  # not the main thread, whose signals are its own business
         yield
         return
     try:

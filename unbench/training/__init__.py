@@ -1,1 +1,1 @@
-"""The training loop, devices, and what a piece of work costs in time and memory."""
+"""The training loop, devices, and the cost of a piece of work in time and memory."""

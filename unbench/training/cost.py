@@ -23,12 +23,12 @@ _STATUS = Path("/proc/self/status")
 
 @dataclass
 class Cost:
-    """What a block cost, filled in when it ends.
+    """Time and memory of a block, filled in when it ends.
 
     Attributes:
         seconds: wall-clock, the device synchronised at both ends.
         peak_memory_mb: highest memory in use during the block above that at its start, MiB: allocated on the GPU, or
-            resident in main memory; None where the system does not tell.
+            resident in main memory; None where the system does not report it.
         missing: why peak_memory_mb is None.
     """
 
@@ -38,7 +38,7 @@ class Cost:
 
 
 def warm_up(model: nn.Module, batch: Batch) -> None:
-    """Take one step on a copy of `model`, so that what torch loads or compiles on first use is in nobody's cost."""
+    """Take one step on a copy of `model`, so that what torch loads or compiles on first use counts towards no cost."""
     copy = deepcopy(model).eval()  # in training mode, batch norm refuses a single image
     copy(*batch.inputs).sum().backward()
     for kind in (torch.optim.SGD, torch.optim.AdamW):
@@ -46,28 +46,29 @@ def warm_up(model: nn.Module, batch: Batch) -> None:
 
 
 def working_clock(device: torch.device) -> Callable[[], float]:
-    """A clock in seconds that, where the work is done by the processor, stands still while others have it."""
+    """Return a clock in seconds; for work on the CPU it stands still while other programs have the processor."""
     if device.type != "cpu":
         return time.perf_counter
     return lambda: time.process_time() / torch.get_num_threads()
 
 
 @contextmanager
-def measured(device: torch.device) -> Iterator[Cost]:
-    """Measure a block."""
+def measured(device: torch.device, begin: Callable[[], None] = lambda: None) -> Iterator[Cost]:
+    """Measure a block, calling `begin` right before the clock starts."""
     cost = Cost()
     before = _reset_peak(device)
+    begin()
     started = clock(device)
     yield cost
     cost.seconds = clock(device) - started
     if before is None:
-        cost.missing = "this system does not tell a process its peak memory"
+        cost.missing = "this system does not report the peak memory of a process"
     else:
         cost.peak_memory_mb = max(0.0, _peak(device) - before) / 2**20
 
 
 def clock(device: torch.device) -> float:
-    """Seconds since some fixed moment, read once the device has done all that it was asked to."""
+    """Return the seconds since some fixed moment, once the device has done all the work given to it."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":
@@ -88,7 +89,7 @@ def _reset_peak(device: torch.device) -> float | None:
 
 
 def _return_freed_memory() -> None:
-    """Give the system back what earlier work freed: the block would reuse it, and seem to need no memory."""
+    """Return to the system what earlier work freed; else the block would reuse it, and seem to need no memory."""
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # only glibc has it
         ctypes.CDLL(None).malloc_trim(0)

@@ -1,4 +1,4 @@
-"""Where to compute, and how to get the same bits twice."""
+"""Choice of the device, and the same bits twice on it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from unbench.errors import SpecError
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """`auto` takes a GPU if there is one; raises SpecError for a device that does not exist here."""
+    """Return the device of that name, for "auto" a GPU if there is one; raise SpecError if it cannot be used here."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

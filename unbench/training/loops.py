@@ -29,7 +29,7 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def make_optimizer(parameters: Parameters, recipe: Training) -> torch.optim.Optimizer:
-    """The recipe's optimiser over `parameters` (tensors, or groups with settings of their own)."""
+    """Return the recipe's optimiser of `parameters` (tensors, or groups with settings of their own)."""
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(parameters, lr=recipe.lr, weight_decay=recipe.weight_decay)
     return torch.optim.SGD(
@@ -38,7 +38,7 @@ def make_optimizer(parameters: Parameters, recipe: Training) -> torch.optim.Opti
 
 
 def warmup_cosine(optimizer: torch.optim.Optimizer, warmup: int, total: int) -> torch.optim.lr_scheduler.LambdaLR:
-    """Learning rates that rise linearly over `warmup` steps and fall to zero on a half cosine by `total`."""
+    """Return a schedule: rates rise linearly over `warmup` steps and fall to zero on a half cosine by `total`."""
 
     def factor(step: int) -> float:
         if step < warmup:
@@ -46,6 +46,17 @@ def warmup_cosine(optimizer: torch.optim.Optimizer, warmup: int, total: int) -> 
         return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
 
     return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+
+
+def by_epoch(
+    optimizer: torch.optim.Optimizer, steps: int, factor: Callable[[int], float]
+) -> torch.optim.lr_scheduler.LambdaLR:
+    """Return a schedule for a loop that steps it after each batch: rates times `factor(e)` in epoch e = 0, 1, ...
+
+    Args:
+        steps: batches of an epoch.
+    """
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: factor(step // steps))
 
 
 def descend(
@@ -95,7 +106,7 @@ def descend_by_recipe(
 def train_classifier(
     model: nn.Module, images: Images, recipe: Training, seed: int, device: torch.device, progress: Progress
 ) -> nn.Module:
-    """Train `model` from where it stands by `recipe`, with cross-entropy; returns it in eval mode."""
+    """Train `model` from its present state by `recipe`, with cross-entropy; return it in eval mode."""
     batches = Batches(images, recipe.batch_size, device, seed, recipe.augment)
     model.train()
     descend_by_recipe(model.parameters(), batches, classification_loss(model), recipe, progress)
@@ -103,7 +114,7 @@ def train_classifier(
 
 
 def classification_loss(model: nn.Module) -> Callable[[Batch], Tensor]:
-    """Mean cross-entropy of `model` on a batch."""
+    """Return a function of a batch: the mean cross-entropy of `model` on it."""
     return lambda batch: nn.functional.cross_entropy(model(batch.images), batch.labels)
 
 
@@ -115,7 +126,7 @@ def predict(
     progress: Progress | None = None,
     batch_size: int = 512,
 ) -> dict[str, Tensor]:
-    """Logits (N, K) of each split, float32 on the CPU, in eval mode, un-augmented, in the order of the split."""
+    """Return logits (N, K) of each split, float32 on the CPU, in eval mode, un-augmented, in the split's order."""
     model.eval()
     supplies = {name: Batches(images, batch_size, device) for name, images in splits.items()}
     items = ((name, batch) for name, supply in supplies.items() for batch in supply)
@@ -126,7 +137,7 @@ def predict(
     return {name: torch.cat(parts) for name, parts in found.items()}
 
 
-def require_finite(logits: Mapping[str, Tensor], said: str) -> None:
-    """Raise DivergedError, beginning with what was `said` of their origin, if any of the logits is not finite."""
+def require_finite(logits: Mapping[str, Tensor], origin: str) -> None:
+    """Raise DivergedError if any of the logits is not finite; its message begins with their `origin`."""
     if not all(torch.isfinite(values).all() for values in logits.values()):
-        raise DivergedError(f"{said} outputs that are not finite")
+        raise DivergedError(f"{origin} outputs that are not finite")

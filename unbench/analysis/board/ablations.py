@@ -1,4 +1,4 @@
-"""Ablations: what one hyper-parameter does, told from rows that differ from the method's default in nothing else."""
+"""Ablations: the effect of one hyper-parameter, from rows that differ from the method's default in nothing else."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ from unbench.analysis.rows.defaults import NEEDED, default_hparams, is_default
 from unbench.analysis.rows.labels import setting_text
 from unbench.analysis.rows.records import records
 from unbench.analysis.rows.values import is_number, json_object
+from unbench.store.schema import Row
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Row = dict[str, Any]
-"""One row of the leaderboard, columns as in unbench.analysis.board.leaderboard.COLUMNS."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Ablation:
 
     Attributes:
         hparam: its name.
-        points: numbers in rising order, else by name; one of them is the default.
+        points: in ascending order if all are numbers, else by name; one of them is the default.
     """
 
     hparam: str
@@ -53,14 +51,14 @@ class Ablation:
 
 
 @dataclass(frozen=True)
-class Study:
-    """A method whose default stands beside variants of it in one cell, all of one card, recipe and size of model.
+class AblationStudy:
+    """A method whose default is in one cell with variants of it, all of one card, recipe and size of model.
 
     Attributes:
         method: its name.
         default: the row with the default hyper-parameters.
-        rows: the default and all its variants in the order of the leaderboard, those that differ from it in
-            several hyper-parameters included.
+        rows: the default and all its variants in the order of the leaderboard, including those that differ from it in
+            several hyper-parameters.
         ablations: one per hyper-parameter that was varied alone, in the order of the card; at least one.
     """
 
@@ -75,17 +73,17 @@ class Study:
         return [point.row for ablation in self.ablations for point in ablation.points if not point.default]
 
     def difference(self, row: Row) -> str:
-        """In which hyper-parameters one of `rows` differs from the default: `null=0.2, own=0.9`, or `default`."""
+        """Name the hyper-parameters in which a row differs from the default: `null=0.2, own=0.9`, or `default`."""
         base = json_object(self.default["hparams"])
         values = json_object(row["hparams"]).items()
         return ", ".join(f"{k}={setting_text(v)}" for k, v in values if v != base[k]) or "default"
 
 
-def studies(rows: pd.DataFrame) -> list[Study]:
-    """The ablations that the rows of one cell hold, in the order in which their methods appear.
+def studies(rows: pd.DataFrame) -> list[AblationStudy]:
+    """Find the ablations among the rows of one cell, in the order in which their methods appear.
 
-    What is the default, the method's card says; a method whose card is unknown, or of another version than its
-    rows, has none. Where the default was run by several recipes, the one with most variants is told of.
+    The method's card decides what the default is; a method whose card is unknown, or of another version than its
+    rows, has none. If the default was run with several recipes, the one with most variants is taken.
 
     Args:
         rows: of one cell of the leaderboard.
@@ -97,7 +95,7 @@ def studies(rows: pd.DataFrame) -> list[Study]:
     for _, own in rows.groupby("method", sort=False):
         if len(own) == 1:
             continue
-        # Few columns first: whole rows are wide, and most methods have nothing to tell.
+        # Few columns first: whole rows are wide, and most methods have no ablation.
         defaults = [is_default(row) for row in records(own[[*NEEDED, "hparams"]])]
         if not any(defaults):
             continue
@@ -108,8 +106,8 @@ def studies(rows: pd.DataFrame) -> list[Study]:
     return found
 
 
-def _study(default: Row, rows: Sequence[Row]) -> Study | None:
-    """The study around the row of the defaults, if something was varied."""
+def _study(default: Row, rows: Sequence[Row]) -> AblationStudy | None:
+    """Collect the variants of a default row; None if nothing was varied alone."""
     base = default_hparams(default) or {}
     alike = ("method_version", "training", "model_options")
     variants = []
@@ -127,10 +125,13 @@ def _study(default: Row, rows: Sequence[Row]) -> Study | None:
         for name, others in points.items()
         if others
     )
-    return Study(str(default["method"]), default, tuple(variants), ablations) if ablations else None
+    return AblationStudy(str(default["method"]), default, tuple(variants), ablations) if ablations else None
 
 
 def _sorted(points: Sequence[Point]) -> list[Point]:
     if all(is_number(point.value) for point in points):
         return sorted(points, key=lambda point: float(point.value))
     return sorted(points, key=lambda point: point.text)
+
+
+Study = AblationStudy  # the name that the figures import

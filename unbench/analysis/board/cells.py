@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from unbench.analysis.board.ablations import Study, studies
+from unbench.analysis.board.ablations import AblationStudy, studies
 from unbench.analysis.board.formatting import seed_span
 from unbench.analysis.board.oracles import OracleGroup, oracle_groups
-from unbench.analysis.board.references import Reference, references
+from unbench.analysis.board.rank_basis import BY_GAP, RankBasis
+from unbench.analysis.board.ranks import cell_ranks
+from unbench.analysis.board.references import ReferenceRow, references
 from unbench.analysis.rows.labels import CELL
 from unbench.analysis.rows.records import records
 from unbench.analysis.rows.values import clean
@@ -22,22 +24,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Cell:
+class BoardCell:
     """One comparison.
 
     Attributes:
-        place: data set, scenario, preset and model, and what else tells it from others, in words.
-        slug: the same as a file name without an ending, unlike that of every other cell.
+        place: data set, scenario, preset and model, and what else distinguishes it from others, in words.
+        slug: the same as a file name without an extension, unlike that of every other cell.
         rows: its rows of the leaderboard, in order.
         main: those of them that are compared with each other: all but the variants of `studies`.
-        studies: ablations, told of apart from the comparison of methods.
+        studies: ablations, reported apart from the comparison of methods.
+        basis: what its rows are ranked by.
     """
 
     place: tuple[str, ...]
     slug: str
     rows: pd.DataFrame
     main: pd.DataFrame
-    studies: tuple[Study, ...]
+    studies: tuple[AblationStudy, ...]
+    basis: RankBasis
 
     @property
     def title(self) -> str:
@@ -48,11 +52,6 @@ class Cell:
     def seeds(self) -> str:
         """How many seeds the comparison rests on: `3 seeds`, `1 to 3 seeds`."""
         return seed_span(self.main["n_seeds"])
-
-    @property
-    def mixes_seeds(self) -> bool:
-        """Whether some of its rows rest on more seeds than others, rows of none aside."""
-        return len({count for count in self.main["n_seeds"] if count > 0}) > 1
 
     @cached_property
     def current(self) -> pd.DataFrame:
@@ -65,18 +64,23 @@ class Cell:
         return {row["label"]: row for row in records(self.current)}
 
     @cached_property
-    def references(self) -> list[Reference]:
-        """What stands on top of the rows of `current`."""
-        return references(self.current)
+    def ranks(self) -> dict[str, float]:
+        """Rank of each row of `current` that has one, by label."""
+        return cell_ranks(self.competitors, self.basis)
+
+    @cached_property
+    def references(self) -> list[ReferenceRow]:
+        """The reference rows on top of `current`."""
+        return references(self.current, self.basis.metric)
 
     @cached_property
     def oracles(self) -> list[OracleGroup]:
-        """The pairs of original and oracle that the rows of `main` are measured by."""
+        """The pairs of original and oracle that the rows of `main` are compared with."""
         return oracle_groups(self.main)
 
     @cached_property
     def oracle_of(self) -> dict[str, OracleGroup]:
-        """The one of `oracles` that each row of `main` is measured by, by label; rows without an ok run have none."""
+        """The one of `oracles` that each row of `main` is compared with, by label; rows without an ok run have none."""
         return {label: group for group in self.oracles for label in group.labels}
 
     @property
@@ -89,11 +93,15 @@ class Cell:
         ]
 
 
-def split_cells(board: pd.DataFrame) -> list[Cell]:
-    """The cells of a leaderboard, in its order.
+def split_cells(board: pd.DataFrame, basis: RankBasis = BY_GAP) -> list[BoardCell]:
+    """Split a leaderboard into cells, in its order.
+
+    Args:
+        board: the leaderboard.
+        basis: what rows are ranked by; the board has its columns.
 
     Raises:
-        CardError: the cards of the methods, which say what a default is, cannot be read.
+        CardError: the cards of the methods, which determine the defaults, cannot be read.
     """
     if board.empty:
         return []
@@ -102,7 +110,7 @@ def split_cells(board: pd.DataFrame) -> list[Cell]:
     heads = [{name: clean(rows.iloc[0][name]) for name in CELL} for rows in groups]
     alike = Counter(tuple(head[name] for name in short) for head in heads)
     same_inputs = Counter(tuple(head[name] for name in (*short, "model", "stem")) for head in heads)
-    cells: list[Cell] = []
+    cells: list[BoardCell] = []
     taken: set[str] = set()
     for head, rows in zip(heads, groups, strict=True):
         base = tuple(head[name] for name in short)
@@ -118,22 +126,30 @@ def split_cells(board: pd.DataFrame) -> list[Cell]:
             data = f"data v{head['dataset_version']} {head['data_fingerprint'][:8]}"
             place.append(data)
             names.append(data)
-        slug = "-".join(safe(name) for name in names)
-        number = 2
-        unique = slug
-        # Lower case, because some file systems do not tell a.png from A.png.
-        while unique.lower() in taken:
-            unique, number = f"{slug}-{number}", number + 1
-        taken.add(unique.lower())
+        slug = _unique("-".join(safe(name) for name in names), taken)
         found = tuple(studies(rows))
         apart = {row["label"] for study in found for row in study.ablated}
         main = rows[~rows["label"].isin(apart)].reset_index(drop=True)
-        cells.append(Cell(tuple(place), unique, rows.reset_index(drop=True), main, found))
+        cells.append(BoardCell(tuple(place), slug, rows.reset_index(drop=True), main, found, basis))
     return cells
 
 
-def short_titles(cells: Sequence[Cell]) -> tuple[str, ...]:
-    """Of some cells, without what is the same in all of them where that leaves each its own."""
+def _unique(slug: str, taken: set[str]) -> str:
+    """Number a slug that is taken, and remember it; in lower case, since some file systems equate a.png and A.png."""
+    unique, number = slug, 2
+    while unique.lower() in taken:
+        unique, number = f"{slug}-{number}", number + 1
+    taken.add(unique.lower())
+    return unique
+
+
+def board_ranks(cells: Sequence[BoardCell]) -> list[float | None]:
+    """Return the rank of each row of the leaderboard within its cell, in its order; None for a row without one."""
+    return [cell.ranks.get(label) for cell in cells for label in cell.rows["label"]]
+
+
+def short_titles(cells: Sequence[BoardCell]) -> tuple[str, ...]:
+    """Return the titles of cells without the parts that all share, if the rest of each is distinct."""
     places = [cell.place for cell in cells]
     shared = set(places[0]).intersection(*places[1:]) if places else set()
     short = tuple(" · ".join(part for part in place if part not in shared) for place in places)
@@ -141,5 +157,8 @@ def short_titles(cells: Sequence[Cell]) -> tuple[str, ...]:
 
 
 def safe(name: str) -> str:
-    """Letters, digits, dots and underscores: a hyphen only ever separates, and length stays within bounds."""
+    """Return at most 60 letters, digits, dots and underscores: hyphens separate the parts of a file name."""
     return re.sub(r"[^A-Za-z0-9.]+", "_", name).strip("_.")[:60] or "_"
+
+
+Cell = BoardCell  # the name that figures and explorer import

@@ -1,4 +1,4 @@
-"""Which mean ranks differ by more than chance: Friedman's test, then Nemenyi's critical difference (Demšar 2006)."""
+"""Significant differences of mean ranks: Friedman's test, then Nemenyi's critical difference (Demšar 2006)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from unbench.analysis.board.ranks import Ranking
 
 ALPHA = 0.05
-LEAST_METHODS, LEAST_CELLS = 3, 2
+LEAST_METHODS = 3
 """Friedman's test compares three methods or more."""
 
 
@@ -24,8 +24,8 @@ class CriticalDifference:
         means: their mean ranks.
         cells: that the means are over.
         p_value: of Friedman's test, by the distribution of chi-squared, corrected for ties; 1 if all ranks are tied.
-        difference: of mean ranks, from which on two methods differ at ALPHA, by Nemenyi's test.
-        groups: first and last position of each longest run of methods that are not told apart.
+        difference: the least difference of mean ranks at which two methods differ at ALPHA, by Nemenyi's test.
+        groups: first and last position of each longest run of methods without a significant difference.
     """
 
     names: tuple[str, ...]
@@ -37,13 +37,13 @@ class CriticalDifference:
 
 
 def critical_difference(ranking: Ranking) -> CriticalDifference | str:
-    """Test the ranks over cells, or say why they cannot be tested."""
+    """Test the ranks over cells, or return why they cannot be tested."""
     from scipy.stats import friedmanchisquare
 
     if ranking.reason:
         return ranking.reason
     if len(ranking.ranked) < LEAST_METHODS:
-        return f"A critical difference takes {LEAST_METHODS} methods with a number in every cell."
+        return f"A critical difference requires {LEAST_METHODS} methods with a number in every cell."
     ranks = np.array([one.ranks for one in ranking.ranked])
     untied = (ranks != ranks.mean(axis=0)).any()
     p_value = float(friedmanchisquare(*ranks).pvalue) if untied else 1.0
@@ -54,7 +54,7 @@ def critical_difference(ranking: Ranking) -> CriticalDifference | str:
 
 
 def nemenyi(methods: int, cells: int, alpha: float = ALPHA) -> float:
-    """The critical difference of mean ranks: q sqrt(k (k + 1) / 6 N), q from the studentised range over sqrt 2.
+    """Compute the critical difference of mean ranks: q sqrt(k (k + 1) / 6 N), q from the studentised range over sqrt 2.
 
     Args:
         methods: k, at least 2.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import compress
 from typing import TYPE_CHECKING, Any
 
-from unbench.analysis.board.row_status import chosen, outdated, touches, unverified
+from unbench.analysis.board.row_status import chosen, old_metrics, outdated, touches, unverified
 from unbench.analysis.rows.labels import CELL, ROW, row_labels, seed_words
 from unbench.analysis.rows.records import records
 from unbench.analysis.rows.values import as_text, clean, json_list, json_object, sorted_json
@@ -26,7 +26,7 @@ LEVELS = tuple(f"{model}_{measure}" for model in ("original", "oracle") for meas
 AUDIT = tuple(column.name for column in schema.AUDIT)
 DEPLOYMENT = tuple(column.name for column in schema.DEPLOYMENT if column.type != "string")
 CHOICE = ("val_acc",)
-"""What hyper-parameters may be chosen by; runs of older versions lack it."""
+"""What hyper-parameters may be selected by; runs of older versions lack it."""
 
 VALUES = (*SCORES, *CHOICE, *COSTS, *LEVELS, *AUDIT, *DEPLOYMENT)
 """Columns averaged over seeds."""
@@ -36,25 +36,25 @@ _LACKS = "lacks"
 
 _OPTIONAL = frozenset((*CHOICE, *AUDIT, *DEPLOYMENT))
 FAILURES = ("failed", "diverged", "timed_out", "skipped")
-"""Statuses of runs that gave no numbers."""
+"""Statuses of runs without numbers."""
 
 _TEXTS = (
     *("family", "method_family", "n_train", "n_forget", "n_test", "forget_class", "data_checksum"),
     *("stem_trained_on", "key_encoder", "key_encoder_trained_on", "memory_index"),
 )
 PARTS = ("mean", "std", "low", "high")
-"""What each value has: mean, sample standard deviation and the ends of the 95 % t-interval, over seeds."""
+"""Columns of each value: mean, sample standard deviation and the ends of the 95 % t-interval, over seeds."""
 
 _BY_SEED = {"avg_gap": "gap_by_seed", "avg_gap_floor": "floor_by_seed"}
-"""Values that the board has for each seed as well."""
+"""Values that are on the board for each seed as well."""
 
 CONFIDENCE = 0.95
 _VERSIONS = ("unbench_version", "torch_version", "python_version")
 _DESCRIBED = (
     *("row", "seed", *ROW, "status", "error", "missing", _LACKS, "warnings", "tuned", *_BY_SEED, *_TEXTS, *_VERSIONS),
-    *("device", "threads", "git_commit", "git_dirty", "run_key", "command", "n_superseded"),
+    *("device", "threads", "git_commit", "git_dirty", "run_key", "command", "n_superseded", "metric_versions"),
 )
-"""What is read of each run besides the numbers that are averaged."""
+"""What is read from each run besides the numbers that are averaged."""
 
 COLUMNS = (
     *ROW,
@@ -77,18 +77,18 @@ def leaderboard(frame: pd.DataFrame) -> pd.DataFrame:
     For each column of VALUES there are `<name>_mean`, `<name>_std` (sample standard deviation), `<name>_low` and
     `<name>_high` (95 % t-interval), all but the first missing for one seed, over the seeds whose run is ok. A value
     that one of these seeds lacks is missing in the row as well, because a mean over the seeds that happen to have it
-    would be another number; `missing` (JSON) says why. Columns of AUDIT and DEPLOYMENT that no seed has and none
-    gives a reason for do not apply to the row.
+    would be another number; `missing` (JSON) says why. Columns of AUDIT and DEPLOYMENT that no seed has or gives a
+    reason for do not apply to the row.
 
     Args:
-        frame: as unbench.load_results gives it.
+        frame: as unbench.load_results returns it.
 
     Returns:
         Columns as in COLUMNS, sorted by cell, then the oracle's own row, then by avg_gap with missing last. Rows of
         outdated versions come last in their cell, and cells of an outdated version of a data set after the others.
 
     Raises:
-        CardError: the cards, which say what is current, cannot be read.
+        CardError: the cards, which determine what is current, cannot be read.
     """
     import pandas as pd
 
@@ -100,23 +100,28 @@ def leaderboard(frame: pd.DataFrame) -> pd.DataFrame:
     rows = [_describe(group) for group in _groups(runs)]
     for record, label in zip(rows, row_labels(rows), strict=True):
         record["label"] = label
-    # Copied into one piece: what is joined is many, and pandas warns of adding columns to that.
+    # Copied into one block: pandas warns of adding columns to many joined ones.
     board = pd.DataFrame(rows).set_index("row").join(numbers).copy()
     gap, floor = board["avg_gap_mean"], board["avg_gap_floor_mean"]
     within = (gap <= floor).astype("boolean")
-    # The oracle's distance to itself says nothing, so it gets no mark.
+    # The oracle's distance to itself means nothing, so it gets no mark.
     board["within_noise"] = within.mask(gap.isna() | floor.isna() | (board["method"] == ORACLE))
-    board["_after"] = board["method"] != ORACLE
-    board["_old"] = board["outdated"] != ""
-    board["_old_cell"] = board.groupby(list(CELL), dropna=False)["_old"].transform("all")
-    order = ["_old_cell", *CELL, "_old", "_after", "avg_gap_mean", "label"]
-    board = board.sort_values(order, kind="stable", na_position="last")[list(COLUMNS)].reset_index(drop=True)
-    # As plain objects: text in Arrow is slow to take out, and every section takes it out again.
+    board = in_order(board[list(COLUMNS)], "avg_gap_mean")
+    # As plain objects: reading text from Arrow is slow, and every section reads it again.
     return board.astype(dict.fromkeys(board.select_dtypes("string").columns, object)).copy()
 
 
+def in_order(board: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Sort rows by cell, then the oracle's own row, then a column with missing last; what is outdated comes last."""
+    old = board["outdated"] != ""
+    keys = board.assign(_after=board["method"] != ORACLE, _old=old)
+    keys["_old_cell"] = keys.groupby(list(CELL), dropna=False)["_old"].transform("all")
+    order = ["_old_cell", *CELL, "_old", "_after", by, "label"]
+    return board.loc[keys.sort_values(order, kind="stable", na_position="last").index].reset_index(drop=True)
+
+
 def _numbers(ok: pd.DataFrame) -> pd.DataFrame:
-    """Every part of every value, a row for each row of the leaderboard that has an ok run."""
+    """Compute every part of every value, one row for each row of the leaderboard with an ok run."""
     import pandas as pd
     from scipy.special import stdtrit  # scipy.stats takes a second to import
 
@@ -133,8 +138,8 @@ def _numbers(ok: pd.DataFrame) -> pd.DataFrame:
 def _one_run_per_seed(frame: pd.DataFrame) -> pd.DataFrame:
     """Number the leaderboard row of each run, and keep one run per row and seed.
 
-    The same seed appears twice when shared code has changed numbers between two runs; counting both would
-    claim a seed that was never drawn. An ok run wins over a failed one, then the newest wins.
+    The same seed appears twice if shared code has changed numbers between two runs; counting both would
+    claim a seed that was never drawn. An ok run takes precedence over a failed one, then the newest.
     """
     import numpy as np
     import pandas as pd
@@ -158,7 +163,7 @@ def _one_run_per_seed(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _names_of(marked: NDArray[np.bool_]) -> list[frozenset[str]]:
-    """For each line of a table of marks the columns of VALUES that are marked."""
+    """Return the columns of VALUES that are marked in each line of a table."""
     keys = [line.tobytes() for line in marked]
     different = dict(zip(keys, marked, strict=True))  # few: most lines are alike
     names = {key: frozenset(compress(VALUES, line)) for key, line in different.items()}
@@ -166,7 +171,7 @@ def _names_of(marked: NDArray[np.bool_]) -> list[frozenset[str]]:
 
 
 def _groups(runs: pd.DataFrame) -> list[list[dict[str, Any]]]:
-    """The runs of each row as plain dicts of what `_describe` reads: far faster than one DataFrame per row."""
+    """Return the runs of each row as plain dicts of what `_describe` reads: far faster than one DataFrame per row."""
     groups: dict[int, list[dict[str, Any]]] = {}
     for run in records(runs[list(_DESCRIBED)]):
         groups.setdefault(run["row"], []).append(run)
@@ -174,11 +179,11 @@ def _groups(runs: pd.DataFrame) -> list[list[dict[str, Any]]]:
 
 
 def _describe(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Everything about one row besides its numbers."""
+    """Describe a row: everything but its numbers."""
     ok = [run for run in runs if run["status"] == "ok"]
     bad = [run for run in runs if run["status"] != "ok"]
     shown = ok or bad
-    first = runs[0]
+    first = {**runs[0], "old_metrics": old_metrics(ok, VALUES)}
     return {
         "row": first["row"],
         **{name: first[name] for name in ROW},
@@ -205,29 +210,29 @@ def _describe(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _by_seed(ok: Sequence[dict[str, Any]], name: str) -> str:
-    """One value for each seed, null where it is missing."""
+    """Return JSON of one value by seed, null where it is missing."""
     return json.dumps({str(run["seed"]): None if run[name] != run[name] else run[name] for run in ok})
 
 
 def _reasons(ok: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """Why a column has no mean: the reasons that the runs give, each with its seeds."""
+    """Return why columns have no mean: the reasons that the runs give, each with its seeds."""
     reasons: dict[str, str] = {}
     stated = [json_object(run["missing"]) for run in ok]
-    named = {name for said in stated for name in said}
+    named = {name for given in stated for name in given}
     anywhere = frozenset[str]().union(*(run[_LACKS] for run in ok))
     for name in VALUES:
         if name not in anywhere:
             continue
-        lacking = [(run, said) for run, said in zip(ok, stated, strict=True) if name in run[_LACKS]]
+        lacking = [(run, given) for run, given in zip(ok, stated, strict=True) if name in run[_LACKS]]
         applies = name not in _OPTIONAL or name in named or len(lacking) < len(ok)
         if applies:
-            pairs = [(clean(said.get(name, "no value is stored, and no reason")), run["seed"]) for run, said in lacking]
-            reasons[name] = "; ".join(_with_seeds(pairs))
+            none = "no value is stored, and no reason"
+            reasons[name] = "; ".join(_with_seeds([(given.get(name, none), run["seed"]) for run, given in lacking]))
     return reasons
 
 
 def _with_seeds(pairs: Sequence[tuple[str, int]]) -> list[str]:
-    """Each distinct text once, with the seeds that it applies to."""
+    """Return each distinct text once, with the seeds that it applies to."""
     by_text: dict[str, list[int]] = {}
     for text, seed in pairs:
         by_text.setdefault(clean(text), []).append(seed)

@@ -1,4 +1,4 @@
-"""Which rows share an oracle: post-hoc methods share one, a by-design method has its own."""
+"""Groups of rows that share an oracle: post-hoc methods share one, a by-design method has its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SHARED = (*LEVELS, "avg_gap_floor")
-"""What tells oracles apart. Not the time of their training, which differs if one is trained again, to the same bits."""
+"""What distinguishes oracles; not their training time, which differs if one is trained again to the same bits."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,13 @@ class OracleGroup:
 
 
 def oracle_groups(rows: pd.DataFrame) -> list[OracleGroup]:
-    """The distinct pairs of original and oracle in one cell, in the order of its rows."""
+    """Find the distinct pairs of original and oracle in one cell, in the order of its rows."""
     found: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in records(rows[rows["n_seeds"] > 0]):
         values = [row[f"{name}_{part}"] for name in _SHARED for part in ("mean", "std")]
         if not any(map(present, values)):
             continue
-        # Rounded, because another order of summing changes the last bit.
+        # Rounded, because the order of a sum changes its last bit.
         key = tuple(f"{value:.9g}" if present(value) else "" for value in values)
         found.setdefault(key, []).append(row)
     ordinary = {str(r["label"]) for group in found.values() for r in group if r["method_family"] != "by-design"}

@@ -1,34 +1,30 @@
-"""Ranks by the gap: within one cell, and their mean over cells with an interval; never a mean over missing cells."""
+"""Ranks within one cell, and their mean over cells with an interval; never a mean over missing cells."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from unbench.analysis.board.cells import Cell
-from unbench.analysis.board.entries import Arena
+from unbench.analysis.board.rank_basis import BY_GAP, RankBasis
 from unbench.analysis.rows.values import present
 from unbench.config.reference_names import ORACLE
+from unbench.store.schema import Row
 
 Floats = NDArray[np.float64]
-Row = Mapping[str, Any]
+Rows = Mapping[str, Row]
+"""Rows of one cell of the leaderboard, by name."""
 
 DRAWS = 2000
-RULE = (
-    "Rank 1 is best. Within a cell a lower gap is better; rows whose gap is within the noise floor are tied at the "
-    "top, and ties get their average rank. The oracle, rows of outdated versions and rows without a gap have no rank."
-)
 OVER_CELLS = (
     "The mean rank is over cells of one preset, among the methods that have a number in every one of them. Cells of "
-    "few methods are set aside, one after the other, as far as that makes the number of cells times that of methods "
-    f"larger. The interval is a bootstrap of {DRAWS} draws, 95 %: cells are drawn with replacement, and in each of "
-    "them seeds, the same for all methods."
+    "few methods are set aside one after the other as long as this makes the number of cells times the number of "
+    f"methods larger. The interval is a bootstrap of {DRAWS} draws, 95 %: cells are drawn with replacement, and in "
+    "each of them seeds, the same for all methods."
 )
 
 
@@ -48,15 +44,13 @@ class Ranking:
     """The ranks over the cells of one preset.
 
     Attributes:
-        preset: its name.
         titles: of the cells that methods are ranked over.
         ranked: best first; empty if there is no rank over cells.
-        lacking: of each other method which of these cells it lacks a number in.
+        lacking: for each other method, the cells among these in which it lacks a number.
         reason: why nothing is ranked; empty if something is.
         aside: titles of the cells that are set aside.
     """
 
-    preset: str
     titles: tuple[str, ...]
     ranked: tuple[Ranked, ...]
     lacking: dict[str, str]
@@ -64,64 +58,61 @@ class Ranking:
     aside: tuple[str, ...] = ()
 
 
-def cell_ranks(rows: Mapping[str, Row]) -> dict[str, float]:
-    """Rank of each row that has one, by name; by the rule RULE.
+def cell_ranks(rows: Rows, basis: RankBasis = BY_GAP) -> dict[str, float]:
+    """Rank the rows of a cell by the rule of the basis; rows without a rank are left out.
 
     Args:
-        rows: current rows of one cell of the leaderboard, by name.
+        rows: current ones.
+        basis: what is ranked; rows within the noise floor of the gap are tied at the top.
     """
-    ranked = {name: row for name, row in rows.items() if _is_ranked(row)}
-    gaps = np.array([[row["avg_gap_mean"] for row in ranked.values()]], dtype=np.float64)
-    within = np.array([[row["within_noise"] is True for row in ranked.values()]], dtype=bool)
-    return dict(zip(ranked, _ranks(gaps, within)[0].tolist(), strict=True)) if ranked else {}
+    ranked = {name: row for name, row in rows.items() if _is_ranked(row, basis)}
+    values = np.array([[row[f"{basis.ranked}_mean"] for row in ranked.values()]], dtype=np.float64)
+    by_gap = basis.ranked == "avg_gap"
+    within = np.array([[by_gap and row["within_noise"] is True for row in ranked.values()]], dtype=bool)
+    return dict(zip(ranked, _ranks(values, within)[0].tolist(), strict=True)) if ranked else {}
 
 
-def board_ranks(cells: Sequence[Cell]) -> list[float | None]:
-    """Rank of each row of the leaderboard within its cell, in its order; None for a row without one."""
-    found: list[float | None] = []
-    for cell in cells:
-        ranks = cell_ranks(cell.competitors)
-        found += [ranks.get(label) for label in cell.rows["label"]]
-    return found
+def ranking(titles: Sequence[str], entries: Sequence[Rows], basis: RankBasis = BY_GAP) -> Ranking:
+    """Rank the methods of one preset over its cells.
 
-
-def ranking(arena: Arena) -> Ranking:
-    """Rank the methods of one preset over its cells."""
-    everywhere = arena.titles
-    numbered = [{name: row for name, row in rows.items() if _is_ranked(row)} for rows in arena.entries]
-    names = [name for name in arena.names if any(name in rows for rows in numbered)]
+    Args:
+        titles: of the cells.
+        entries: their current rows.
+        basis: what is ranked.
+    """
+    numbered = [{name: row for name, row in rows.items() if _is_ranked(row, basis)} for rows in entries]
+    names = list(dict.fromkeys(name for rows in entries for name in rows if any(name in found for found in numbered)))
     if len(numbered) < 2:
-        return Ranking(arena.preset, everywhere, (), {}, "There is one cell only, so there is no rank over cells.")
+        return Ranking(tuple(titles), (), {}, "There is only one cell, so there is no rank over cells.")
     kept = _fullest(np.array([[name in rows for name in names] for rows in numbered], dtype=bool))
-    titles = tuple(everywhere[cell] for cell in kept)
-    aside = tuple(title for cell, title in enumerate(everywhere) if cell not in kept)
+    shown = tuple(titles[cell] for cell in kept)
+    aside = tuple(title for cell, title in enumerate(titles) if cell not in kept)
     having = [numbered[cell] for cell in kept]
     complete = [name for name in names if all(name in rows for rows in having)]
-    competing = names + [name for name, row in _others(arena) if name not in names and row["method"] != ORACLE]
+    others = [name for rows in entries for name, row in rows.items() if name not in names and row["method"] != ORACLE]
     lacking = {
-        name: "; ".join(title for title, rows in zip(titles, having, strict=True) if name not in rows)
-        for name in competing
+        name: "; ".join(title for title, rows in zip(shown, having, strict=True) if name not in rows)
+        for name in (*names, *others)
         if name not in complete
     }
     if len(complete) < 2:
-        return Ranking(arena.preset, titles, (), lacking, "Fewer than two methods have a number in every cell.")
+        return Ranking(shown, (), lacking, "Fewer than two methods have a number in every cell.")
     chosen = [{name: rows[name] for name in complete} for rows in having]
-    ranks = np.array([list(cell_ranks(rows).values()) for rows in chosen])
-    low, high = np.quantile(_bootstrap(chosen), (0.025, 0.975), axis=0)
+    ranks = np.array([list(cell_ranks(rows, basis).values()) for rows in chosen])
+    low, high = np.quantile(_bootstrap(chosen, basis), (0.025, 0.975), axis=0)
     means = ranks.mean(axis=0)
     found = [
         Ranked(name, float(means[n]), float(low[n]), float(high[n]), tuple(ranks[:, n].tolist()))
         for n, name in enumerate(complete)
     ]
-    ranked = tuple(sorted(found, key=lambda one: (one.mean, one.name)))
-    return Ranking(arena.preset, titles, ranked, lacking, aside=aside)
+    return Ranking(shown, tuple(sorted(found, key=lambda one: (one.mean, one.name))), lacking, aside=aside)
 
 
 def _fullest(has: NDArray[np.bool_]) -> list[int]:
-    """Which cells make the largest table without a gap, by dropping one after the other; all if none is of two by two.
+    """Find the cells of the largest table without a gap by dropping one after the other; all if none is two by two.
 
     Args:
-        has: (cells, methods), whether there is a number.
+        has: whether there is a number, bool (cells, methods).
     """
     kept = np.arange(len(has))
     best, size = kept, 0
@@ -130,50 +121,47 @@ def _fullest(has: NDArray[np.bool_]) -> list[int]:
         shared = int(part.all(axis=0).sum())
         if shared > 1 and len(kept) * shared > size:
             best, size = kept, len(kept) * shared
-        # The cell without which the others share most; of several such the one that itself has the fewest.
+        # The cell without which the others share most; of several such, the one with the fewest numbers.
         without = ((part.sum(axis=0) - part) == len(kept) - 1).sum(axis=1)
         kept = np.delete(kept, np.lexsort((-part.sum(axis=1), without))[-1])
     return [int(cell) for cell in best]
 
 
-def _others(arena: Arena) -> list[tuple[str, Row]]:
-    return [pair for rows in arena.entries for pair in rows.items()]
+def _is_ranked(row: Row, basis: RankBasis) -> bool:
+    return row["method"] != ORACLE and present(row[f"{basis.ranked}_mean"])
 
 
-def _is_ranked(row: Row) -> bool:
-    return row["method"] != ORACLE and present(row["avg_gap_mean"])
+def _ranks(values: Floats, within: NDArray[np.bool_]) -> Floats:
+    """Return average ranks in each line; a value within noise counts as 0."""
+    return pd.DataFrame(np.where(within, 0.0, values)).rank(axis=1).to_numpy(np.float64)
 
 
-def _ranks(gaps: Floats, within: NDArray[np.bool_]) -> Floats:
-    """Average ranks in each line; what is within noise counts as no gap at all."""
-    return pd.DataFrame(np.where(within, 0.0, gaps)).rank(axis=1).to_numpy(np.float64)
-
-
-def _bootstrap(cells: Sequence[Mapping[str, Row]]) -> Floats:
-    """Mean ranks of DRAWS drawn sets of cells and seeds, (draws, methods); the same for the same rows."""
+def _bootstrap(cells: Sequence[Rows], basis: RankBasis) -> Floats:
+    """Return the mean ranks of DRAWS drawn sets of cells and seeds, (draws, methods); the same for the same rows."""
     rng = np.random.default_rng(0)
-    tables = [(_by_seed(rows, "gap_by_seed"), _by_seed(rows, "floor_by_seed")) for rows in cells]
     total = np.zeros((DRAWS, len(cells[0])))
     drawn = rng.integers(len(cells), size=(DRAWS, len(cells)))
-    for number, (gaps, floors) in enumerate(tables):
-        draws, _ = np.nonzero(drawn == number)  # one draw may have the cell several times, with other seeds each time
-        times = rng.multinomial(len(gaps), np.full(len(gaps), 1 / len(gaps)), size=len(draws))
+    for number, rows in enumerate(cells):
+        values = _by_seed(rows, basis.by_seed)
+        floors = _by_seed(rows, "floor_by_seed") if basis.ranked == "avg_gap" else np.full_like(values, np.nan)
+        draws, _ = np.nonzero(drawn == number)  # a draw may have the cell several times, with other seeds each time
+        times = rng.multinomial(len(values), np.full(len(values), 1 / len(values)), size=len(draws))
         counts = times.astype(np.float64)  # products of integers are slow
-        means, noise = _means(counts, gaps), _means(counts, floors)
-        # As on the board: a gap of no known floor is not within it.
+        means, noise = _means(counts, values), _means(counts, floors)
+        # As on the leaderboard, a value without a known floor is not within it.
         np.add.at(total, draws, _ranks(means, means <= np.nan_to_num(noise, nan=-1.0)))
     return total / len(cells)
 
 
-def _by_seed(rows: Mapping[str, Row], column: str) -> Floats:
-    """(seeds, methods), NaN where a method lacks a seed."""
+def _by_seed(rows: Rows, column: str) -> Floats:
+    """Return the values of a column, (seeds, methods); NaN where a method lacks a seed."""
     values = [json.loads(row[column]) for row in rows.values()]
     seeds = sorted({seed for one in values for seed in one}, key=int)
     return np.array([[one.get(seed) for one in values] for seed in seeds], dtype=np.float64)
 
 
 def _means(counts: Floats, values: Floats) -> Floats:
-    """Means over drawn seeds, (draws, methods); over all its seeds for a method that has none of those drawn."""
+    """Average over drawn seeds, (draws, methods); over all its seeds for a method that has none of those drawn."""
     known = ~np.isnan(values)
     sums, sizes = counts @ np.nan_to_num(values), counts @ known.astype(np.float64)
     plain = np.nan_to_num(values).sum(axis=0) / np.where(known.any(axis=0), known.sum(axis=0), np.nan)

@@ -1,24 +1,23 @@
-"""What stands on top of every table: the oracle, and the noise floor, which is how far a second oracle is from it."""
+"""The reference rows on top of every table: the oracle, and the noise floor, the distance of a second oracle to it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from unbench.analysis.board.oracles import oracle_groups
 from unbench.config.reference_names import ORACLE
 from unbench.metrics.gap import MEASURES
+from unbench.store.schema import Row
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Row = dict[str, Any]
-
 
 @dataclass(frozen=True)
-class Reference:
-    """One row that is no method's: its name, whose it is ("" for all), and mean and spread by column of the board."""
+class ReferenceRow:
+    """A row that belongs to no method: its name, whose it is ("" for all), and mean and spread by column."""
 
     name: str
     who: str
@@ -26,18 +25,19 @@ class Reference:
     values: dict[str, tuple[Any, Any]]
 
 
-def count_oracles(rows: Sequence[Mapping[str, Any]]) -> int:
-    """How many rows of a cell are the oracle's own: they are its first, and the references come below them."""
+def count_oracles(rows: Sequence[Row]) -> int:
+    """Return how many rows of a cell are the oracle's own; they come first, and the references follow them."""
     return sum(row["method"] == ORACLE and not row["outdated"] for row in rows)
 
 
-def references(rows: pd.DataFrame) -> list[Reference]:
-    """The oracle, unless it is among the rows as a method, and the noise floor, of the methods that share an oracle.
+def references(rows: pd.DataFrame, metric: str = "avg_gap") -> list[ReferenceRow]:
+    """Return the oracle, unless it is among the rows as a method, and the noise floor, for the methods that share one.
 
-    Methods with an oracle of their own get theirs only where no others are there.
+    Methods with an oracle of their own get theirs only if there are no other methods.
 
     Args:
         rows: of one cell of the leaderboard, none of them outdated.
+        metric: another column that the oracle may have a value of.
     """
     groups = oracle_groups(rows)
     shared = [group for group in groups if group.shared] or groups
@@ -45,12 +45,12 @@ def references(rows: pd.DataFrame) -> list[Reference]:
     found = []
     for group in shared:
         row = group.row
-        levels = {measure: _pair(row, f"oracle_{measure}") for measure in MEASURES}
-        oracle = {**levels, "avg_gap": (0.0, None), "unlearn_seconds": _pair(row, "oracle_seconds")}
+        oracle = {name: _pair(row, f"oracle_{name}") for name in (*MEASURES, metric) if f"oracle_{name}_mean" in row}
+        oracle |= {"avg_gap": (0.0, None), "unlearn_seconds": _pair(row, "oracle_seconds")}
         if not known:
-            found.append(Reference("oracle", group.who, row["n_seeds"], oracle))
+            found.append(ReferenceRow("oracle", group.who, row["n_seeds"], oracle))
         floor = {"avg_gap": _pair(row, "avg_gap_floor")}
-        found.append(Reference("noise floor", group.who, row["n_seeds"], floor))
+        found.append(ReferenceRow("noise floor", group.who, row["n_seeds"], floor))
     return found
 
 

@@ -1,22 +1,24 @@
-"""What a reader must know of a row before its numbers: is it current, can it be checked, what was it allowed."""
+"""What a reader must know about a row before its numbers: is it current, can it be verified, what may it touch."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
 from unbench.analysis.rows.defaults import card_defaults, default_hparams
 from unbench.analysis.rows.labels import numerics
 from unbench.analysis.rows.values import json_object
 from unbench.config import registry
 from unbench.experiment.spec import NUMERICS_VERSION
+from unbench.metrics import METRICS
+from unbench.store.schema import MEASURED, Row
 
 VERIFIED = (
     "every seed's run was made from a clean commit, with the current version of the method's card, of the "
-    "data set's card and of the shared code, on data that match the publisher's checksums or have none published"
+    "data set's card, of the metrics and of the shared code, on data that match the publisher's checksums or have none "
+    "published"
 )
-"""What the badge `verified` says; `unverified` says which part of it does not hold."""
+"""What the badge `verified` means; `unverified` names the parts that do not hold."""
 
 _TOUCHES = {
     "forget_images": "forget",
@@ -27,13 +29,14 @@ _TOUCHES = {
 }
 
 
-def outdated(row: Mapping[str, Any]) -> str:
-    """Why newer numbers than this row's are to be had: which versions have gone on. Empty for a current row.
+def outdated(row: Row) -> str:
+    """Return which versions have changed since a row was made, if newer numbers can be had; empty for a current row.
 
-    Cards that are not known here are taken to be current: nobody can tell.
+    Cards that are not known here are assumed to be current.
 
     Args:
-        row: with the columns method, method_version, dataset, dataset_version and numerics_version.
+        row: with the columns method, method_version, dataset, dataset_version and numerics_version, and if known with
+            `old_metrics` (see `old_metrics`).
 
     Raises:
         CardError: the cards cannot be read.
@@ -43,12 +46,31 @@ def outdated(row: Mapping[str, Any]) -> str:
         ("card of the method", row["method_version"], method and method.version),
         ("card of the data set", row["dataset_version"], dataset and dataset.version),
         ("shared code", numerics(row), NUMERICS_VERSION),
+        *((f"metric {name}", was, METRICS[name].version) for name, was in row.get("old_metrics", {}).items()),
     ]
     return ", ".join(f"{what} v{was}, now v{now}" for what, was, now in found if now is not None and was < now)
 
 
-def unverified(row: Mapping[str, Any], ok: Sequence[Mapping[str, Any]]) -> str:
-    """Why a row is not verified, as VERIFIED defines it; empty if it is.
+def old_metrics(ok: Sequence[Row], columns: Collection[str]) -> dict[str, int]:
+    """Return the metrics whose definition has changed since they were computed, each with its lowest stored version.
+
+    Args:
+        ok: the ok runs of a row, with the columns metric_versions and `lacks`, the names of columns without a value.
+        columns: of the leaderboard.
+    """
+    newer = {column: name for column, (name, _) in MEASURED.items() if METRICS[name].version > 1 and column in columns}
+    found: dict[str, int] = {}
+    for run in ok if newer else ():
+        versions = json_object(run["metric_versions"])
+        for column, name in newer.items():
+            was = versions.get(column, 1)
+            if column not in run["lacks"] and was < METRICS[name].version:
+                found[name] = min(was, found.get(name, was))
+    return found
+
+
+def unverified(row: Row, ok: Sequence[Row]) -> str:
+    """Return why a row is not verified, as VERIFIED defines it; empty if it is.
 
     Args:
         row: as for `outdated`.
@@ -68,22 +90,22 @@ def unverified(row: Mapping[str, Any], ok: Sequence[Mapping[str, Any]]) -> str:
     return "; ".join(reason for reason in reasons if reason)
 
 
-def made_with(row: Mapping[str, Any]) -> list[str]:
-    """The versions that a row was made with, as far as they are known: `card v1`, `unbench 0.1.0`, ..."""
+def made_with(row: Row) -> list[str]:
+    """Return the known versions that a row was made with: `card v1`, `unbench 0.1.0`, ..."""
     names = {"unbench": "unbench_version", "torch": "torch_version", "Python": "python_version", "commit": "git_commit"}
     known = (f"{name} {row[column]}" for name, column in names.items() if row[column])
     return [f"card v{row['method_version']}", *known]
 
 
-def hparams_of(row: Mapping[str, Any]) -> str:
-    """Every hyper-parameter of a row, defaults included: `lr=0.01, epochs=3`."""
+def hparams_of(row: Row) -> str:
+    """Return every hyper-parameter of a row, defaults included: `lr=0.01, epochs=3`."""
     return ", ".join(f"{name}={json.dumps(value)}" for name, value in json_object(row["hparams"]).items())
 
 
-def chosen(row: Mapping[str, Any]) -> str:
-    """How a row's hyper-parameters came about: `tuned`, `default`, `set by hand`; empty if its card cannot tell.
+def chosen(row: Row) -> str:
+    """Return how a row's hyper-parameters came about: `tuned`, `default`, `set by hand`; empty if its card is unknown.
 
-    Values that tuning chose and that are the defaults count as tuned.
+    Values that tuning selected and that are the defaults count as tuned.
 
     Args:
         row: with the columns of unbench.analysis.rows.defaults.NEEDED, hparams, and `tuned`, whether all its runs were.
@@ -100,7 +122,7 @@ def chosen(row: Mapping[str, Any]) -> str:
 
 
 def touches(method: str) -> str:
-    """What a method may touch besides the model, by its card: `forget, labels`, `nothing`; empty for an unknown one."""
+    """Return what a method's card lets it touch besides the model: `forget, labels`, `nothing`; empty if unknown."""
     card = registry.methods().get(method)
     if card is None:
         return ""

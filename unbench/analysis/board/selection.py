@@ -1,79 +1,83 @@
-"""Which of the stored runs a report is about."""
+"""Filters: which of the stored runs a report covers."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from unbench.errors import UnknownNameError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_COLUMNS = {
-    "datasets": ("dataset", "data set"),
-    "methods": ("method", "method"),
-    "families": ("method_family", "family of methods"),
-    "data_families": ("family", "family of data sets"),
-    "scenarios": ("scenario", "scenario"),
-    "presets": ("preset", "preset"),
+
+class Filters(TypedDict, total=False):
+    """Names to keep, of each kind; none keeps all of that kind.
+
+    Attributes:
+        datasets, methods, scenarios, presets: by name.
+        families: of methods: post-hoc, by-design, reference.
+        data_families: of data sets: natural, fine-grained, medical and what other cards have.
+    """
+
+    datasets: Sequence[str]
+    methods: Sequence[str]
+    families: Sequence[str]
+    data_families: Sequence[str]
+    scenarios: Sequence[str]
+    presets: Sequence[str]
+
+
+class _Kind(NamedTuple):
+    """The column of a run that a filter reads, what its names are called, and its option on the command line."""
+
+    column: str
+    title: str
+    option: str
+
+
+_KINDS = {
+    "datasets": _Kind("dataset", "data set", "-d"),
+    "methods": _Kind("method", "method", "-m"),
+    "families": _Kind("method_family", "family of methods", "--family"),
+    "data_families": _Kind("family", "family of data sets", "--data-family"),
+    "scenarios": _Kind("scenario", "scenario", "--scenario"),
+    "presets": _Kind("preset", "preset", "--preset"),
 }
-"""Of each filter the column of a run, and what it is called."""
-
-_OPTIONS = {
-    "datasets": "-d",
-    "methods": "-m",
-    "families": "--family",
-    "data_families": "--data-family",
-    "scenarios": "--scenario",
-    "presets": "--preset",
-}
 
 
-@dataclass(frozen=True)
-class Selection:
-    """Names to keep, of each kind; none keeps all of that kind."""
+def select(frame: pd.DataFrame, filters: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the runs that pass every filter.
 
-    datasets: tuple[str, ...] = ()
-    methods: tuple[str, ...] = ()
-    families: tuple[str, ...] = ()
-    data_families: tuple[str, ...] = ()
-    scenarios: tuple[str, ...] = ()
-    presets: tuple[str, ...] = ()
+    Args:
+        frame: the runs.
+        filters: as in `Filters`; other keys are ignored.
 
-    def of(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """The runs that every filter keeps.
+    Raises:
+        UnknownNameError: no stored run has such a name; the message offers the nearest one that is stored.
+    """
+    chosen = {kind: filters[kind] for kind in _KINDS if filters.get(kind)}
+    for kind, names in chosen.items():
+        check_stored(kind, names, frame)
+    for kind, names in chosen.items():
+        frame = frame[frame[_KINDS[kind].column].isin(names)]
+    return frame.reset_index(drop=True)
 
-        Raises:
-            UnknownNameError: no stored run has such a name; the message offers the nearest one that is stored.
-        """
-        for kind in _COLUMNS:
-            check_stored(kind, getattr(self, kind), frame)
-        return self.kept(frame)
 
-    def kept(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """The same of runs that need not have every name, such as older ones."""
-        for kind, (column, _) in _COLUMNS.items():
-            if names := getattr(self, kind):
-                frame = frame[frame[column].isin(names)]
-        return frame.reset_index(drop=True)
-
-    @property
-    def arguments(self) -> list[str]:
-        """The same as options of the command line, sorted, so that equal selections read alike."""
-        return [
-            f"{option} {shlex.quote(name)}"
-            for kind, option in _OPTIONS.items()
-            for name in sorted(set(getattr(self, kind)))
-        ]
+def arguments(filters: Mapping[str, Any]) -> list[str]:
+    """Return the filters as options of the command line, sorted, so that equal filters read alike."""
+    return [
+        f"{kind.option} {shlex.quote(name)}"
+        for key, kind in _KINDS.items()
+        for name in sorted(set(filters.get(key, ())))
+    ]
 
 
 def check_stored(kind: str, names: Sequence[str], frame: pd.DataFrame) -> None:
-    """Raise UnknownNameError for a name of this kind, a field of Selection, that no run has."""
-    column, called = _COLUMNS[kind]
+    """Raise UnknownNameError for a name of this kind, a key of Filters, that no run has."""
+    column, title, _ = _KINDS[kind]
     stored = {str(name) for name in frame[column].dropna()}
     for name in names:
         if name not in stored:
-            raise UnknownNameError(f"{called} in these results", name, stored)
+            raise UnknownNameError(f"{title} in these results", name, stored)

@@ -1,43 +1,45 @@
-"""One of the two things that are compared: a results folder, or what one commit left in it."""
+"""One side of a comparison: a results folder, or what one commit left in it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from unbench.analysis.rows.records import plain_records
 from unbench.analysis.rows.reruns import ASKED, newest_reruns
 from unbench.errors import SpecError, StoreError, UnknownNameError
+from unbench.store.metric_rows import read_metric_rows
 from unbench.store.results import Store, load_results, newest_attempts
+from unbench.store.schema import Row
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Cell = tuple[str, ...]
-Row = dict[str, Any]
+Configuration = tuple[str, ...]
+"""Values of a run in the columns ASKED: what was asked for, except the seed."""
 
 
 @dataclass(frozen=True)
 class Side:
-    """What is on one side.
+    """One side of a comparison.
 
     Attributes:
-        name: as it was asked for.
+        name: as the caller wrote it.
         store: its results folder.
-        frame: the rows that it was made from, one for each run.
-        runs: cell and seed to the one row that stands for them.
+        frame: its rows, one for each run.
+        runs: configuration and seed to the one row that represents them.
     """
 
     name: str
     store: Store
     frame: pd.DataFrame
-    runs: dict[tuple[Cell, int], Row]
+    runs: dict[tuple[Configuration, int], Row]
 
     def metrics(self, row: Row) -> list[Row]:
-        """What `unbench evaluate` made of just this attempt, with METRIC_COLUMNS; none if it was not evaluated."""
-        return self.store.read_metrics(self.store.metrics_path(row))
+        """Read the evaluated metrics of this attempt, with METRIC_COLUMNS; none if it was not evaluated."""
+        return [vars(one) for one in read_metric_rows(self.store.metrics_path(row))]
 
 
 def read_side(
@@ -45,18 +47,19 @@ def read_side(
     log: Callable[[str], None],
     keep: Callable[[pd.DataFrame], pd.DataFrame] = lambda frame: frame,
 ) -> Side:
-    """The runs of FOLDER, or of FOLDER@COMMIT those made at the commit whose hash begins with COMMIT.
+    """Read the runs of FOLDER, or for FOLDER@COMMIT those made at the commit whose hash begins with COMMIT.
 
-    Of the attempts of a run its newest ok one counts, else its newest.
+    Of the attempts at a run, the newest ok one counts, else the newest.
 
     Args:
         asked: FOLDER or FOLDER@COMMIT.
-        tell: is given a line about runs that are left out, or made with uncommitted changes.
-        keep: takes from the rows of all runs those that matter.
+        log: takes a line about runs that are left out, or that were made with uncommitted changes.
+        keep: selects rows among those of all runs.
 
     Raises:
         StoreError: there is no such folder, it holds no runs, or a file in it is corrupt.
-        SpecError: a file is named, or several commits begin so; UnknownNameError: none does.
+        SpecError: `asked` is a file, or several commits begin so.
+        UnknownNameError: no commit begins so.
     """
     folder, commit = _split(asked)
     if folder.is_file():
@@ -74,25 +77,27 @@ def read_side(
 
 
 def make_side(name: Path | str, folder: Path, frame: pd.DataFrame, log: Callable[[str], None]) -> Side:
-    """The side of rows that have been read already.
+    """Build a side from rows that have been read already.
 
-    Where runs differ in nothing but versions, data or training recipe, the newest ok one stands for them all.
+    Of runs that differ only in versions, data or training recipe, the newest ok one represents them all.
 
     Args:
-        name: what `tell` calls it.
+        name: what `log` calls it.
         folder: the results folder of the rows.
         frame: one row for each run.
-        tell: is given a line about runs that are left out.
+        log: takes a line about runs that are left out.
     """
     newest = newest_reruns(frame)
-    runs = {(cell_of(row), int(row["seed"])): row for row in plain_records(newest)}
+    runs: dict[tuple[Configuration, int], Row] = {
+        (configuration_of(row), int(row["seed"])): row for row in plain_records(newest)
+    }
     if older := len(frame) - len(newest):
-        log(f"{name}: {older} older run(s) of what was run again with other versions, data or training are left out")
+        log(f"{name}: leaving out {older} older run(s), run again since with other versions, data or training")
     return Side(str(name), Store(folder), frame, runs)
 
 
-def cell_of(row: Row) -> Cell:
-    """What was asked for in a run, but for its seed; its hyper-parameters are as `sorted_json` writes them."""
+def configuration_of(row: Row) -> Configuration:
+    """Return what was asked for in a run, except the seed; its hyper-parameters are as `sorted_json` writes them."""
     return tuple(str(row[name]) for name in ASKED)
 
 

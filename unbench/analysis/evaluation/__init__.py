@@ -1,4 +1,4 @@
-"""From stored outputs to numbers: the columns of a run's row, and every other metric afterwards."""
+"""Evaluation of stored outputs: metrics of runs and of shadow models, and their summary over seeds."""
 
 from unbench.analysis.evaluation.evaluate import evaluate, evaluate_run
 

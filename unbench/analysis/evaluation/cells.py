@@ -8,29 +8,28 @@ from dataclasses import replace
 
 import numpy as np
 
-from unbench.analysis.evaluation.compute import RESAMPLES, Estimate, estimate
-from unbench.analysis.evaluation.metric_table import MetricTable
-from unbench.experiment.shadow_models.pool import Cell, Pool, pools
+from unbench.experiment.shadow_models.pool import ShadowPool, UnlearnedShadows, pools
 from unbench.experiment.shadow_models.reading import oracle_cell, shadow_outputs
 from unbench.metrics import Metric, MissingValue
+from unbench.metrics.estimates import RESAMPLES, Estimate, estimate
 from unbench.metrics.shadows import ShadowOutputs
 from unbench.seeds import derive_seed
+from unbench.store.metric_rows import MetricsFile
 from unbench.store.results import Store
 
 
 def fill_cells(store: Store, metrics: Iterable[Metric]) -> None:
-    """Compute the metrics that each method on each pool lacks."""
+    """Compute the metrics that each method on each pool of shadow models lacks."""
     wanted = list(metrics)
     for pool in pools(store.shadows):
         for cell in pool.cells():
             _fill(store, pool, cell, wanted)
 
 
-def _fill(store: Store, pool: Pool, cell: Cell, metrics: list[Metric]) -> None:
-    about, of_pool = cell.about, pool.about
+def _fill(store: Store, pool: ShadowPool, cell: UnlearnedShadows, metrics: list[Metric]) -> None:
+    about, of_pool, name = cell.about, pool.about, f"{pool.folder.name}-{cell.folder.name}"
     identity = {
-        "run_key": f"{pool.folder.name}-{cell.folder.name}",
-        "attempt": None,
+        "run_key": name,
         "method": about["method"],
         "method_version": about["method_version"],
         "hparams": json.dumps(about["hparams"], sort_keys=True),
@@ -38,25 +37,23 @@ def _fill(store: Store, pool: Pool, cell: Cell, metrics: list[Metric]) -> None:
         "scenario": about["scenario"],
         "preset": of_pool["preset"],
         "backbone": of_pool["settings"]["model"],
-        "seed": None,
     }
-    path = store.metrics / f"shadows-{pool.folder.name}-{cell.folder.name}.parquet"
-    table = MetricTable(store, path, identity)
+    file = MetricsFile(store, store.metrics / f"shadows-{name}.parquet", identity)
     count = len(set(pool.numbers()) & set(cell.numbers()))
-    todo = [metric for metric in metrics if table.lacks(metric, "unlearned", count)]
-    if not todo:
+    lacking = [metric for metric in metrics if file.lacks(metric.name, "unlearned", metric.version, count)]
+    if not lacking:
         return
-    retrained = oracle_cell(pool, cell)
     try:
+        retrained = oracle_cell(pool, cell)
         if retrained is None:
             raise MissingValue("the shadow models were not retrained; 'unbench shadow' does that")
-        outputs: tuple[ShadowOutputs, ShadowOutputs] | str = shadow_outputs(pool, cell, retrained)
+        outputs = shadow_outputs(pool, cell, retrained)
+        found = {metric: _estimate(metric, *outputs) for metric in lacking}
     except MissingValue as reason:
-        outputs = str(reason)
-    for metric in todo:
-        found = Estimate(None, missing=outputs) if isinstance(outputs, str) else _estimate(metric, *outputs)
-        table.add(metric, "unlearned", found, count)
-    table.save()
+        found = dict.fromkeys(lacking, Estimate(None, missing=str(reason)))
+    for metric, value in found.items():
+        file.add(value.row(metric, "unlearned", count))
+    file.save()
 
 
 def _estimate(metric: Metric, method: ShadowOutputs, oracle: ShadowOutputs) -> Estimate:
@@ -68,7 +65,7 @@ def _estimate(metric: Metric, method: ShadowOutputs, oracle: ShadowOutputs) -> E
 
 
 def _resampled(outputs: ShadowOutputs) -> ShadowOutputs:
-    """With models drawn anew, the same for all methods: examples under one model are not independent."""
+    """Draw models with replacement, the same for all methods: examples under one model are not independent."""
     count = len(outputs)
     rng = np.random.default_rng(derive_seed("bootstrap", "shadow models"))
     weights = rng.multinomial(count, np.full(count, 1 / count), size=RESAMPLES)

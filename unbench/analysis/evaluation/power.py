@@ -1,4 +1,4 @@
-"""Would an attack notice? One that cannot tell doing nothing from retraining clears no method."""
+"""Power of attacks: one that cannot tell doing nothing from retraining clears no method."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from unbench.config.reference_names import NOTHING, ORACLE
 from unbench.metrics import METRICS
 from unbench.metrics.uncertainty import paired_differences
-from unbench.store.schema import PLACE
+from unbench.store.schema import PLACE, Row
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 def power(known: pd.DataFrame) -> list[dict[str, Any]]:
-    """One row with POWER_COLUMNS for each attack in each place where doing nothing was evaluated.
+    """Return one row with POWER_COLUMNS for each attack in each place where doing nothing was evaluated.
 
     On runs: the original against the oracle of the same seed, a paired t-interval over the seeds. With one seed, and on
     shadow models: the difference, plus and minus the two bootstrap intervals' distances to their values in quadrature.
@@ -49,23 +49,22 @@ def power(known: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
-def powerless(rows: Iterable[dict[str, Any]]) -> list[str]:
-    """A line for each place with attacks that would not notice."""
+def powerless(rows: Iterable[Row]) -> list[str]:
+    """Return a line for each place with attacks that cannot tell doing nothing from retraining."""
     names: dict[str, list[str]] = {}
     for row in rows:
         if row["powerful"] is False:
             names.setdefault(", ".join(str(row[column]) for column in PLACE), []).append(row["metric"])
     return [
-        f"{place}: powerless, they do not tell doing nothing from retraining: {', '.join(attacks)}"
+        f"{place}: powerless, they cannot tell doing nothing from retraining: {', '.join(attacks)}"
         for place, attacks in names.items()
     ]
 
 
 def _interval(idle: pd.DataFrame, oracle: pd.DataFrame) -> tuple[float | None, float | None]:
-    """Of idle minus oracle."""
+    """Return the interval of idle minus oracle."""
     if len(idle) > 1:
-        values = {NOTHING: _by_seed(idle), ORACLE: _by_seed(oracle)}
-        found = paired_differences(values)
+        found = paired_differences({NOTHING: _by_seed(idle), ORACLE: _by_seed(oracle)})
         return (found[0].low, found[0].high) if found else (None, None)
     one, other = idle.iloc[0], oracle.iloc[0]
     difference = one["value"] - other["value"]

@@ -1,1 +1,1 @@
-"""Stored rows as they are read: plain records of clean values, which of them are one, and what they are called."""
+"""Stored rows: plain records, clean values, default hyper-parameters, reruns and labels."""

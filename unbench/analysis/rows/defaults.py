@@ -1,9 +1,9 @@
-"""The hyper-parameters that stored rows would have by default, as cards and tuned values give them today."""
+"""The default hyper-parameters of stored rows, as cards and tuned values give them today."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache, wraps
@@ -14,12 +14,12 @@ from unbench.analysis.rows.values import json_object
 from unbench.config import registry
 from unbench.config.cards import MethodCard
 from unbench.config.tuned import TunedValues
+from unbench.store.schema import Row
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 NEEDED = ("method", "method_version", "dataset", "preset", "scenario", "model", "stem")
 """Columns that decide what the default is."""
-
 
 _TUNED: ContextVar[TunedValues | None] = ContextVar("tuned values", default=None)
 
@@ -50,8 +50,8 @@ def with_tuned_values(function: F) -> F:
     return cast(F, inside)
 
 
-def default_hparams(row: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what a row's method runs with if nothing is given: the values tuned for its cell, or the card's defaults.
+def default_hparams(row: Row) -> dict[str, Any] | None:
+    """Return the hyper-parameters a row's method runs with by default: tuned for its cell, or else those of the card.
 
     None if the card is unknown or of another version.
 
@@ -61,31 +61,29 @@ def default_hparams(row: Mapping[str, Any]) -> dict[str, Any] | None:
     Raises:
         CardError: the cards or the tuned values cannot be read.
     """
-    card = _card(row)
-    if card is None:
-        return None
-    place = (row["dataset"], row["preset"], row["scenario"], row["model"])
-    return dict(_resolved(_Same(card), _TUNED.get() or TunedValues.of(), place, bool(row["stem"])))
+    return _defaults(row, (row["dataset"], row["preset"], row["scenario"], row["model"]))
 
 
-def card_defaults(row: Mapping[str, Any]) -> dict[str, Any] | None:
+def card_defaults(row: Row) -> dict[str, Any] | None:
     """Return the defaults of the card, whatever tuning chose; None as in `default_hparams`."""
-    card = _card(row)
-    return None if card is None else card.resolve_hparams({}, stem=bool(row["stem"]))
+    return _defaults(row, None)
 
 
-def is_default(row: Mapping[str, Any]) -> bool:
-    """Return True if a row, with its column hparams, has all of its method's defaults and nothing else."""
+def is_default(row: Row) -> bool:
+    """Return whether a row, with its column hparams, has exactly its method's defaults."""
     return json_object(row["hparams"]) == default_hparams(row)
 
 
-def _card(row: Mapping[str, Any]) -> MethodCard | None:
+def _defaults(row: Row, place: tuple[str, str, str, str] | None) -> dict[str, Any] | None:
     card = registry.methods().get(row["method"])
-    return card if card is not None and card.version == row["method_version"] else None
+    if card is None or card.version != row["method_version"]:
+        return None
+    values = (_TUNED.get() or TunedValues.of()) if place else None
+    return dict(_resolved(_CardKey(card), values, place, bool(row["stem"])))
 
 
-class _Same:
-    """A card as a key: equal if it is the same object, because its contents cannot be hashed."""
+class _CardKey:
+    """A card as a key of a cache, equal by identity: what a card holds cannot be hashed."""
 
     def __init__(self, card: MethodCard) -> None:
         self.card = card
@@ -94,11 +92,13 @@ class _Same:
         return id(self.card)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.card is self.card
+        return isinstance(other, _CardKey) and other.card is self.card
 
 
+# Checking every value of a card takes a while, and a report asks for each row.
 @lru_cache(maxsize=4096)
-def _resolved(same: _Same, values: TunedValues, place: tuple[str, str, str, str], stem: bool) -> dict[str, Any]:
-    """Resolve once for each cell: checking every value of a card takes a while, and a report asks for each row."""
-    tuned = values.find(same.card, *place)
-    return dict(same.card.resolve_hparams(tuned.hparams if tuned else {}, stem=stem))
+def _resolved(
+    key: _CardKey, values: TunedValues | None, place: tuple[str, str, str, str] | None, stem: bool
+) -> dict[str, Any]:
+    tuned = values.find(key.card, *place) if values and place else None
+    return dict(key.card.resolve_hparams(tuned.hparams if tuned else {}, stem=stem))

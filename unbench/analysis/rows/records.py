@@ -9,13 +9,13 @@ if TYPE_CHECKING:
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """One dict per row, column name to value: many times faster than pandas' own over wide tables of text."""
+    """Return one dict per row, column name to value: many times faster than pandas' own over wide tables of text."""
     names = [str(name) for name in table.columns]
-    # In one go: taking columns one by one takes longest where tables are wide and short, as those of a cell are.
+    # All columns at once: taking them one by one is slow for wide, short tables, such as those of a cell.
     return [dict(zip(names, values, strict=True)) for values in table.to_numpy(dtype=object).tolist()]
 
 
 def plain_records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The same with None for what is missing: pandas has NaN there, of text as well, which is not equal to itself."""
+    """Return the same with None for what is missing; pandas has NaN there, even in columns of text."""
     plain = table.astype(object)
     return records(plain.where(plain.notna(), None))

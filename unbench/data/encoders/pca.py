@@ -1,4 +1,4 @@
-"""Pixel keys in few numbers: principal components of the validation images."""
+"""Short pixel keys: principal components of the validation images."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ COMPONENTS = 64
 
 
 class Pca(Encoder):
-    """Pixel keys projected on their first principal components, at most 64, not whitened.
+    """Pixel keys projected onto their first principal components, at most 64, not whitened.
 
-    The basis comes from validation images only. One fitted on training images would keep what deleted images
+    The basis comes from validation images only. A basis fitted to training images would keep what deleted images
     contributed, and deleting their keys would not undo that.
 
     Unwhitened, 64 components retrieve as well as all pixels (digits, 5 nearest neighbours: 98.2 % both); whitening
-    raises components of little variance, which are mostly noise, to equal weight (89.3 %).
+    gives components of little variance, which are mostly noise, equal weight (89.3 %).
     """
 
     name = "pca"
@@ -30,7 +30,7 @@ class Pca(Encoder):
         self._basis: Tensor | None = None
 
     def fit(self, images: Tensor) -> None:
-        """Find the basis of validation images, uint8 (N, C, S, S); deterministic."""
+        """Find the basis of validation images, uint8 (N, C, S, S); equal images give equal bases."""
         from sklearn.decomposition import PCA
 
         flat = torch.cat([pooled(part) for part in images.cpu().split(256)]).numpy()
@@ -44,26 +44,24 @@ class Pca(Encoder):
         return len(self._fitted()[1])
 
     def keys(self, pixels: Tensor) -> Tensor:
-        """Keys float32 (B, components) of images, uint8 (B, C, S, S); raises ValueError before `fit`."""
+        """Compute keys float32 (B, components) of images, uint8 (B, C, S, S); raise ValueError before `fit`."""
         mean, basis = self._fitted()
         return (pooled(pixels.to(self.device)) - mean) @ basis.T
 
     def state(self) -> dict[str, Tensor]:
-        """mean (D,) and basis (components, D); raises ValueError before `fit`."""
+        """Return mean (D,) and basis (components, D); raise ValueError before `fit`."""
         mean, basis = self._fitted()
         return {"mean": mean.cpu(), "basis": basis.cpu()}
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """Take mean and basis."""
+        """Restore mean and basis."""
         self._mean = state["mean"].to(self.device, torch.float32)
         self._basis = state["basis"].to(self.device, torch.float32)
 
     def _fitted(self) -> tuple[Tensor, Tensor]:
         if self._mean is None or self._basis is None:
-            raise ValueError("PCA has no basis yet: fit it on validation images first")
+            raise ValueError("PCA has no basis yet: fit it to validation images first")
         return self._mean, self._basis
 
 
-def load(device: torch.device) -> Pca:
-    """Always there; fit before use."""
-    return Pca(device)
+load = Pca

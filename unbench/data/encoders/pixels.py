@@ -1,4 +1,4 @@
-"""Keys without a network: the image itself, made small."""
+"""Keys without a network: the image itself, scaled down."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from unbench.data.batches import normalise
 from unbench.data.encoders.base import Encoder
 
 KEY_SIDE = 16
-"""Images are average-pooled to at most this side: larger ones cost memory and retrieve no better."""
+"""The side to which larger images are average-pooled: larger keys cost memory and retrieve no better."""
 
 
 class Pixels(Encoder):
-    """Pooled pixels in [-1, 1] with each image's mean removed, so that brightness counts for nothing."""
+    """Pooled pixels in [-1, 1] with each image's mean removed, so that brightness does not matter."""
 
     name = "pixels"
     trained_on = "nothing (pixels)"
@@ -23,7 +23,7 @@ class Pixels(Encoder):
         self._dim: int | None = None
 
     def fit(self, images: Tensor) -> None:
-        """Note the shape of images (N, C, S, S), on which the length of a key depends; their content plays no part."""
+        """Note the shape of images (N, C, S, S), on which the length of a key depends; their content is not used."""
         self._dim = images.shape[1] * min(KEY_SIDE, images.shape[-1]) ** 2
 
     @property
@@ -34,12 +34,12 @@ class Pixels(Encoder):
         return self._dim
 
     def keys(self, pixels: Tensor) -> Tensor:
-        """Keys float32 (B, C * side * side) of images, uint8 (B, C, S, S)."""
+        """Compute keys float32 (B, C * side * side) of images, uint8 (B, C, S, S)."""
         return pooled(pixels.to(self.device))
 
 
 def pooled(pixels: Tensor) -> Tensor:
-    """Pooled, flattened images (B, C * side * side), each with mean 0, from uint8 (B, C, S, S)."""
+    """Pool and flatten images, uint8 (B, C, S, S), to (B, C * side * side), each with mean 0."""
     images = normalise(pixels)
     if images.shape[-1] > KEY_SIDE:
         images = nn.functional.adaptive_avg_pool2d(images, KEY_SIDE)
@@ -47,6 +47,4 @@ def pooled(pixels: Tensor) -> Tensor:
     return flat - flat.mean(dim=1, keepdim=True)
 
 
-def load(device: torch.device) -> Pixels:
-    """Always there."""
-    return Pixels(device)
+load = Pixels

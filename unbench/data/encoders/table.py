@@ -1,4 +1,4 @@
-"""Rows of numbers on disk, each present or absent, from which single rows can be erased."""
+"""Tables of numbers on disk whose rows are each present or absent, and can be erased one by one."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from numpy.typing import DTypeLike, NDArray
 from unbench.data.images import Ints
 
 ABSENT = -1
-"""In place of a row's checksum, which is never negative."""
+"""Stands in place of an absent row's checksum; checksums are never negative."""
 
 
-class Table:
-    """N rows in `path`, and beside it their CRC-32 or ABSENT.
+class FeatureTable:
+    """N rows in the file `path`, and beside it, for each row, its CRC-32 or ABSENT.
 
     A row counts as present only if its checksum fits, so that a crash at any moment, or damage, leaves rows absent
     and none wrong. Not safe for several processes at once: the caller holds a lock.
@@ -28,7 +28,7 @@ class Table:
         self.dtype = np.dtype(dtype)
 
     def read(self) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """A copy of all rows, zero where absent, and which are present (N,)."""
+        """Return a copy of all rows, zero where absent, and which are present (N,)."""
         rows = np.zeros(self.shape, self.dtype)
         present = np.zeros(len(rows), dtype=np.bool_)
         found = self._open()
@@ -48,9 +48,7 @@ class Table:
 
     def _open(self) -> tuple[NDArray[Any], Ints] | None:
         found = _open(self.path)
-        if found is None or found[0].shape != self.shape or found[0].dtype != self.dtype:
-            return None
-        return found
+        return found if found and found[0].shape == self.shape and found[0].dtype == self.dtype else None
 
     def _create(self) -> tuple[NDArray[Any], Ints]:
         # Written out, not mapped: on a full disk that is an error here, not a killed process later.
@@ -63,9 +61,9 @@ class Table:
 
 
 def erase(path: Path, at: Ints) -> int:
-    """Mark the rows `at` of a table absent and overwrite them with zeros; how many of them were present.
+    """Mark the rows `at` of a table absent and overwrite them with zeros; return how many of them were present.
 
-    A table that cannot be read is removed whole, since what it holds cannot be told.
+    A table that cannot be read is removed whole, because its rows cannot be told apart.
     """
     found = _open(path)
     if found is None:
@@ -73,19 +71,18 @@ def erase(path: Path, at: Ints) -> int:
         return 0
     rows, checks = found
     present = int((checks[at] != ABSENT).sum())
-    rows[at] = 0
-    rows.flush()  # type: ignore[attr-defined]
-    checks[at] = ABSENT
-    checks.flush()  # type: ignore[attr-defined]
+    for array, blank in ((rows, 0), (checks, ABSENT)):
+        array[at] = blank
+        array.flush()
     return present
 
 
 def checks_path(path: Path) -> Path:
-    """Where the checksums of the table at `path` are."""
+    """Return the file of the checksums of the table at `path`."""
     return path.with_suffix(".crc.npy")
 
 
-def _open(path: Path) -> tuple[NDArray[Any], Ints] | None:
+def _open(path: Path) -> tuple[np.memmap[Any, Any], np.memmap[Any, Any]] | None:
     try:
         rows = np.load(path, mmap_mode="r+", allow_pickle=False)
         checks = np.load(checks_path(path), mmap_mode="r+", allow_pickle=False)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-import pickle
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from unbench.data.encoders.base import EncoderUnavailableError, FeatureEncoder
+from unbench.data.encoders.base import EncoderUnavailableError, FeatureEncoder, loading_weights
 from unbench.errors import UnknownNameError
 from unbench.store.tensors import content_hash
 
 
 class TimmNetwork(FeatureEncoder):
-    """Maps: the last features, patch tokens laid out as a grid. Keys: the network's own pooling of them."""
+    """A network of timm: maps are its last features (patch tokens as a grid), keys its own pooling of them."""
 
     def __init__(self, model: str, network: nn.Module, device: torch.device) -> None:
         from timm.data import resolve_model_data_config
@@ -36,12 +35,12 @@ class TimmNetwork(FeatureEncoder):
             side = math.isqrt(patches.shape[2])
             return patches.unflatten(2, (side, side)), keys
         # Some families keep channels last.
-        first = features.shape[1] == self.network.num_features
-        return features if first else features.permute(0, 3, 1, 2), keys
+        channels_first = features.shape[1] == self.network.num_features
+        return features if channels_first else features.permute(0, 3, 1, 2), keys
 
 
 def load(model: str, device: torch.device) -> TimmNetwork:
-    """Take the weights from the Hugging Face cache, or download them there.
+    """Load the weights from the Hugging Face cache, or download them to it.
 
     Args:
         model: a name as timm.create_model takes it, with or without the tag of its weights.
@@ -49,7 +48,7 @@ def load(model: str, device: torch.device) -> TimmNetwork:
 
     Raises:
         UnknownNameError: timm has no such network.
-        EncoderUnavailableError: timm is not installed, or the weights are not here and cannot be fetched.
+        EncoderUnavailableError: timm is not installed, or the weights are missing and cannot be fetched.
     """
     name = f"timm:{model}"
     try:
@@ -61,12 +60,8 @@ def load(model: str, device: torch.device) -> TimmNetwork:
     known = timm.list_pretrained() if "." in model else timm.list_models()
     if model not in known:
         raise UnknownNameError("encoder", name, [f"timm:{other}" for other in known])
-    try:
+    config = timm.get_pretrained_cfg(model)
+    source = (config.hf_hub_id or config.url) if config else "none published"
+    with loading_weights(name, f"its weights ({source}) are not in {HF_HUB_CACHE} and cannot be fetched"):
         network = timm.create_model(model, pretrained=True, num_classes=0)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        config = timm.get_pretrained_cfg(model)
-        source = (config.hf_hub_id or config.url) if config else "none published"
-        cause = str(error).partition("\n")[0]
-        reason = f"its weights ({source}) are not in {HF_HUB_CACHE} and cannot be fetched ({cause})"
-        raise EncoderUnavailableError(name, reason) from error
     return TimmNetwork(model, network, device)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
 import torch
@@ -10,13 +9,14 @@ from torch import Tensor, nn
 from torchvision.models import ViT_B_16_Weights, vit_b_16
 from torchvision.models.feature_extraction import create_feature_extractor
 
-from unbench.data.encoders.base import EncoderUnavailableError, FeatureEncoder, file_hash
+from unbench.data.cache import file_hash
+from unbench.data.encoders.base import FeatureEncoder, loading_weights
 
 WEIGHTS = ViT_B_16_Weights.IMAGENET1K_V1
 
 
 class VisionTransformerB16(FeatureEncoder):
-    """Keys: the class token after the last layer norm (768 numbers). Maps: the patch tokens there, 768 x 14 x 14."""
+    """ViT-B/16: keys are the class token after the last layer norm (768), maps the patch tokens (768 x 14 x 14)."""
 
     name = "vit_b_16"
 
@@ -34,23 +34,18 @@ class VisionTransformerB16(FeatureEncoder):
 
 
 def load(device: torch.device) -> VisionTransformerB16:
-    """Take the weights from torch.hub's checkpoint folder (TORCH_HOME), or download them there (346 MB).
+    """Load the weights from torch.hub's checkpoint folder (TORCH_HOME), or download them to it (346 MB).
 
     Raises:
-        EncoderUnavailableError: they are not there and cannot be fetched, or the file is damaged.
+        EncoderUnavailableError: they are missing and cannot be fetched, or the file is damaged.
     """
     path = Path(torch.hub.get_dir()) / "checkpoints" / Path(WEIGHTS.url).name
-    here = path.is_file()
-    try:
+    if path.is_file():
+        reason = f"{path} is damaged or holds another network"
+    else:
+        reason = f"its weights are not at {path} (put the file there) and {WEIGHTS.url} cannot be fetched"
+    with loading_weights("vit_b_16", reason):
         state = WEIGHTS.get_state_dict(progress=False, check_hash=True, weights_only=True, map_location="cpu")
         network = vit_b_16()
         network.load_state_dict(state)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        cause = str(error).partition("\n")[0]
-        reason = (
-            f"{path} is damaged or holds another network ({cause})"
-            if here
-            else f"its weights are not at {path} and {WEIGHTS.url} cannot be fetched ({cause}); put the file there"
-        )
-        raise EncoderUnavailableError("vit_b_16", reason) from error
-    return VisionTransformerB16(network, file_hash(path), device)
+    return VisionTransformerB16(network, file_hash(path)[:8], device)

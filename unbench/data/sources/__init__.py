@@ -6,7 +6,7 @@ import importlib
 
 from unbench.config.cards import DatasetCard
 from unbench.config.plugins import load_class
-from unbench.data.sources.base import Source
+from unbench.data.sources.base import ImageSource
 from unbench.errors import CardError, UnknownNameError
 
 SOURCES = {
@@ -25,7 +25,7 @@ SOURCES = {
 """Loader name (a card's `source`) to module and class in this package."""
 
 
-def create(card: DatasetCard) -> Source:
+def create(card: DatasetCard) -> ImageSource:
     """Create the source of a card: one of SOURCES, or a class of a plug-in as "module:Class".
 
     Raises:
@@ -41,5 +41,5 @@ def create(card: DatasetCard) -> Source:
         kind = getattr(importlib.import_module(f"{__name__}.{module}"), name)
     else:
         raise CardError(f"data set '{card.name}': {UnknownNameError('source', card.source, SOURCES)}")
-    source: Source = kind(card)
+    source: ImageSource = kind(card)
     return source

@@ -1,21 +1,24 @@
 """The contract of a source: find the files, fetch them if asked, read them one split at a time.
 
-A source knows a format and nothing else: no caching, no resizing, no subsets. It is a plain class with the three
-methods below, constructed as `Source(card)`; `unbench.data.sources.create` finds it by its card's name.
+A source knows a format and nothing else: no caching, no resizing, no subsets. `unbench.data.sources.create` constructs
+the one that a card names.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from unbench.config.cards import DatasetCard
+from unbench.data.images import Ints
+from unbench.errors import CardError, DataMissingError
+
+T = TypeVar("T", int, str)
 
 
 @dataclass(frozen=True)
@@ -24,17 +27,16 @@ class RawSplit:
 
     Attributes:
         labels: int64, (N,).
-        images: yields N images in the order of the labels. Errors while decoding are raised as DataError naming
-            the file.
+        images: yields N images in the order of the labels; raises DataError naming a file that cannot be decoded.
     """
 
-    labels: NDArray[np.int64]
+    labels: Ints
     images: Callable[[], Iterable[Image.Image]]
 
 
 @dataclass(frozen=True)
 class RawData:
-    """What a source reads: class names, and splits among train, val, test (train and test always)."""
+    """Class names, and the splits among train, val and test (always train and test), as a source reads them."""
 
     classes: tuple[str, ...]
     splits: dict[str, RawSplit]
@@ -42,12 +44,12 @@ class RawData:
 
 @dataclass(frozen=True)
 class Files:
-    """What a source found under a data root.
+    """The files of a data set that a source found under a data root.
 
     Attributes:
         paths: every file that determines the data; their sizes and times decide whether a cache is current.
-        mismatches: lazily, one clear sentence for each file whose published checksum differs from its own.
         published: whether the publisher gives checksums for these files at all.
+        mismatches: computes one sentence for each file whose checksum differs from the published one.
     """
 
     paths: tuple[Path, ...]
@@ -55,19 +57,36 @@ class Files:
     mismatches: Callable[[], list[str]] = field(default=list)
 
 
-class Source(Protocol):
-    """Reads one data set in one format."""
+class ImageSource(ABC):
+    """One data set in one format."""
 
-    def __init__(self, card: DatasetCard) -> None: ...
+    def __init__(self, card: DatasetCard) -> None:
+        self.card = card
 
+    @abstractmethod
     def find(self, root: Path) -> Files:
-        """The files of this data set under `root`; raises DataMissingError (which files, where, how to get)."""
-        ...
+        """Return the files of this data set under `root`; raise DataMissingError (which, where, how to get them)."""
 
     def fetch(self, root: Path) -> None:
-        """Download into `root` with a progress bar, checked; raises DataMissingError if that is impossible."""
-        ...
+        """Download into `root` with a progress bar and check; raise DataMissingError if that is impossible.
 
+        A source whose images nobody publishes only checks that they are there.
+        """
+        self.find(root)
+
+    @abstractmethod
     def read(self, root: Path) -> RawData:
-        """Open the files that `find` found; raises DataError naming a corrupt one."""
-        ...
+        """Open the files that `find` found; raise DataError naming a corrupt one."""
+
+    def option(self, name: str, default: T) -> T:
+        """Return a source option of the card; raise CardError if it does not have the type of `default`."""
+        value = self.card.source_options.get(name, default)
+        if type(value) is not type(default):
+            kind = type(default).__name__
+            raise CardError(f"data set '{self.card.name}': source option '{name}' must be {kind}, not '{value}'")
+        return value
+
+    def missing(self, root: Path, expected: str, how: str = "") -> DataMissingError:
+        """Return the error for absent files: what is expected where, and how to get it."""
+        how = how or f"unbench downloads it where there is a network, or get it from {self.card.homepage}"
+        return DataMissingError(f"no {self.card.name} under {root}: expected {expected}; {how}")

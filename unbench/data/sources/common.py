@@ -12,36 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from unbench.config.cards import DatasetCard
-from unbench.data.images import Bytes, Ints
+from unbench.data.images import Ints
 from unbench.data.sources.base import RawSplit
-from unbench.errors import CardError, DataError, DataMissingError, UnbenchError
-
-
-def option(card: DatasetCard, name: str, default: Any) -> Any:
-    """`card.source_options[name]`, which must have the type of `default`; raises CardError if it has not."""
-    value = card.source_options.get(name, default)
-    if type(value) is not type(default):
-        kind = type(default).__name__
-        raise CardError(f"data set '{card.name}': source option '{name}' must be {kind}, not '{value}'")
-    return value
-
-
-def missing(card: DatasetCard, root: Path, expected: str, how: str = "") -> DataMissingError:
-    """The error for files that are not there: what is expected where, and how to get it."""
-    how = how or f"unbench downloads it where there is a network, or get it from {card.homepage}"
-    return DataMissingError(f"no {card.name} under {root}: expected {expected}; {how}")
+from unbench.errors import DataError, UnbenchError
 
 
 def one_line(error: BaseException) -> str:
-    """An error's message on one line of bearable length; its type's name where it has none."""
+    """Return an error's message on one line, cut to 300 characters; its type's name where it has none."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 300 else f"{text[:300]}…"
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turn whatever a parser throws at a damaged file into a DataError that names it."""
+    """Turn whatever a parser raises for a damaged file into a DataError that names it."""
     try:
         yield
     except UnbenchError:
@@ -51,58 +35,58 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def checked_labels(values: Any, classes: int, where: Path) -> Ints:
-    """`values` as int64 labels in 0..classes-1; raises DataError naming the file where they are not."""
+    """Return `values` as int64 labels in 0..classes-1; raise DataError naming the file where they are not."""
     labels = np.asarray(values)
     if labels.ndim != 1 or not len(labels) or not np.issubdtype(labels.dtype, np.integer):
         raise DataError(f"{where} does not hold one whole-number label per image")
-    low, high = int(labels.min()), int(labels.max())
-    if low < 0 or high >= classes:
-        bad = low if low < 0 else high
-        raise DataError(f"{where} has the label {bad}, outside 0..{classes - 1} ({classes} classes)")
+    check_range(labels, classes, f"{where}")
     return labels.astype(np.int64)
 
 
+def check_range(labels: NDArray[Any], classes: int, where: str) -> None:
+    """Raise DataError naming `where` unless the labels (N,) are in 0..classes-1."""
+    for label in (int(labels.min()), int(labels.max())):
+        if not 0 <= label < classes:
+            raise DataError(f"{where} has the label {label}, outside 0..{classes - 1} ({classes} classes)")
+
+
 def array_split(pixels: NDArray[Any], labels: Any, classes: int, where: Path) -> RawSplit:
-    """A split of images in memory; raises DataError unless they are uint8, (N, H, W) or (N, H, W, 3)."""
+    """Return a split of images in memory; raise DataError unless they are uint8, (N, H, W) or (N, H, W, 3)."""
     checked = checked_labels(labels, classes, where)
     if pixels.dtype != np.uint8 or pixels.ndim not in (3, 4) or (pixels.ndim == 4 and pixels.shape[3] != 3):
         raise DataError(f"{where} does not hold 8-bit grey or RGB images, but {pixels.dtype} {pixels.shape}")
     if len(pixels) != len(checked):
         raise DataError(f"{where} has {len(pixels)} images but {len(checked)} labels")
-    return RawSplit(checked, lambda: _from_arrays(pixels))
+    return RawSplit(checked, lambda: (Image.fromarray(np.ascontiguousarray(image)) for image in pixels))
 
 
 def file_split(paths: Sequence[Path], labels: Any, classes: int, where: Path) -> RawSplit:
-    """A split of image files, listed in `where`; all must exist, and each is decoded when its turn comes."""
+    """Return a split of image files, which are decoded one at a time; raise DataError if one listed is absent."""
     checked = checked_labels(labels, classes, where)
     for path in paths:
         if not path.is_file():
-            raise DataError(f"{where} lists {path}, which is not there")
+            raise DataError(f"{where} lists {path}, which does not exist")
     return RawSplit(checked, lambda: (decode(path, path) for path in paths))
 
 
 def decode(source: Path | BinaryIO, where: object) -> Image.Image:
-    """Decode one image of 8 bits per channel; raises DataError naming `where` if it is corrupt or deeper."""
+    """Decode one image of 8 bits per channel; raise DataError naming `where` if it is corrupt or deeper."""
     try:
         with Image.open(source) as image:
             image.load()
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged files
         raise DataError(f"cannot decode the image {where}: {one_line(error)}") from error
-    if image.mode.startswith(("I", "F")):  # Pillow would clip these to white without a word
+    if image.mode.startswith(("I", "F")):  # Pillow would clip these to white without a warning
         raise DataError(f"the image {where} has more than 8 bits per channel; convert it first")
     return image
 
 
 def list_files(*folders: Path) -> tuple[Path, ...]:
-    """All files under the folders, sorted; links are followed, as torchvision's image folders do."""
+    """Return all files under the folders, sorted; links are followed, as torchvision's image folders do."""
     walks = (os.walk(folder, followlinks=True) for folder in folders)
     return tuple(sorted(Path(base, name) for walk in walks for base, _, names in walk for name in names))
 
 
 def first(candidates: Iterable[Path], fits: Callable[[Path], bool]) -> Path | None:
-    """The first candidate that fits, or None."""
+    """Return the first candidate that fits, or None."""
     return next((path for path in candidates if fits(path)), None)
-
-
-def _from_arrays(pixels: Bytes) -> Iterator[Image.Image]:
-    return (Image.fromarray(np.ascontiguousarray(image)) for image in pixels)

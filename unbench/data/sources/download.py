@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from io import BufferedReader
 from pathlib import Path
 
 from unbench.config.cards import DatasetCard
@@ -22,11 +23,13 @@ _DAMAGE = (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError)
 
 @contextmanager
 def explained(card: DatasetCard, by_hand: str) -> Iterator[None]:
-    """Turn whatever a library's download throws into one line that ends with what to do `by_hand`.
+    """Turn whatever a library's download raises into one line that ends with what to do `by_hand`.
 
-    Raises ChecksumError for a damaged download and DataMissingError for any other failure.
+    Raises:
+        ChecksumError: the download is damaged.
+        DataMissingError: it fails for any other reason.
     """
-    handled = sys.exception()  # what the caller is dealing with, which is no cause of what happens here
+    handled = sys.exception()  # the caller may be handling one, which did not cause what is raised here
     try:
         yield
     except UnbenchError:
@@ -38,7 +41,7 @@ def explained(card: DatasetCard, by_hand: str) -> Iterator[None]:
                 raise cause from None
         if any(isinstance(e, _DAMAGE) or "corrupted" in str(e).lower() for e in chain):
             raise ChecksumError(
-                f"the download of {card.name} arrived damaged and was thrown away: {one_line(chain[-1])}; "
+                f"the download of {card.name} arrived damaged and was deleted: {one_line(chain[-1])}; "
                 f"try again, or {by_hand}"
             ) from error
         raise DataMissingError(f"cannot download {card.name}: {one_line(chain[-1])}; {by_hand}") from error
@@ -46,7 +49,7 @@ def explained(card: DatasetCard, by_hand: str) -> Iterator[None]:
 
 @contextmanager
 def staged(card: DatasetCard, root: Path, by_hand: str) -> Iterator[Path]:
-    """An empty folder inside `root`; its content moves into `root` if the block ends well, else vanishes.
+    """Yield an empty folder inside `root` whose content moves into `root` if the block ends well, else vanishes.
 
     Libraries write straight to the final name and leave a damaged file there; so they get another place.
     """
@@ -58,13 +61,13 @@ def staged(card: DatasetCard, root: Path, by_hand: str) -> Iterator[Path]:
 
 
 def differing(published: Mapping[Path, str], algorithm: str = "md5", unpack: bool = False) -> list[str]:
-    """One sentence for each file whose checksum is not the published one.
+    """Return one sentence for each file whose checksum is not the published one.
 
     With `unpack`, the checksums are those of what is inside .gz files.
     """
     faults = []
     for path, wanted in published.items():
-        with reading(path), gzip.open(path) if unpack and path.suffix == ".gz" else path.open("rb") as file:
+        with reading(path), unpacked(path) if unpack else path.open("rb") as file:
             # As an integrity check only: some systems forbid MD5 for security.
             hasher = partial(hashlib.new, algorithm, usedforsecurity=False)
             found = hashlib.file_digest(file, hasher).hexdigest()
@@ -74,8 +77,13 @@ def differing(published: Mapping[Path, str], algorithm: str = "md5", unpack: boo
     return faults
 
 
+def unpacked(path: Path) -> gzip.GzipFile | BufferedReader:
+    """Open a file for reading, decompressed if its name ends with .gz."""
+    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+
+
 def _chain(error: BaseException | None, end: BaseException | None) -> Iterator[BaseException]:
-    """The error and what it came from, up to and without `end`: the first cause last."""
+    """Yield the error and its causes up to, but not including, `end`: the first cause last."""
     while error is not None and error is not end:
         yield error
         error = error.__cause__ or error.__context__

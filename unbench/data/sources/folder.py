@@ -4,32 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from unbench.config.cards import DatasetCard
-from unbench.data.sources.base import Files, RawData, RawSplit
-from unbench.data.sources.common import file_split, first, list_files, missing
+from unbench.data.sources.base import Files, ImageSource, RawData, RawSplit
+from unbench.data.sources.common import file_split, first, list_files
 from unbench.errors import DataError
 
 
-class Folder:
+class Folder(ImageSource):
     """train/<class>/*.png and test/<class>/*.png, optionally val/, and any other format that Pillow opens.
 
     They are looked for in the data root itself, else in a folder there with the card's name. The classes are
     the folders in train, sorted by name; test and val may lack some but have no others.
     """
 
-    def __init__(self, card: DatasetCard) -> None:
-        self.card = card
-
     def find(self, root: Path) -> Files:
-        """All files of the splits; raises DataMissingError if train/ or test/ is absent."""
+        """Return all files of the splits; raise DataMissingError if train/ or test/ is absent."""
         return Files(list_files(*self._folders(root).values()))
 
-    def fetch(self, root: Path) -> None:
-        """Nobody publishes these images: raises DataMissingError unless they are there."""
-        self._folders(root)
-
     def read(self, root: Path) -> RawData:
-        """All splits; raises DataError naming a class folder that is empty or unknown."""
+        """Return all splits; raise DataError naming a class folder that is empty or unknown."""
         folders = self._folders(root)
         classes = _classes(folders["train"])
         splits: dict[str, RawSplit] = {}
@@ -46,15 +38,15 @@ class Folder:
         absent = [str(base / name) for name in ("train", "test") if name not in found]
         if absent:
             what = f"{' and '.join(absent)}, each with a folder of images per class"
-            raise missing(self.card, root, what, "put your images there, or name their folder with --data-root")
+            raise self.missing(root, what, "put your images there, or name their folder with --data-root")
         return found
 
 
 def _classes(folder: Path) -> tuple[str, ...]:
-    """Sorted names of the class folders, less the hidden ones that file managers and notebooks leave."""
+    """Return the sorted names of the class folders, less the hidden ones that file managers and notebooks leave."""
     names = sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
     if not names:
-        raise DataError(f"{folder} has no folders, one per class, in it")
+        raise DataError(f"{folder} has no class folders; one folder of images per class is expected")
     return tuple(names)
 
 
@@ -68,4 +60,5 @@ def _split(folder: Path, classes: tuple[str, ...], allow_empty: bool) -> RawSpli
         raise DataError(f"{folder}: {error}") from error
     if not samples:
         raise DataError(f"{folder} has no images in its class folders ({', '.join(IMG_EXTENSIONS)})")
-    return file_split([Path(path) for path, _ in samples], [k for _, k in samples], len(classes), folder)
+    paths, labels = zip(*samples, strict=True)
+    return file_split([Path(path) for path in paths], labels, len(classes), folder)

@@ -17,7 +17,9 @@ SUMS = "SHA256SUMS"
 def fetch_files(card: DatasetCard, hub: str, revision: str, patterns: Sequence[str], home: Path, folder: str) -> None:
     """Download the files of `hub` that match into `home`, which mirrors the hub's folders, and check them.
 
-    Raises ChecksumError if one arrives damaged (it is deleted), DataMissingError if there is no hub to ask.
+    Raises:
+        ChecksumError: a file arrived damaged; it is deleted.
+        DataMissingError: the hub cannot be reached.
     """
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.utils import filter_repo_objects
@@ -30,25 +32,21 @@ def fetch_files(card: DatasetCard, hub: str, revision: str, patterns: Sequence[s
         published = {f.rfilename: f.lfs.sha256 for f in info.siblings or () if f.lfs}
         names = list(filter_repo_objects(published, allow_patterns=list(patterns)))
         sums = {home / name: published[name] for name in names}
-        damaged = [fault for path, sha256 in sums.items() for fault in _discard(path, sha256)]
+        damaged = {path: fault for path, sha256 in sums.items() for fault in differing({path: sha256}, "sha256")}
+        for path in damaged:
+            path.unlink()
         if damaged:
-            raise ChecksumError(f"the download of {card.name} arrived damaged and was thrown away: {damaged[0]}")
+            first = next(iter(damaged.values()))
+            raise ChecksumError(f"the download of {card.name} arrived damaged and was deleted: {first}")
         lines = [f"{sha256}  {path.relative_to(home / folder).as_posix()}\n" for path, sha256 in sums.items()]
         if lines:
             (home / folder / SUMS).write_text("".join(lines), "utf-8")
 
 
 def read_sums(folder: Path, more: str = "") -> dict[Path, str]:
-    """The published SHA-256 of files in `folder`: those that `fetch_files` kept, and `more` in the same format."""
+    """Return the published SHA-256 of files in `folder`: those that `fetch_files` kept, and `more` in that format."""
     kept = folder / SUMS
     with reading(kept):
         text = kept.read_text("utf-8") if kept.is_file() else ""
         pairs = [line.split(maxsplit=1) for line in f"{text}\n{more}".splitlines() if line.strip()]
         return {folder / name: sha256 for sha256, name in pairs if (folder / name).is_file()}
-
-
-def _discard(path: Path, sha256: str) -> list[str]:
-    faults = differing({path: sha256}, "sha256")
-    if faults:
-        path.unlink()
-    return faults

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from unbench.config.cards import DatasetCard
-from unbench.data.sources.base import Files, RawData, RawSplit
-from unbench.data.sources.common import checked_labels, first, missing, option
+from unbench.data.sources.base import Files, ImageSource, RawData, RawSplit
+from unbench.data.sources.common import checked_labels, first
 from unbench.data.sources.download import differing
 from unbench.data.sources.hub import fetch_files, read_sums
-from unbench.data.sources.parquet import class_names, images, label_column, shards
+from unbench.data.sources.parquet import images, read_labels, shards
 from unbench.errors import CardError
 
 
-class HuggingFace:
+class HuggingFace(ImageSource):
     """A hub data set with an image and a whole-number label in each row.
 
     Source options: hub, its id ("owner/name"); folder, that of its Parquet files there (mostly the name of a
@@ -29,58 +29,55 @@ class HuggingFace:
     """
 
     def __init__(self, card: DatasetCard) -> None:
-        self.card = card
-        self.hub: str = option(card, "hub", "")
-        self.folder: str = option(card, "folder", "data")
-        self.revision: str = option(card, "revision", "main")
-        self.sha256: str = option(card, "sha256", "")
-        self.image: str = option(card, "image", "image")
-        self.label: str = option(card, "label", "label")
-        names = {s: option(card, s, "" if s == "val" else s) for s in ("train", "val", "test")}
-        self.splits: dict[str, str] = {split: name for split, name in names.items() if name}
+        super().__init__(card)
+        self.hub = self.option("hub", "")
+        self.folder = self.option("folder", "data")
+        self.revision = self.option("revision", "main")
+        self.sha256 = self.option("sha256", "")
+        self.image = self.option("image", "image")
+        self.label = self.option("label", "label")
+        names = {split: self.option(split, "" if split == "val" else split) for split in ("train", "val", "test")}
+        self.splits = {split: name for split, name in names.items() if name}
         if self.hub.count("/") != 1 or not {"train", "test"} <= self.splits.keys():
             raise CardError(f"data set '{card.name}': source options need hub = 'owner/name', train and test")
 
     def find(self, root: Path) -> Files:
-        """The Parquet files of all splits; raises DataMissingError naming those absent."""
+        """Return the Parquet files of all splits; raise DataMissingError naming those absent."""
         place, parts = self._locate(root)
         sums = read_sums(place, self.sha256)
         paths = tuple(path for part in parts.values() for path in part)
         return Files(paths, bool(sums), lambda: differing(sums, "sha256"))
 
     def fetch(self, root: Path) -> None:
-        """Download from the hub into <card>/<folder>; raises ChecksumError if a file arrives damaged."""
-        stem = f"{self.folder}/" if self.folder else ""
+        """Download from the hub into <card>/<folder>; raise ChecksumError if a file arrives damaged."""
+        prefix = f"{self.folder}/" if self.folder else ""
         endings = ("-*.parquet", ".parquet", "/*.parquet")
-        patterns = [f"{stem}{name}{end}" for name, end in product(self.splits.values(), endings)]
+        patterns = [f"{prefix}{name}{end}" for name, end in product(self.splits.values(), endings)]
         fetch_files(self.card, self.hub, self.revision, patterns, root / self.card.name, self.folder)
 
     def read(self, root: Path) -> RawData:
-        """All splits; raises DataError naming a file, and the row in it, that is damaged."""
+        """Return all splits; raise DataError naming a file, and the row in it, that is damaged."""
         _, parts = self._locate(root)
-        columns = {path: label_column(path, self.image, self.label) for part in parts.values() for path in part}
-        classes = class_names(parts["train"][0], self.label)
+        labels = {path: read_labels(path, self.image, self.label) for part in parts.values() for path in part}
+        classes = labels[parts["train"][0]][1]
         if not classes:
-            known = self.card.classes or 1 + max(int(columns[path].max()) for path in parts["train"])
+            known = self.card.classes or 1 + max(int(labels[path][0].max()) for path in parts["train"])
             classes = tuple(map(str, range(known)))
         splits: dict[str, RawSplit] = {}
         for split, paths in parts.items():
-            labels = np.concatenate([checked_labels(columns[path], len(classes), path) for path in paths])
-            splits[split] = RawSplit(labels, partial(images, paths, self.image))
+            checked = [checked_labels(labels[path][0], len(classes), path) for path in paths]
+            splits[split] = RawSplit(np.concatenate(checked), partial(images, paths, self.image))
         return RawData(classes, splits)
 
     def _locate(self, root: Path) -> tuple[Path, dict[str, tuple[Path, ...]]]:
-        """The folder in use, and the files of each split in it."""
+        """Return the folder in use, and the files of each split in it."""
         homes = [root / self.card.name, root / self.hub.split("/")[1]]
         places = [*(home / self.folder for home in homes), root / self.folder, *homes, root]
         names = self.splits.values()
         place = first(places, lambda folder: any(shards(folder, name)[0] for name in names)) or places[0]
-        parts: dict[str, tuple[Path, ...]] = {}
-        absent: list[str] = []
-        for split, name in self.splits.items():
-            parts[split], lacking = shards(place, name)
-            absent += lacking
+        found = {split: shards(place, name) for split, name in self.splits.items()}
+        absent = [name for _, lacking in found.values() for name in lacking]
         if absent:
             how = f"unbench downloads it where there is a network, or get it from the hub's data set {self.hub}"
-            raise missing(self.card, root, f"{', '.join(absent)} in {place}", how)
-        return place, parts
+            raise self.missing(root, f"{', '.join(absent)} in {place}", how)
+        return place, {split: paths for split, (paths, _) in found.items()}

@@ -3,66 +3,39 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from unbench.config.cards import DatasetCard
-from unbench.data.sources.base import Files, RawData
-from unbench.data.sources.common import array_split, first, missing, reading
-from unbench.data.sources.download import differing, staged
+from unbench.data.sources.base import RawData
+from unbench.data.sources.common import array_split, reading
+from unbench.data.sources.published import NamedFiles
+from unbench.data.sources.torchvision import unchecked
 
-_FILES = {"train": "train_32x32.mat", "test": "test_32x32.mat"}
+_SPLITS = ("train", "test")
 
 
-class Svhn:
-    """99,289 colour images of 32x32 pixels (the "extra" images are not used).
+class Svhn(NamedFiles):
+    """99,289 colour images of 32x32 pixels in two files (the "extra" images are not used)."""
 
-    train_32x32.mat and test_32x32.mat are looked for in svhn, SVHN, and the data root itself.
-    """
+    files = ("train_32x32.mat", "test_32x32.mat")
+    places = ("svhn", "SVHN", ".")
 
-    def __init__(self, card: DatasetCard) -> None:
-        self.card = card
-
-    def find(self, root: Path) -> Files:
-        """The two files; raises DataMissingError naming those absent."""
-        folders = [root / "svhn", root / "SVHN", root]
-        folder = first(folders, lambda f: any((f / name).is_file() for name in _FILES.values())) or folders[0]
-        absent = [name for name in _FILES.values() if not (folder / name).is_file()]
-        if absent:
-            raise missing(self.card, root, f"{' and '.join(absent)} in {folder}")
-        return Files(tuple(folder / name for name in _FILES.values()), True, lambda: _mismatches(folder))
-
-    def fetch(self, root: Path) -> None:
-        """Download into svhn with torchvision, which checks each file's MD5."""
+    def checksums(self, paths: tuple[Path, ...]) -> dict[Path, str]:
+        """Return the MD5 that torchvision publishes of each file."""
         from torchvision.datasets import SVHN
 
-        by_hand = f"put {' and '.join(_FILES.values())} from {self.card.homepage} in {root / 'svhn'}"
-        with staged(self.card, root, by_hand) as folder:
-            for split in _FILES:
-                SVHN(folder / "svhn", split, download=True)
+        return {path: SVHN.split_list[split][2] for split, path in zip(_SPLITS, paths, strict=True)}
+
+    def download(self, folder: Path) -> None:
+        """Download with torchvision, which checks each file's MD5."""
+        from torchvision.datasets import SVHN
+
+        for split in _SPLITS:
+            SVHN(folder / self.places[0], split, download=True)
 
     def read(self, root: Path) -> RawData:
-        """Train and test; raises DataError naming a damaged file."""
-        source = _unchecked()
+        """Return train and test; raise DataError naming a damaged file."""
         splits = {}
-        for split, path in zip(_FILES, self.find(root).paths, strict=True):
+        for split, path in zip(_SPLITS, self.find(root).paths, strict=True):
             with reading(path):
-                dataset = source(path.parent, split)
+                dataset = unchecked("SVHN")(path.parent, split)
             splits[split] = array_split(dataset.data.transpose(0, 2, 3, 1), dataset.labels, 10, path)
         return RawData(tuple("0123456789"), splits)
-
-
-def _unchecked() -> Any:
-    """torchvision's class without its refusal of a differing checksum, which is for the user to accept."""
-    from torchvision.datasets import SVHN
-
-    class Unchecked(SVHN):
-        def _check_integrity(self) -> bool:
-            return True
-
-    return Unchecked
-
-
-def _mismatches(folder: Path) -> list[str]:
-    from torchvision.datasets import SVHN
-
-    return differing({folder / SVHN.split_list[split][1]: SVHN.split_list[split][2] for split in _FILES})

@@ -7,38 +7,35 @@ from pathlib import Path
 import numpy as np
 
 from unbench.config.cards import DatasetCard
-from unbench.data.sources.base import Files, RawData
-from unbench.data.sources.common import array_split, option
+from unbench.data.sources.base import Files, ImageSource, RawData
+from unbench.data.sources.common import array_split
 from unbench.errors import CardError
 
 CONTRAST = 16.0
 NOISE = 60.0
 
 
-class Synthetic:
-    """One smooth random pattern per class, and strong noise of each image's own.
+class Synthetic(ImageSource):
+    """Images of one smooth random pattern per class, each with strong noise of its own.
 
     Source options: classes, train, test, size (a multiple of 4), seed. Equal options give equal bytes.
     """
 
     def __init__(self, card: DatasetCard) -> None:
-        self.card = card
-        self.classes = option(card, "classes", 4)
-        self.counts = {"train": option(card, "train", 160), "test": option(card, "test", 80)}
-        self.size = option(card, "size", 8)
-        self.seed = option(card, "seed", 0)
+        super().__init__(card)
+        self.classes = self.option("classes", 4)
+        self.counts = {"train": self.option("train", 160), "test": self.option("test", 80)}
+        self.size = self.option("size", 8)
+        self.seed = self.option("seed", 0)
         if min(self.classes, *self.counts.values()) < 1 or self.size < 4 or self.size % 4 or self.seed < 0:
-            raise CardError(f"data set '{card.name}': its source options make no images")
+            raise CardError(f"data set '{card.name}': its source options describe no images")
 
     def find(self, root: Path) -> Files:
-        """No files."""
+        """Return no files: there are none."""
         return Files(())
 
-    def fetch(self, root: Path) -> None:
-        """Nothing to download."""
-
     def read(self, root: Path) -> RawData:
-        """Train and test, made on the spot."""
+        """Generate train and test."""
         rng = np.random.default_rng(self.seed)
         coarse = rng.standard_normal((self.classes, 4, 4, self.card.channels))
         patterns = coarse.repeat(self.size // 4, axis=1).repeat(self.size // 4, axis=2)

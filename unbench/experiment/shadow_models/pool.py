@@ -6,7 +6,7 @@
     RESULTS/shadows/<pool>/<cell>/cell.json        a method, its hyper-parameters, a scenario
     RESULTS/shadows/<pool>/<cell>/0007.safetensors the same model after that: what it forgot, and its logits
 
-The models themselves are stages. A pool can be published and evaluated without them.
+The models themselves are stored with the reference models. A pool can be published and evaluated without them.
 """
 
 from __future__ import annotations
@@ -18,12 +18,23 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from unbench.errors import SpecError
 from unbench.seeds import digest
 from unbench.store.arrays import Arrays, load_arrays, save_arrays
-from unbench.store.results import Store, read_json, write_json
+from unbench.store.json_files import read_json, write_json
+from unbench.store.results import Store
+
+LEAST = 4
+"""Models below which no attack has two that saw an image and two that did not."""
 
 
-class Models:
+def check_count(count: int) -> None:
+    """Raise SpecError unless the models come in pairs, with complementary halves of the training set, and suffice."""
+    if count < LEAST or count % 2:
+        raise SpecError(f"the number of shadow models must be even and at least {LEAST}, not {count}")
+
+
+class NumberedOutputs:
     """Outputs of numbered models in a folder, and what they have in common."""
 
     ABOUT: ClassVar[str]
@@ -37,12 +48,17 @@ class Models:
         """What the models have in common; raises StoreError if the file is damaged."""
         return _read_about(self.folder / self.ABOUT)
 
+    def write_about(self, store: Store, about: Mapping[str, Any]) -> None:
+        """Store what the models have in common, unless it is there and intact."""
+        if store.recover(self.folder / self.ABOUT, _read_about) is None:
+            write_json(self.folder / self.ABOUT, about)
+
     def numbers(self) -> list[int]:
-        """Of the models that are there."""
+        """Return the numbers of the stored models."""
         return sorted(int(path.stem) for path in self.folder.glob("[0-9]*.safetensors"))
 
     def has(self, number: int, store: Store) -> bool:
-        """Whether a model is there and whole; a damaged one is set aside in the results folder it is in."""
+        """Return True if a model is stored and intact; set a damaged one aside."""
         return store.recover(self._path(number), load_arrays) is not None
 
     def write(self, number: int, mask: NDArray[np.bool_], logits: Mapping[str, NDArray[np.float32]]) -> None:
@@ -50,61 +66,59 @@ class Models:
         save_arrays(self._path(number), {self.MASK: mask, **logits})
 
     def read(self, number: int) -> Arrays:
-        """The mask, under its name, and the logits of each split; raises StoreError if the file is damaged."""
+        """Return the mask, under its name, and the logits of each split; raise StoreError if the file is damaged."""
         return load_arrays(self._path(number))[0]
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:04}.safetensors"
 
 
-class Cell(Models):
-    """The models of a pool after one method made them forget in one scenario; `forgotten` says what."""
+class UnlearnedShadows(NumberedOutputs):
+    """The models of a pool after one method made them forget in one scenario; `forgotten` is the mask."""
 
     ABOUT = "cell.json"
     MASK = "forgotten"
 
 
-class Pool(Models):
-    """The shadow models of one data set, preset and way of training; `half` says what each was trained on."""
+class ShadowPool(NumberedOutputs):
+    """The shadow models of one data set, preset and way of training; `half` masks what each was trained on."""
 
     ABOUT = "pool.json"
     MASK = "half"
 
     @classmethod
-    def open(cls, store: Store, about: Mapping[str, Any], examples: Arrays) -> Pool:
-        """The pool of this meaning in a results folder; what is not there, or damaged, is made."""
+    def open(cls, store: Store, about: Mapping[str, Any], examples: Arrays) -> ShadowPool:
+        """Return the pool with this description in a results folder; write what is missing or damaged."""
         pool = cls(store.shadows / digest(about))
         with store.lock(f"pool-{pool.folder.name}"):
             if store.recover(pool._examples, load_arrays) is None:
                 save_arrays(pool._examples, examples)
-            if store.recover(pool.folder / cls.ABOUT, _read_about) is None:
-                write_json(pool.folder / cls.ABOUT, about)
+            pool.write_about(store, about)
         return pool
 
     def examples(self) -> Arrays:
-        """`ids/<split>` and `labels/<split>`, int64 (N,)."""
+        """Return `ids/<split>` and `labels/<split>`, int64 (N,)."""
         return load_arrays(self._examples)[0]
 
-    def cell(self, store: Store, about: Mapping[str, Any]) -> Cell:
-        """What a method left of these models; what is not there, or damaged, is made."""
-        cell = Cell(self.folder / digest(about))
+    def cell(self, store: Store, about: Mapping[str, Any]) -> UnlearnedShadows:
+        """Return the outputs after a method and scenario; write what is missing or damaged."""
+        cell = UnlearnedShadows(self.folder / digest(about))
         with store.lock(f"pool-{self.folder.name}"):
-            if store.recover(cell.folder / cell.ABOUT, _read_about) is None:
-                write_json(cell.folder / cell.ABOUT, about)
+            cell.write_about(store, about)
         return cell
 
     @property
     def _examples(self) -> Path:
         return self.folder / "examples.safetensors"
 
-    def cells(self) -> list[Cell]:
-        """Every method that was applied to these models."""
-        return [Cell(path.parent) for path in sorted(self.folder.glob(f"*/{Cell.ABOUT}"))]
+    def cells(self) -> list[UnlearnedShadows]:
+        """Return the outputs after every method that was applied to these models."""
+        return [UnlearnedShadows(path.parent) for path in sorted(self.folder.glob(f"*/{UnlearnedShadows.ABOUT}"))]
 
 
-def pools(shadows: Path) -> list[Pool]:
-    """Every pool in a folder."""
-    return [Pool(path.parent) for path in sorted(shadows.glob(f"*/{Pool.ABOUT}"))]
+def pools(shadows: Path) -> list[ShadowPool]:
+    """Return every pool in a folder."""
+    return [ShadowPool(path.parent) for path in sorted(shadows.glob(f"*/{ShadowPool.ABOUT}"))]
 
 
 def _read_about(path: Path) -> dict[str, Any]:

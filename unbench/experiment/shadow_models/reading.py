@@ -1,4 +1,4 @@
-"""From pools on disk to what metrics are functions of."""
+"""From pools on disk to the arguments of metrics."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unbench.config.reference_names import ORACLE
-from unbench.experiment.shadow_models.pool import Cell, Pool, pools
+from unbench.experiment.shadow_models.pool import ShadowPool, UnlearnedShadows, pools
 from unbench.metrics.outputs import MissingValue, Split
 from unbench.metrics.shadows import ReferenceExamples, References, ShadowOutputs
 from unbench.store.arrays import Arrays
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def pool_of(shadows: Path, row: Mapping[str, Any]) -> Pool | None:
-    """The pool whose models were trained as the original of a stored run, on halves of the same data; else None."""
+def pool_of(shadows: Path, row: Mapping[str, Any]) -> ShadowPool | None:
+    """Return the pool whose models were trained as the original of a run, on halves of its data; None if absent."""
     own = [row["method"], row["method_version"], json.loads(row["hparams"])]
     wanted = {
         "dataset": row["dataset"],
@@ -43,8 +43,8 @@ def pool_of(shadows: Path, row: Mapping[str, Any]) -> Pool | None:
     return None
 
 
-def references(pool: Pool, outputs: pa.Table) -> References:
-    """Every image of a run's outputs under the models of a pool.
+def references(pool: ShadowPool, outputs: pa.Table) -> References:
+    """Return every image of a run's outputs under the models of a pool.
 
     Raises:
         MissingValue: the pool has no models, or the images are not the run's.
@@ -68,8 +68,10 @@ def references(pool: Pool, outputs: pa.Table) -> References:
     return References(splits)
 
 
-def shadow_outputs(pool: Pool, cell: Cell, oracle: Cell) -> tuple[ShadowOutputs, ShadowOutputs]:
-    """A cell and the cell of retraining, of the models that both have.
+def shadow_outputs(
+    pool: ShadowPool, cell: UnlearnedShadows, oracle: UnlearnedShadows
+) -> tuple[ShadowOutputs, ShadowOutputs]:
+    """Return the outputs of a cell and of the cell of retraining, for the models that both have.
 
     Raises:
         MissingValue: there are none.
@@ -102,8 +104,8 @@ def shadow_outputs(pool: Pool, cell: Cell, oracle: Cell) -> tuple[ShadowOutputs,
     return outputs(after), outputs(retrained)
 
 
-def oracle_cell(pool: Pool, cell: Cell) -> Cell | None:
-    """The cell of retraining in the scenario of another, if it is there."""
+def oracle_cell(pool: ShadowPool, cell: UnlearnedShadows) -> UnlearnedShadows | None:
+    """Return the cell of retraining in the scenario of another cell; None if absent."""
     scenario = cell.about["scenario"]
     found = (other for other in pool.cells() if (other.about["method"], other.about["scenario"]) == (ORACLE, scenario))
     return next(found, None)
@@ -111,8 +113,8 @@ def oracle_cell(pool: Pool, cell: Cell) -> Cell | None:
 
 @lru_cache(maxsize=1)
 def _models(folder: Path, numbers: tuple[int, ...]) -> Sequence[Arrays]:
-    """Outputs of a pool's models, read once for the many runs that are judged by them; a stored one never changes."""
-    pool = Pool(folder)
+    """Return the outputs of a pool's models, read once for many runs, since a stored one never changes."""
+    pool = ShadowPool(folder)
     return [pool.read(number) for number in numbers]
 
 

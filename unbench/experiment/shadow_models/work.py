@@ -1,13 +1,10 @@
-"""One shadow model, by one thread, so that its bits do not depend on how many are made at once."""
+"""One shadow model, made with one thread, so that its bits do not depend on how many are made at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,14 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unbench.config.reference_names import ORACLE
-from unbench.data import load_dataset
 from unbench.data.images import Dataset, Ints
 from unbench.errors import FOREIGN, UnbenchError, describe
-from unbench.experiment.inputs import Inputs, make_method, prepare
+from unbench.experiment.inputs import Inputs, datasets_of, make_method, prepare
 from unbench.experiment.reference_models import train_or_load
+from unbench.experiment.settings import Settings
 from unbench.experiment.shadow_models.halves import half, shadow_split
-from unbench.experiment.shadow_models.pool import Cell, Pool
-from unbench.experiment.spec import NUMERICS_VERSION, RunSpec, Start
+from unbench.experiment.shadow_models.pool import ShadowPool, UnlearnedShadows
+from unbench.experiment.spec import NUMERICS_VERSION, RunSpec
 from unbench.experiment.unlearn import forget
 from unbench.methods.base import Method
 from unbench.progress import Progress
@@ -31,80 +28,32 @@ from unbench.store.results import Store
 from unbench.training.devices import choose_device, make_deterministic
 
 THREADS = 1
-"""Of each process: small models gain little from more, and sums on a CPU depend on it."""
+"""CPU threads of each process: small models gain little from more, and sums on a CPU depend on them."""
 
 
-@dataclass(frozen=True)
-class Request:
-    """What is asked of every shadow model; plain values, to be sent to other processes."""
-
-    method: str
-    dataset: str
-    scenario: str
-    preset: str
-    model: str | None
-    start: Start
-    results: Path
-    data_root: Path | None
-    device: str
-
-    def spec(self, number: int = 0) -> RunSpec:
-        """Of one model; raises SpecError."""
-        return RunSpec.parse(
-            self.method, self.dataset, self.scenario, self.preset, number, self.model, self.start, self.results
-        )
-
-
-def open_pool(request: Request, inputs: Inputs, method: Method, forget_class: int | None) -> tuple[Pool, Cell, Cell]:
-    """The pool that a request draws on, the cell of retraining, and the method's; the last two may be one."""
-    spec, data = request.spec(), inputs.data
-    own: list[Any] = [spec.method.name, spec.method.version, spec.hparams]
-    about = {
-        "numerics": NUMERICS_VERSION,
-        "dataset": data.name,
-        "dataset_version": data.version,
-        "data_fingerprint": data.fingerprint,
-        "preset": spec.preset_name,
-        "settings": spec.preset.model_dump(mode="json"),
-        "trainer": own if method.own_training else ["standard"],
-        "threads": THREADS,
-    }
-    examples: Arrays = {}
-    for name, images in data.splits.items():
-        examples |= {f"ids/{name}": images.ids, f"labels/{name}": images.labels}
-    store = Store(request.results)
-    pool = Pool.open(store, about, examples)
-    asked = {"scenario": spec.scenario.name, "forget_class": forget_class}
-    oracle = pool.cell(store, {"method": ORACLE, "method_version": 1, "hparams": {}, **asked})
-    if method.is_oracle:
-        return pool, oracle, oracle
-    return pool, oracle, pool.cell(store, {"method": own[0], "method_version": own[1], "hparams": own[2], **asked})
-
-
-def open_cell(request: Request) -> Cell:
-    """Where the models of a request are, or will be, once the method made them forget; makes the folders.
+def open_cell(spec: RunSpec, settings: Settings) -> UnlearnedShadows:
+    """Return the outputs of shadow models after the method of `spec`; make the folders.
 
     Raises:
         UnbenchError: the request or the files are wrong.
     """
-    inputs, spec = _inputs(request), request.spec()
-    method = make_method(spec, inputs, choose_device(request.device), Progress())
-    return open_pool(request, inputs, method, shadow_split(inputs.data, spec.scenario, 0).forget_class)[2]
+    inputs, method = _inputs(spec.with_seed(0), settings), _method(spec.with_seed(0), settings)
+    forget_class = shadow_split(inputs.data, spec.scenario, 0).forget_class
+    return _open(spec, settings.store, inputs.data, method, forget_class)[2]
 
 
-def make(request: Request, number: int) -> str | None:
-    """Train shadow model `number` and apply the method, unless that is done; returns why the method failed, if so.
+def make(spec: RunSpec, settings: Settings, number: int) -> str | None:
+    """Train shadow model `number` and apply the method, unless that is done; return why the method failed, if it did.
 
     Raises:
         UnbenchError: the request or the files are wrong.
     """
     with _one_thread():
         make_deterministic()
-        inputs, spec, store = _inputs(request), request.spec(number), Store(request.results)
-        data = inputs.data
-        method = make_method(spec, inputs, choose_device(request.device), Progress())
-        seen, split = half(data, number), shadow_split(data, spec.scenario, number)
-        pool, oracle, cell = open_pool(request, inputs, method, split.forget_class)
+        data, store = _inputs(spec.with_seed(0), settings).data, settings.store
+        spec = spec.with_seed(number)
+        method, seen, split = _method(spec, settings), half(data, number), shadow_split(data, spec.scenario, number)
+        pool, oracle, cell = _open(spec, store, data, method, split.forget_class)
         try:
             trained = train_or_load("shadow", store, spec, method, data, data.train.take(seen))
             if not pool.has(number, store):
@@ -122,12 +71,40 @@ def make(request: Request, number: int) -> str | None:
     return None
 
 
+def _open(
+    spec: RunSpec, store: Store, data: Dataset, method: Method, forget_class: int | None
+) -> tuple[ShadowPool, UnlearnedShadows, UnlearnedShadows]:
+    """Return the pool, the outputs of retraining, and those of the method; the last two may be one."""
+    name, version = spec.method.name, spec.method.version
+    about = {
+        "numerics": NUMERICS_VERSION,
+        "dataset": data.name,
+        "dataset_version": data.version,
+        "data_fingerprint": data.fingerprint,
+        "preset": spec.preset_name,
+        "settings": spec.preset.model_dump(mode="json"),
+        "trainer": [name, version, spec.hparams] if method.own_training else ["standard"],
+        "threads": THREADS,
+    }
+    examples: Arrays = {}
+    for split, images in data.splits.items():
+        examples |= {f"ids/{split}": images.ids, f"labels/{split}": images.labels}
+    pool = ShadowPool.open(store, about, examples)
+    place = {"scenario": spec.scenario.name, "forget_class": forget_class}
+    oracle = pool.cell(store, {"method": ORACLE, "method_version": 1, "hparams": {}, **place})
+    if method.is_oracle:
+        return pool, oracle, oracle
+    return pool, oracle, pool.cell(store, {"method": name, "method_version": version, "hparams": spec.hparams, **place})
+
+
 @lru_cache(maxsize=1)
-def _inputs(request: Request) -> Inputs:
-    """Loaded once by each process."""
-    spec, device = request.spec(), choose_device(request.device)
-    data = load_dataset(spec.dataset, spec.preset, request.data_root)
-    return prepare(data, spec, device, Progress())
+def _inputs(spec: RunSpec, settings: Settings) -> Inputs:
+    """Return what models are fed, loaded once by each process; `spec` has seed 0."""
+    return prepare(datasets_of(settings).load(spec), spec, choose_device(settings.device), Progress())
+
+
+def _method(spec: RunSpec, settings: Settings) -> Method:
+    return make_method(spec, _inputs(spec.with_seed(0), settings), choose_device(settings.device), Progress())
 
 
 @contextmanager

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
-from typing import Any
+from typing import Any, Unpack
 
 from unbench.config.cards import Hyperparameter, Value
 from unbench.config.grammar import parse_call, write_call
 from unbench.config.reference_names import NOTHING
 from unbench.config.tuned import Tuned
 from unbench.errors import SpecError, UnknownNameError
+from unbench.experiment.settings import Settings, TuneOptions, check_keywords, resolve
 from unbench.experiment.spec import NUMERICS_VERSION, RunSpec
 from unbench.experiment.tuning.study import Study, Trial, open_study, study_name
 from unbench.progress import Progress
 from unbench.store.locks import locked
-from unbench.store.results import Store
-from unbench.store.schema import Row
 
 TUNING_SEED = 1000
 """Seed of the forget set, original and oracle that trials are judged on; reports are about seeds 0, 1, 2, ..."""
@@ -60,82 +58,80 @@ def tune(
     dataset: str = "digits",
     *,
     trials: int = 20,
-    scenario: str = "random10",
-    preset: str = "cpu",
-    model: str | None = None,
     rule: str = "val_gap",
-    time_limit: float | None = None,
-    results: Path | str = "results",
-    data_root: Path | str | None = None,
-    device: str = "auto",
     progress: Progress | None = None,
     log: Callable[[str], None] = lambda line: None,
+    **options: Unpack[TuneOptions],
 ) -> Tuning:
     """Search the hyper-parameters that have a `search` in the method's card, with Optuna's TPE sampler.
 
     Every trial is a run like any other, with seed TUNING_SEED, stored in RESULTS/tuning. The first has the defaults of
     the card. The best FINALISTS and the defaults then run on FINAL_SEEDS as well, and the smallest mean over all tuning
     seeds wins, so the choice is never worse than the defaults by the rule. Each suggestion depends only on the trials
-    before it, and all are on disk: an interrupted search continues, with the same outcome. What was chosen is returned;
-    `unbench tune` writes it to a file.
+    before it, and all are on disk: an interrupted search continues, with the same outcome. The choice is returned;
+    `unbench tune` also writes it to a file.
 
     Args:
         method: name; values in brackets stay fixed.
-        dataset, scenario, preset, model, data_root, device: as for `unbench.run`.
-        trials: total number. Trials of an earlier call count, up to this number.
+        dataset: name of a data set card.
+        trials: in all, those of an earlier call included; trials beyond this number do not count.
         rule: one of RULES.
-        time_limit: seconds of unlearning in a trial; by default TIME_FACTOR times the oracle's training, and at least
-            LEAST_SECONDS.
-        results: results folder, created if missing.
         progress: shows how far a trial is.
-        log: is called with a line after each trial.
+        log: is given a line when a trial is done.
+        **options: scenario, preset, model, results, data_root, device, checksums and time_limit; see
+            unbench.experiment.settings.TuneOptions. Without a time limit, a trial may unlearn for TIME_FACTOR times the
+            training of the oracle, at least LEAST_SECONDS.
 
     Raises:
         UnbenchError: the request or the files are wrong, or Optuna is not installed.
-        SpecError: there is nothing to search, the method cannot serve this, or no trial finished.
+        SpecError: there is nothing to search, the method does not serve the scenario, or no trial ran to its end.
     """
+    check_keywords("tune", options, TuneOptions)
+    spec, settings = resolve(method, dataset, options, start="default")
+    return tune_spec(spec, settings, trials, rule, progress or Progress(), log)
+
+
+def tune_spec(
+    spec: RunSpec, settings: Settings, trials: int, rule: str, progress: Progress, log: Callable[[str], None]
+) -> Tuning:
+    """Do what `tune` does, for a spec with the card's defaults and any seed."""
     if rule not in RULES:
         raise UnknownNameError("rule of tuning", rule, RULES)
     if trials < 1:
         raise SpecError(f"tuning needs at least one trial, not {trials}")
-    spec = RunSpec.parse(method, dataset, scenario, preset, TUNING_SEED, model, start="default")
-    fixed = {name: spec.hparams[name] for name in parse_call(method)[1]}
+    spec = spec.with_seed(TUNING_SEED)
+    fixed = {name: spec.hparams[name] for name in parse_call(spec.written)[1]}
     space = {name: knob for name, knob in spec.method.hparams.items() if knob.search and name not in fixed}
     if not space:
         raise SpecError(f"method '{spec.method.name}' has nothing to tune: its card gives no hyper-parameter to search")
-    from unbench.experiment.run import Order, run
+    from unbench.experiment.inputs import LoadedDatasets
+    from unbench.experiment.run import run_spec
 
-    Order(device, time_limit)  # finds a mistake before any work is done
-    folder = Path(results) / "tuning"
-    run_here = partial(
-        run,
-        dataset=dataset,
-        scenario=scenario,
-        preset=preset,
-        model=model,
-        results=folder,
-        data_root=data_root,
-        device=device,
-        progress=progress,
-        start="default",
-    )
-    nothing = run_here(NOTHING, seed=TUNING_SEED)
+    folder, time_limit = settings.results / "tuning", settings.time_limit
+    settings = replace(settings, results=folder, time_limit=None)
+    settings.store.check_writable()
+    data = LoadedDatasets(settings, progress).load(spec)
+    idle = _Trials(spec.with_method(NOTHING, {}), {}, rule, lambda spec: run_spec(spec, data, settings, progress), log)
+    nothing = idle.run({}, TUNING_SEED)
     limit = time_limit if time_limit is not None else max(LEAST_SECONDS, TIME_FACTOR * nothing["oracle_seconds"])
-    trial_runs = _Trials(spec.method.name, fixed, rule, partial(run_here, time_limit=limit), log)
+    limited = replace(settings, time_limit=limit)
+    trial_runs = _Trials(spec, fixed, rule, lambda spec: run_spec(spec, data, limited, progress), log)
     meaning = _meaning(spec, fixed, space, rule, nothing, time_limit)
     # One process at a time: each suggestion depends on the trials before it, and two processes would make the same.
-    with locked(Store(folder).locks, study_name(meaning)):
+    with locked(settings.store.locks, study_name(meaning)):
         study = open_study(folder / "studies", meaning)
         while len(study) < trials:
-            trial_runs.next(study, trials, space, spec.hparams)
+            trial_runs.next(study, trials, space)
     ranked = study.ranked(trials)
     if ranked[0].score >= WORST:
-        raise SpecError(f"no trial of '{spec.method.name}' on {dataset} gave finite outputs within the time limit")
+        raise SpecError(
+            f"no trial of '{spec.method.name}' on {spec.dataset.name} gave finite outputs within the time limit"
+        )
 
     finalists = {trial.number: trial for trial in (study.first, *ranked[:FINALISTS])}
     finals = {number: trial_runs.final(trial) for number, trial in finalists.items()}
     winner = min(finals, key=lambda number: (finals[number], number))
-    idle = [nothing, *(run_here(NOTHING, seed=seed) for seed in FINAL_SEEDS)]
+    without = [nothing, *(idle.run({}, seed) for seed in FINAL_SEEDS)]
     chosen = Tuned(
         version=spec.method.version,
         model=spec.preset.model,
@@ -143,7 +139,7 @@ def tune(
         trials=trials,
         score=finals[winner],
         default_score=finals[study.first.number] if study.first.score < WORST else None,
-        none_score=round(mean(_score(row, rule) for row in idle), 4),
+        none_score=round(mean(_score(row, rule) for row in without), 4),
         hparams={**fixed, **finalists[winner].values},
     )
     return Tuning(spec, chosen, study.file)
@@ -151,49 +147,48 @@ def tune(
 
 @dataclass(frozen=True)
 class _Trials:
-    """Runs of the method, by which values are tried.
+    """Runs of a method that try values, one after the other.
 
     Attributes:
-        method: its name.
+        spec: of the runs, with the method's defaults.
         fixed: hyper-parameters that are not searched.
         rule: one of RULES.
-        run: `unbench.run` with all but method and seed given.
-        log: is called with a line for each trial.
+        do: runs a spec and returns its row.
+        log: is given a line for each trial.
     """
 
-    method: str
+    spec: RunSpec
     fixed: Mapping[str, Value]
     rule: str
-    run: Callable[..., Row]
+    do: Callable[[RunSpec], dict[str, Any]]
     log: Callable[[str], None]
 
-    def next(
-        self, study: Study, trials: int, space: Mapping[str, Hyperparameter], defaults: Mapping[str, Value]
-    ) -> None:
+    def next(self, study: Study, trials: int, space: Mapping[str, Hyperparameter]) -> None:
         """Run the next trial of a study and record it."""
-        number, values = len(study) + 1, study.suggest(space, defaults)
-        row = self._run(values, TUNING_SEED)
+        number, values = len(study) + 1, study.suggest(space, self.spec.hparams)
+        row = self.run(values, TUNING_SEED)
         score = _score(row, self.rule)
         study.record(space, values, score, row["run_key"])
-        best, tried = study.ranked()[0].score, write_call(self.method, values)
+        best, tried = study.ranked()[0].score, write_call(self.spec.method.name, values)
         self.log(f"trial {number} of {trials}: {self.rule} {score:.2f}, best {best:.2f}; {tried}")
 
     def final(self, trial: Trial) -> float:
         """Return the mean score over all tuning seeds."""
-        scores = [trial.score, *(_score(self._run(trial.values, seed), self.rule) for seed in FINAL_SEEDS)]
-        tried = write_call(self.method, trial.values)
+        scores = [trial.score, *(_score(self.run(trial.values, seed), self.rule) for seed in FINAL_SEEDS)]
+        tried = write_call(self.spec.method.name, trial.values)
         self.log(f"final: {self.rule} {mean(scores):.2f} over {len(scores)} forget sets; {tried}")
         return round(mean(scores), 4)
 
-    def _run(self, values: Mapping[str, Value], seed: int) -> Row:
-        row = self.run(write_call(self.method, {**self.fixed, **values}), seed=seed)
+    def run(self, values: Mapping[str, Value], seed: int) -> dict[str, Any]:
+        """Run the method with some values; raise SpecError if that cannot be scored."""
+        row = self.do(self.spec.with_method(self.spec.method.name, {**self.fixed, **values}).with_seed(seed))
         if row["status"] in ("failed", "skipped"):
-            raise SpecError(f"a trial of '{self.method}' {row['status']}: {row['error']}")
+            raise SpecError(f"a trial of '{self.spec.method.name}' {row['status']}: {row['error']}")
         return row
 
 
-def _score(row: Row, rule: str) -> float:
-    """Return what is minimised: the column that the rule names, or WORST for a run without numbers."""
+def _score(row: dict[str, Any], rule: str) -> float:
+    """Return the value to minimise: the column that the rule names, or the worst score for runs without numbers."""
     return round(float(row[rule]), 4) if row[rule] is not None else WORST
 
 
@@ -202,10 +197,10 @@ def _meaning(
     fixed: dict[str, Value],
     space: dict[str, Hyperparameter],
     rule: str,
-    nothing: Row,
+    nothing: dict[str, Any],
     time_limit: float | None,
 ) -> dict[str, Any]:
-    """Return everything that decides a trial's score, but not the number of trials: the identity of a study."""
+    """Return what makes two calls one study: everything that decides the score of a trial, but not their number."""
     return {
         "numerics": NUMERICS_VERSION,
         "method": [spec.method.name, spec.method.version, fixed],

@@ -1,1 +1,1 @@
-"""What methods are built from: losses, masks, gradients of single examples, adversarial images, schedules."""
+"""Parts that methods are built from: losses, masks, gradients of single examples, adversarial images, schedules."""

@@ -1,4 +1,4 @@
-"""Gradients of single examples, many at once: what importances, Fisher information and influences are made of.
+"""Gradients of single examples, many at once, for importances, Fisher information and influences.
 
 Always in eval mode: with the statistics of a batch, an example's gradient would depend on its neighbours. Memory is
 bounded: examples go through in chunks whose gradients fit into CHUNK_BYTES, one at a time where a model needs more.
@@ -20,22 +20,22 @@ from unbench.data.images import Images
 from unbench.progress import Progress
 
 Gradients = dict[str, Tensor]
-"""By name of the parameter, in the model's order."""
+"""A tensor for each parameter, by its name, in the model's order."""
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-"""Of one example, from logits (1, K) and label (1,)."""
+"""The loss of one example, from logits (1, K) and label (1,)."""
 
 CHUNK_BYTES = 2**28
-"""Of gradients of single examples held at once; what a pass needs beside them is of the same order."""
+"""Bytes of single examples' gradients held at once; what a pass needs beside them is of the same order."""
 
 LARGEST_CHUNK = 128
 """Examples beyond which a chunk gains nothing in speed."""
 
-grad(torch.sum)(torch.zeros(1))  # torch loads much of itself at the first call, which is to be in no method's cost
+grad(torch.sum)(torch.zeros(1))  # torch loads much of itself at the first call, which must be in no method's cost
 
 
 def per_example_gradients(model: nn.Module, images: Tensor, labels: Tensor, loss: Loss = cross_entropy) -> Gradients:
-    """Gradient of each example's `loss` by each parameter, of shape (B, *parameter).
+    """Return the gradient of each example's `loss` by each parameter, of shape (B, *parameter).
 
     Args:
         model: its mode and its gradients are left as they are.
@@ -60,7 +60,7 @@ def mean_over_examples(
     loss: Loss = cross_entropy,
     progress: Progress | None = None,
 ) -> Gradients:
-    """E_x[size(gradient of x's loss)], each shaped like its parameter; `size` works element by element.
+    """Return E_x[size(gradient of x's loss)], each shaped like its parameter; `size` works element by element.
 
     With `torch.square` and cross-entropy: the diagonal of the empirical Fisher information, of the true labels.
     """
@@ -73,7 +73,7 @@ def mean_over_examples(
 
 
 def fisher_diagonal(model: nn.Module, images: Images, progress: Progress | None = None) -> Gradients:
-    """E_x sum_y p(y|x) (d log p(y|x) / d theta)^2, each shaped like its parameter: the diagonal of the Fisher matrix.
+    """Return the Fisher matrix's diagonal E_x sum_y p(y|x) (d log p(y|x) / d theta)^2, shaped like the parameters.
 
     The expectation is over the model's own p(y|x), exactly, so labels are not read and each image costs one gradient
     per class.
@@ -95,7 +95,7 @@ def fisher_diagonal(model: nn.Module, images: Images, progress: Progress | None 
 def weighted_gradient(
     model: nn.Module, images: Images, weights: Tensor, batch_size: int = 256, progress: Progress | None = None
 ) -> Gradients:
-    """sum_i weights_i * (gradient of image i's cross-entropy), with `weights` (N,), in ordinary batches."""
+    """Return sum_i weights_i * (gradient of image i's cross-entropy), with `weights` (N,), in ordinary batches."""
     parameters = dict(model.named_parameters())
     total = {name: torch.zeros_like(parameter) for name, parameter in parameters.items()}
     weights = weights.to(next(model.parameters()))
@@ -109,7 +109,7 @@ def weighted_gradient(
 
 
 def chunk_size(model: nn.Module) -> int:
-    """How many examples' gradients may be held at once: 1 to LARGEST_CHUNK."""
+    """Return how many examples' gradients may be held at once: 1 to LARGEST_CHUNK."""
     size = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
     return min(LARGEST_CHUNK, max(1, CHUNK_BYTES // size))
 
@@ -127,7 +127,7 @@ def _device(model: nn.Module) -> torch.device:
 
 @contextmanager
 def _examples_apart(model: nn.Module) -> Iterator[None]:
-    """Eval mode, and attention in plain steps, for a block.
+    """Set eval mode, and attention in plain steps, for a block.
 
     In eval mode transformer layers may take a fused path, which has no gradient; fused attention has one, but no rule
     for many examples at once, so that torch would loop over them.

@@ -1,4 +1,4 @@
-"""How a model answers about images that it was not trained on: what the forget set should come to look like."""
+"""A model's answers about images that it was not trained on, which those on the forget set should come to resemble."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from unbench.training.loops import predict
 
 
 class HeldOutAnswers:
-    """A model's posteriors on held-out images, in eval mode and un-augmented, and where each class is among them.
+    """A model's posteriors on held-out images, in eval mode and un-augmented, and the rows of each class.
 
     For a class without a held-out image, all held-out images stand in.
 
@@ -30,15 +30,15 @@ class HeldOutAnswers:
         return len(self.posteriors)
 
     def of_class(self, label: int) -> Ints:
-        """Rows of the held-out images of a class."""
+        """Return the rows of the held-out images of a class."""
         return self._rows[label]
 
     def stand_ins(self, labels: Ints) -> str:
-        """One sentence on the classes among `labels` that have no held-out image; empty if all have."""
+        """Return a warning about the classes among `labels` that have no held-out image; empty if all have."""
         absent = sorted(set(self.missing) & set(labels.tolist()))
         listed = ", ".join(map(str, absent))
         return f"no held-out image has a label of {listed}: all held-out images stand in" if absent else ""
 
     def mean(self, rows: Ints) -> Tensor:
-        """Mean posterior (K,) of some rows."""
+        """Return the mean posterior (K,) of some rows."""
         return self.posteriors[torch.from_numpy(rows).to(self.posteriors.device)].mean(0)

@@ -7,7 +7,7 @@ from torch.nn import functional
 
 
 def divergence(teacher: Tensor, student: Tensor, temperature: float = 1.0) -> Tensor:
-    """KL(softmax(teacher / T) || softmax(student / T)) in nats, summed over classes, mean over the batch.
+    """Return KL(softmax(teacher / T) || softmax(student / T)) in nats, summed over classes, mean over the batch.
 
     Reduction "mean" of torch's kl_div divides by the number of classes too, a mistake in several official codes.
 
@@ -21,7 +21,7 @@ def divergence(teacher: Tensor, student: Tensor, temperature: float = 1.0) -> Te
 
 
 def divergence_from(target: Tensor, logits: Tensor) -> Tensor:
-    """KL(target || softmax(logits)) in nats, mean over the batch.
+    """Return KL(target || softmax(logits)) in nats, mean over the batch.
 
     Args:
         target: probabilities, (B, K), or (K,) for all alike; zeros are allowed.

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 def highest(scores: Sequence[Tensor], share: float) -> list[Tensor]:
-    """Boolean masks, one per tensor of `scores` and shaped like it, of the highest entries of all of them together.
+    """Return boolean masks, shaped like the tensors of `scores`, of the highest entries of all of them together.
 
     Exactly round(share * entries) are chosen; of equal scores those that come first, on every device.
 
@@ -27,9 +27,9 @@ def highest(scores: Sequence[Tensor], share: float) -> list[Tensor]:
 
 
 def hold(optimizer: torch.optim.Optimizer, held: Mapping[nn.Parameter, Tensor]) -> torch.optim.Optimizer:
-    """The same optimiser, which from now on leaves the entries in `held` as they are, to the bit.
+    """Return the same optimiser, which from now on leaves the entries in `held` as they are, to the bit.
 
-    Masked gradients would not do: weight decay and what momentum remembers move a weight whose gradient is zero.
+    Masked gradients would not do: weight decay and momentum move a weight whose gradient is zero.
 
     Args:
         optimizer: of any kind.
@@ -41,9 +41,9 @@ def hold(optimizer: torch.optim.Optimizer, held: Mapping[nn.Parameter, Tensor]) 
     def restore(stepped: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
         for parameter, mask in held.items():
             parameter.copy_(torch.where(mask, original[parameter], parameter))
-            for memory in stepped.state[parameter].values():
-                if isinstance(memory, Tensor) and memory.shape == mask.shape:
-                    memory.masked_fill_(mask, 0)
+            for state in stepped.state[parameter].values():
+                if isinstance(state, Tensor) and state.shape == mask.shape:
+                    state.masked_fill_(mask, 0)
 
     optimizer.register_step_post_hook(restore)
     return optimizer

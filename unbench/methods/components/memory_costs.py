@@ -1,4 +1,4 @@
-"""What a memory costs where it is deployed: bytes, time to build and to delete, time to predict."""
+"""The cost of a memory where it is deployed: bytes, time to build and to delete, time to predict."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from unbench.models.munkey import Aggregation, MemoryTransformer
 from unbench.training.cost import clock
 
 REPEATS = 5
-"""Predictions are timed this often, for a median; a first, uncounted one pays for what is loaded once."""
+"""Timed predictions of each kind, for a median; a first, uncounted one pays for what is loaded once."""
 
 AGGREGATIONS: tuple[Aggregation, ...] = ("ensemble", "softmax", "rank")
 
 
-def build(ids: Tensor, keys: Tensor, width: int, index: str) -> tuple[Memory, float]:
-    """A memory, and the seconds from keys to its first answer, the index included."""
+def build_memory(ids: Tensor, keys: Tensor, width: int, index: str) -> tuple[Memory, float]:
+    """Return a memory, and the seconds from keys to its first answer, the index included."""
     started = clock(keys.device)
     memory = Memory(ids, keys, width, index)
     if len(memory):
@@ -29,7 +29,7 @@ def build(ids: Tensor, keys: Tensor, width: int, index: str) -> tuple[Memory, fl
 
 
 def memory_costs(memory: Memory, build_seconds: float, delete: int) -> dict[str, int | float | str]:
-    """Size of a memory and the time to delete from it, as columns of unbench.store.schema.
+    """Return the size of a memory and the time to delete from it, as columns of unbench.store.schema.
 
     Deletes `delete` random entries in one request (all, if there are no more), after it has counted the rest: give a
     memory that nobody else needs.
@@ -42,33 +42,31 @@ def memory_costs(memory: Memory, build_seconds: float, delete: int) -> dict[str,
         "memory_index": "approximate" if memory.approximate else "exact",
         "index_build_seconds": build_seconds,
     }
-    device = memory.keys.device
-    started = clock(device)
-    memory.forget(ids)
-    return {**costs, "delete_seconds": clock(device) - started}
+    return {**costs, "delete_seconds": _seconds(lambda: memory.forget(ids), memory.keys.device)}
 
 
 @torch.inference_mode()
 def prediction_costs(model: MemoryTransformer, images: Tensor, keys: Tensor) -> dict[str, float]:
-    """Milliseconds to predict one image, by each aggregation and by the plain transformer: columns of
-    unbench.store.schema.
+    """Return the milliseconds to predict one image, by each aggregation and by the plain transformer.
 
     Args:
         model: not changed.
         images, keys: one batch (B, C, S, S), (B, D), given whole to each; the time is divided by B. Computing keys is
             not in it.
+
+    Returns:
+        Columns of unbench.store.schema.
     """
-    ways: dict[str, Callable[[], Tensor]] = {"plain": lambda: model.backbone(images)}
+    ways: dict[str, Callable[[], object]] = {"plain": lambda: model.backbone(images)}
     for aggregation in AGGREGATIONS:
         other = copy(model)  # shares the weights and the memory; only the rule differs
         other.aggregation = aggregation
         ways[aggregation] = lambda other=other: other(images, keys)  # type: ignore[misc]
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for repeat in range(1 + REPEATS):
-        for name, predict in ways.items():
-            started = clock(images.device)
-            predict()
-            seconds = clock(images.device) - started
-            if repeat:
-                times[name].append(seconds)
-    return {f"predict_ms_{name}": 1000 * median(values) / len(images) for name, values in times.items()}
+    runs = [{name: _seconds(way, images.device) for name, way in ways.items()} for _ in range(1 + REPEATS)]
+    return {f"predict_ms_{name}": 1000 * median(run[name] for run in runs[1:]) / len(images) for name in ways}
+
+
+def _seconds(work: Callable[[], object], device: torch.device) -> float:
+    started = clock(device)
+    work()
+    return clock(device) - started

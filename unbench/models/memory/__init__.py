@@ -1,4 +1,4 @@
-"""A memory of keys and learnable tokens that finds the nearest entries and truly forgets; knows nothing of images."""
+"""A memory of keys and learnable tokens that finds the nearest entries and truly forgets them."""
 
 from unbench.models.memory.memory import Memory
 

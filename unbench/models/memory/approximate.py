@@ -1,14 +1,13 @@
-"""Approximate search for large memories: faiss' inverted lists of 8-bit keys, ranked again with the keys themselves.
+"""Approximate search for large memories: inverted lists (faiss) of 8-bit keys, ranked again with the exact keys.
 
 Why this library and layout: inverted lists can truly delete, in time that does not grow with N. The graphs of hnswlib,
-faiss and usearch are as fast (recall@4 0.999 in 0.15 and 0.32 ms a query; usearch, 8-bit and not ranked again, 0.73 in
-0.08 ms; D=768, N=50,000, one thread) but only mark what is deleted and keep its bytes. Of faiss' lists, whole floats
-take 0.34 ms and 3,072 bytes an entry, 8-bit codes 0.14 ms and 768 bytes (recall 1.0 each, N=100,000, four lists),
-1-bit ones 0.08 ms and about 100 bytes at a recall of 0.70. At N=1,000,000: benchmarks/README.md.
+faiss and usearch are as fast (recall@4 0.999 in 0.15 and 0.32 ms per query; usearch, 8-bit and not ranked again, 0.73
+in 0.08 ms; D=768, N=50,000, one thread) but only mark deleted entries and keep their bytes. Of the lists of faiss,
+whole floats take 0.34 ms and 3,072 bytes per entry, 8-bit codes 0.14 ms and 768 bytes (recall 1.0 each, N=100,000, four
+lists), 1-bit codes 0.08 ms and about 100 bytes at a recall of 0.70. For N=1,000,000 see benchmarks/README.md.
 
-What a deleted key leaves: the lists' centres are averages over the keys that were there when the index was built, and
-the codes' ranges are extremes over a sample of them, deleted ones included. Neither is saved with a model;
-`Memory.rebuild` starts anew from what is left.
+Traces of a deleted key: the lists' centres are averages over all keys at the time the index was built, and the codes'
+ranges are extremes over a sample of them. Neither is saved with a model; `Memory.rebuild` starts from what is left.
 """
 
 from __future__ import annotations
@@ -31,21 +30,21 @@ _MAX_LISTS = 16384
 _TRAINING_PER_LIST = 32
 _TRAINING_RANGES = 16384
 _CANDIDATES = 4
-"""Candidates ranked again for each neighbour asked for: 8 bits misplace some by a few ranks."""
+"""Candidates ranked again per neighbour wanted, because 8 bits misplace some by a few ranks."""
 _MIN_CANDIDATES = 16
 _MIN_PROBES = 4
 _TARGET = 0.999
-"""Recall on stored keys at which the number of lists to look into is settled."""
+"""Recall on stored keys that determines how many lists a query searches."""
 _TARGET_K = 8
 _SAMPLE = 512
 _SAME = 1e-6
-"""Similarities that differ by less count as equal, so that duplicates do not look like misses."""
+"""Similarities that differ by less count as equal, so that duplicates do not count as misses."""
 _HASH_BYTES = 40
-"""One entry of faiss' table from slot to place: a node, its allocation and its share of the buckets."""
+"""Size of an entry of faiss' table from slot to place: a node, its allocation and its share of the buckets."""
 
 
 def available() -> bool:
-    """Whether faiss is installed."""
+    """Return True if faiss is installed."""
     return importlib.util.find_spec("faiss") is not None
 
 
@@ -58,10 +57,10 @@ def _library() -> ModuleType:
 
 
 class ApproximateIndex:
-    """Finds nearly all nearest entries of a memory in a small part of it, and forgets entries in place.
+    """An index that finds nearly all nearest entries of a memory in a small part of it, and forgets entries in place.
 
-    Holds an 8-bit copy of every key under a slot number, which stays when the memory moves the entry to another row.
-    It lies in main memory, whatever the device of the keys. Seeded: the same keys give the same index.
+    It holds an 8-bit copy of every key under a slot number, which stays when the memory moves the entry to another row.
+    It is kept in main memory, whatever the device of the keys. Seeded: the same keys give the same index.
 
     Args:
         keys: float32, (N, D), N >= 1, of unit length or zero.
@@ -83,7 +82,7 @@ class ApproximateIndex:
         sample = stored[order[: _TRAINING_PER_LIST * lists]]
         self._centres = cluster(sample, lists)
         self._index.quantizer.add(self._centres.numpy())
-        self._index.train(sample[:_TRAINING_RANGES].numpy())  # of the codes' ranges; the lists have their centres
+        self._index.train(sample[:_TRAINING_RANGES].numpy())  # the codes' ranges; the lists have their centres
         numbers = assign(stored, self._centres).numpy()
         pointer = faiss.swig_ptr
         self._index.add_core(len(stored), pointer(stored.numpy()), None, pointer(numbers))
@@ -97,16 +96,16 @@ class ApproximateIndex:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of codes, slots, averages and the table from slot to place, without what the allocator keeps spare."""
+        """Bytes of codes, slots, centres and the table from slot to place, without the allocator's reserve."""
         per_entry = self._index.code_size + 8 + _HASH_BYTES
         slots = self._slot_of_row.nbytes + self._row_of_slot.nbytes
         return len(self) * per_entry + slots + 4 * self._index.nlist * self._index.d
 
     def search(self, keys: Tensor, ids: Tensor, queries: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        """Nearly the k nearest, in the order of `exact.search` and with its arguments and result.
+        """Find nearly the k nearest, in the order of `exact.search` and with its arguments and result.
 
-        `keys` and `ids` are the memory's as they are now: after a deletion, the shorter ones. Where the lists looked
-        into hold fewer than k entries, as after large deletions, the answer is the exact one.
+        `keys` and `ids` are the memory's current ones: after a deletion, the shorter ones. Where the lists searched
+        hold fewer than k entries, as after large deletions, the answer is exact.
         """
         if k == 0:
             return exact.search(keys, ids, queries, k)
@@ -114,7 +113,7 @@ class ApproximateIndex:
         asked = queries.cpu()
         near, lists = (asked @ self._centres.T).topk(self._index.nprobe, dim=1)
         slots = self._index.search_preassigned(asked.numpy(), wanted, lists.numpy(), near.numpy())[1]
-        # faiss fills up with -1 where it finds too few; so does `best`, with a similarity of -inf.
+        # faiss fills rows with -1 where it finds too few; `best` gives those a similarity of -inf.
         candidates = np.where(slots < 0, -1, self._row_of_slot[slots])
         rows, values = best(keys, ids, queries, torch.from_numpy(candidates).to(keys.device), k)
         short = values[:, -1].isneginf()
@@ -123,20 +122,20 @@ class ApproximateIndex:
         return rows, values
 
     def forget(self, rows: list[int], holes: list[int], movers: list[int]) -> None:
-        """Delete the entries in `rows`; then those in `movers` are found in the rows `holes` instead.
+        """Delete the entries in `rows`, and record that those in `movers` are now in the rows `holes`.
 
         Args:
-            rows: the rows deleted, all different.
-            holes: those of them that are below the new number of entries.
-            movers: as many rows at or above it, not deleted.
+            rows: the deleted rows, all different.
+            holes: those of them below the new number of entries.
+            movers: as many rows at or above it that are not deleted.
         """
         faiss, lists = self._faiss, self._index.invlists
         slots = self._slot_of_row[rows]
         touched = Counter(faiss.lo_listno(self._index.direct_map.get(slot)) for slot in slots.tolist())
         self._index.remove_ids(faiss.IDSelectorArray(len(slots), faiss.swig_ptr(slots)))
         for number, removed in touched.items():
-            # faiss closes a gap with the list's last code and only lowers the size: what lies beyond keeps its
-            # bytes. Growing again within the space at hand overwrites it with zeros.
+            # faiss closes a gap with the list's last code and only lowers the size: the bytes beyond it stay. Growing
+            # again within the allocated space overwrites them with zeros.
             size = lists.list_size(number)
             lists.resize(number, size + removed)
             lists.resize(number, size)
@@ -146,7 +145,7 @@ class ApproximateIndex:
         self._slot_of_row = self._slot_of_row[: len(self)]
 
     def _settle_probes(self, keys: Tensor, ids: Tensor) -> None:
-        """Look into as many lists as finding the neighbours of a sample of stored keys takes."""
+        """Choose how many lists to search: as many as finding the neighbours of a sample of stored keys takes."""
         sample = torch.randperm(len(keys), generator=torch.Generator().manual_seed(0))[:_SAMPLE]
         queries = keys[sample.to(keys.device)]
         k = min(1 + _TARGET_K, len(keys))  # the first is the stored key itself

@@ -1,4 +1,4 @@
-"""Exact search: a matrix product and the k largest, in chunks of queries."""
+"""Exact search: a matrix product and its k largest values, in chunks of queries."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from torch import Tensor
 from unbench.models.memory.vectors import best, order
 
 _PRODUCT = 2**26
-"""Similarities held at a time: 256 MiB."""
+"""Similarities computed at a time: 256 MiB."""
 _SLACK = 4e-6
-"""How far a float32 product of unit vectors may be off, twice over: nearer than that, two keys may be in any order."""
+"""Twice the error of a float32 product of unit vectors: two keys that are closer may come in any order."""
 _TIES = 4096
-"""Keys as near as the k-th that are looked at again; of more (a blank query), those the product puts first."""
+"""Keys as near as the k-th that are compared precisely; of more (a blank query), those with the largest products."""
 
 
 def search(keys: Tensor, ids: Tensor, queries: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k nearest of all entries, the most similar first and equally similar ones by their id.
+    """Find the k nearest of all entries, the most similar first and equally similar ones by their id.
 
     Args:
         keys: float32, (N, D), of unit length or zero.

@@ -1,4 +1,4 @@
-"""A memory of labelled keys, for methods that ask the neighbours of an image what they are."""
+"""A memory of labelled keys, for methods that classify an image by the labels of its neighbours."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from unbench.models.memory.memory import Memory
 from unbench.models.memory.vectors import unit
 
 _ROUNDING = 1e-6
-"""Keys of unit length that differ by less are one key: a GPU scales it differently in batches of other sizes."""
+"""Keys of unit length that differ by less are the same: on a GPU, the scaling depends on the batch's size."""
 
 
 class LabelMemory(Memory):
-    """A memory whose tokens are its entries' labels, one-hot, so that they are deleted with the keys; not trained.
+    """A memory whose tokens are its entries' labels, one-hot and not trained, so that they are deleted with the keys.
 
     Args:
         ids: int64, (N,), all different.
@@ -29,15 +29,15 @@ class LabelMemory(Memory):
 
     @torch.no_grad()
     def nearest_others(self, queries: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
-        """`nearest` without the query itself: one entry whose key is the query's is passed over.
+        """Find the entries nearest to each query, as `nearest`, except the query itself.
 
-        Of several entries with that key the one with the lowest id goes. Which one does not matter if their labels
-        agree, as those of copies do.
+        One entry that has the query's key is left out: of several, the one with the lowest id. Which one does not
+        matter if their labels agree, as those of copies do.
 
         Returns:
             rows: int64, (B, m), m = min(k, N).
             similarities: float32, (B, m).
-            others: bool, (B, m), false where too few other entries are there to fill the row.
+            others: bool, (B, m), false where there are too few other entries to fill the row.
         """
         rows, similarities = self.nearest(queries, k + 1)
         scaled = unit(queries, "queries")

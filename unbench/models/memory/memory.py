@@ -1,7 +1,7 @@
-"""A memory: fixed keys, one learnable token each, the search for the nearest, and what it takes to forget.
+"""The memory: fixed keys, a learnable token for each, search for the nearest, and deletion.
 
-Forgetting an entry overwrites its row in every tensor that holds one, in place and without touching the other rows;
-nothing else holds a copy. What lies in memory that was handed back to the allocator is out of our reach.
+Forgetting an entry overwrites its row in every tensor that holds one, in place and without touching other rows;
+nothing else holds a copy. Memory that was returned to the allocator is beyond our reach.
 """
 
 from __future__ import annotations
@@ -17,29 +17,28 @@ from unbench.models.memory import approximate, exact
 from unbench.models.memory.vectors import unit
 
 AUTO = 100_000
-"""Entries from which `index="auto"` searches approximately: below, an exact search takes a millisecond or two."""
+"""Entries from which `index="auto"` searches approximately: with fewer, an exact search takes a millisecond or two."""
 
 INDEXES = ("auto", "exact", "approximate")
 
 
 class Memory(nn.Module):
-    """N entries: ids (N,) int64, keys (N, D) of unit length, tokens (N, width), the only learnable part.
+    """N entries: ids (N,) int64, keys (N, D) of unit length, and tokens (N, width), the only learnable part.
 
-    Rows are places, not names: deleting moves the last rows into the holes, so only ids name an entry for good.
-    `state_dict` holds these three tensors of the live entries and no index; `torch.save` writes a tensor's whole
-    storage, that is zeros for what was deleted, where safetensors writes live rows alone. Besides, the table from id
-    to row takes about 100 bytes of main memory an entry.
+    Only ids identify an entry: deletion moves the last rows into the holes. `state_dict` holds these three tensors and
+    no index; safetensors writes live rows alone, `torch.save` a tensor's whole storage, with zeros for deleted rows.
+    The table from id to row takes about 100 bytes of main memory per entry besides.
 
     Args:
         ids: int64, (N,), all different.
         keys: float, (N, D), finite; scaled to unit length here, so that a dot product is the cosine. Zero stays zero.
-        width: dimension of the tokens, which start as normal noise of deviation 0.02.
-        index: "exact"; "approximate", built at the first search and needing faiss; or "auto": approximate from AUTO
+        width: dimension of the tokens, which start as normal noise with a standard deviation of 0.02.
+        index: "exact"; "approximate", built at the first search, which needs faiss; or "auto": approximate from AUTO
             entries if they are in main memory and faiss is installed.
 
     Raises:
-        ValueError: ids repeat, are not int64, or are not as many as the keys; keys are not finite.
-        SpecError: no such index.
+        ValueError: ids repeat, are not int64, or differ in number from the keys; or keys are not finite.
+        SpecError: there is no such index.
     """
 
     ids: Tensor
@@ -48,7 +47,7 @@ class Memory(nn.Module):
     def __init__(self, ids: Tensor, keys: Tensor, width: int, index: str = "auto") -> None:
         super().__init__()
         if index not in INDEXES:
-            raise SpecError(f"a memory's index is one of {', '.join(INDEXES)}, not '{index}'")
+            raise SpecError(f"a memory's index must be one of {', '.join(INDEXES)}, not '{index}'")
         if ids.dtype != torch.int64 or ids.ndim != 1:
             raise ValueError(f"a memory's ids must be int64 of shape (count,), not {ids.dtype} of {tuple(ids.shape)}")
         if len(ids) != len(keys):
@@ -64,28 +63,28 @@ class Memory(nn.Module):
 
     @property
     def bytes_per_entry(self) -> int:
-        """Bytes of an id, a key, a token and, once an index is built, an entry's share of it, rounded up."""
+        """Bytes of an id, a key, a token and an entry's share of the index, if one is built; rounded up."""
         numbers = ((self.ids, 1), (self.keys, self.keys.shape[1]), (self.tokens, self.tokens.shape[1]))
         own = sum(count * tensor.element_size() for tensor, count in numbers)
         return own + (-(-self._built.nbytes // len(self)) if self._built is not None and len(self) else 0)
 
     @property
     def approximate(self) -> bool:
-        """Whether searches are approximate as things stand."""
+        """Whether searches are approximate at present."""
         if self.index == "auto":
             return len(self) >= AUTO and self.keys.device.type == "cpu" and approximate.available()
         return self.index == "approximate" and len(self) > 0
 
     @torch.no_grad()
     def nearest(self, queries: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        """The entries most similar to each query by cosine, the most similar first, equally similar ones by id.
+        """Find the entries most similar to each query by cosine, the most similar first, equally similar ones by id.
 
         Args:
-            queries: float, (B, D), finite, of any length.
+            queries: float, (B, D), finite, of any norm.
             k: at least 0.
 
         Returns:
-            rows: int64, (B, min(k, N)), places in `ids`, `keys` and `tokens` until the next deletion.
+            rows: int64, (B, min(k, N)), rows of `ids`, `keys` and `tokens`, valid until the next deletion.
             similarities: float32, (B, min(k, N)), cosines in [-1, 1] up to rounding; 0 for a zero key or query.
 
         Raises:
@@ -101,9 +100,9 @@ class Memory(nn.Module):
 
     @torch.no_grad()
     def neighbours(self, k: int, chunk: int = 1024) -> Tensor:
-        """Rows (N, min(k, N-1)) of each entry's nearest other entries, `chunk` entries at a time.
+        """Find the rows (N, min(k, N-1)) of each entry's nearest other entries, `chunk` entries at a time.
 
-        An entry with the same key is another entry, and a neighbour.
+        Another entry with the same key counts as a neighbour.
         """
         count = min(k, max(0, len(self) - 1))
         found = torch.empty(len(self), count, dtype=torch.int64, device=self.keys.device)
@@ -111,26 +110,26 @@ class Memory(nn.Module):
             queries = self.keys[start : start + chunk]
             rows, _ = self._search(queries, count + 1)
             own = torch.arange(start, start + len(queries), device=rows.device)[:, None]
-            # The entry itself may be missing among many with the same key: then the last of them goes.
+            # Among many with the same key, the entry itself may not have been found: then the last of them is dropped.
             others = (rows == own).to(torch.int8).argsort(dim=1, stable=True)[:, :count]
             found[start : start + chunk] = rows.gather(1, others)
         return found
 
     def missing(self, ids: Tensor) -> Tensor:
-        """Those of `ids` (M,) that are not stored, in their order."""
+        """Return those of `ids` (M,) that are not stored, in their order."""
         stored = torch.tensor([number in self._rows for number in ids.tolist()], dtype=torch.bool, device=ids.device)
         return ids[~stored]
 
     @torch.no_grad()
     def forget(self, ids: Tensor, optimizer: Optimizer | None = None) -> int:
-        """Delete the entries of `ids` and return how many there were, in time that does not grow with N.
+        """Delete the entries of `ids` and return their number, in time that does not grow with N.
 
-        The last rows move into the holes and the rows they leave are zeroed, in the tensors' own storage: a view that
-        someone still holds keeps nothing of what was deleted. `tokens` stays the same Parameter; its gradient is gone.
+        The last rows move into the holes and the rows they leave are zeroed, in the tensors' own storage: existing
+        views keep nothing of what was deleted. `tokens` stays the same Parameter and loses its gradient.
 
         Args:
-            ids: int64, (M,); repeated ones count once, those not stored count nothing.
-            optimizer: one that trains `tokens`, whose state forgets the same rows.
+            ids: int64, (M,); repeated ids count once, ids that are not stored are ignored.
+            optimizer: the one that trains `tokens`; its state forgets the same rows.
         """
         rows = sorted(self._rows.pop(number) for number in set(ids.tolist()) if number in self._rows)
         if not rows:
@@ -155,11 +154,11 @@ class Memory(nn.Module):
         return len(rows)
 
     def rebuild(self) -> None:
-        """Drop the approximate index; the next search builds one from the keys that are left."""
+        """Drop the approximate index; the next search builds one from the remaining keys."""
         self._built: approximate.ApproximateIndex | None = None
 
     def _search(self, queries: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        # Products in half precision would choose the wrong candidates.
+        # Half-precision products would select wrong candidates.
         with torch.autocast(self.keys.device.type, enabled=False):
             if not self.approximate:
                 return exact.search(self.keys, self.ids, queries, k)
@@ -168,10 +167,10 @@ class Memory(nn.Module):
             return self._built.search(self.keys, self.ids, queries, k)
 
     def _reset(self) -> None:
-        """Derive from the tensors what is not saved with them."""
+        """Derive from the tensors the state that is not saved."""
         self._rows = {number: row for row, number in enumerate(self.ids.tolist())}
         if len(self._rows) != len(self.ids):
-            raise ValueError("a memory needs every id once")
+            raise ValueError("a memory's ids must not repeat")
         self.rebuild()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -191,7 +190,7 @@ class Memory(nn.Module):
         unexpected_keys: list[str],
         error_msgs: list[str],
     ) -> None:
-        """Take over the number of entries that was saved; dimension and width must be this memory's."""
+        """Adopt the number of entries that was saved; dimension and width must be this memory's."""
         problem = self._take_size(*(state_dict.get(prefix + name) for name in ("ids", "keys", "tokens")))
         if problem is not None:
             error_msgs.append(f"memory '{prefix.removesuffix('.')}': {problem}" if prefix else problem)
@@ -202,7 +201,7 @@ class Memory(nn.Module):
         self._reset()
 
     def _take_size(self, ids: Tensor | None, keys: Tensor | None, tokens: Tensor | None) -> str | None:
-        """Make room for what was saved, or say why it does not fit; what is absent torch reports itself."""
+        """Resize to what was saved, or return why it does not fit; torch itself reports absent tensors."""
         if ids is None or keys is None or tokens is None:
             return None
         for what, saved, own in (("keys", keys, self.keys), ("tokens", tokens, self.tokens)):
@@ -220,7 +219,7 @@ class Memory(nn.Module):
 
 
 def _close_up(tensor: Tensor, holes: list[int], movers: list[int], left: int) -> Tensor:
-    """The first `left` rows of `tensor`, the rows `movers` moved into `holes` and what lies behind zeroed."""
+    """Move the rows `movers` of `tensor` into `holes`, zero all beyond the first `left`, and return these."""
     to, source = (torch.tensor(rows, dtype=torch.int64, device=tensor.device) for rows in (holes, movers))
     tensor[to] = tensor[source]
     tensor[left:].zero_()

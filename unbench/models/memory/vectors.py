@@ -1,4 +1,4 @@
-"""Unit vectors, their similarities, and an order of the similar that does not depend on where a row is stored."""
+"""Unit vectors, their similarities, and an order by similarity that does not depend on where a row is stored."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 _AT_ONCE = 2**22
-"""Numbers gathered at a time: 32 MiB in double precision, about what a processor's cache holds."""
+"""Numbers gathered at a time: 32 MiB in double precision, about the size of a processor's cache."""
 
 
 def unit(vectors: Tensor, what: str) -> Tensor:
-    """A float32 copy (N, D) of `vectors` (N, D) scaled to unit length; zero vectors stay zero.
+    """Return a float32 copy (N, D) of `vectors` (N, D) scaled to unit length; zero vectors stay zero.
 
     Raises:
-        ValueError: naming `what`, if it is not a matrix or a number is not finite (in float32).
+        ValueError: `what` (named in the message) is not a matrix, or a number is not finite in float32.
     """
     if vectors.ndim != 2:
         raise ValueError(f"{what} must have the shape (count, dimension), not {tuple(vectors.shape)}")
@@ -22,7 +22,7 @@ def unit(vectors: Tensor, what: str) -> Tensor:
         raise ValueError(f"{what} must be finite")
     if scaled.numel() == 0:
         return scaled
-    # By the largest number first: the square of a very small or very large one is no float32.
+    # By the largest number first: the square of a very small or very large one does not fit into float32.
     for order in (torch.inf, 2):
         norm = torch.linalg.vector_norm(scaled, ord=order, dim=1, keepdim=True)
         scaled /= norm.masked_fill_(norm == 0, 1)
@@ -30,10 +30,10 @@ def unit(vectors: Tensor, what: str) -> Tensor:
 
 
 def similarities(keys: Tensor, queries: Tensor, rows: Tensor) -> Tensor:
-    """Cosines (B, C) float32 of unit `queries` (B, D) with the unit keys in `rows` (B, C).
+    """Compute cosines (B, C) float32 of unit `queries` (B, D) with the unit keys in `rows` (B, C).
 
-    In double precision and rounded at the end, so that one key gets one number wherever it is stored; a matrix
-    product does not promise that.
+    In double precision and rounded at the end, so that a key's similarity does not depend on where it is stored; a
+    matrix product does not guarantee that.
     """
     # Apple's GPUs have no double precision.
     precise = torch.float32 if keys.device.type == "mps" else torch.float64
@@ -49,13 +49,13 @@ def similarities(keys: Tensor, queries: Tensor, rows: Tensor) -> Tensor:
 
 
 def order(values: Tensor, ids: Tensor) -> Tensor:
-    """Positions (B, C) that sort `values` (B, C) downwards, and equal ones by their `ids` (B, C) upwards."""
+    """Return positions (B, C) that sort `values` (B, C) in descending order, equal ones by ascending `ids` (B, C)."""
     by_id = ids.argsort(dim=1)
     return by_id.gather(1, values.gather(1, by_id).argsort(dim=1, descending=True, stable=True))
 
 
 def best(keys: Tensor, ids: Tensor, queries: Tensor, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k best of the candidates `rows` (B, C): rows (B, k) and their similarities (B, k), the best first.
+    """Choose the k best of the candidates `rows` (B, C): rows (B, k) and similarities (B, k), the best first.
 
     A row of -1 stands for no candidate, and gets a similarity of -inf.
     """

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from unbench.analysis.board.cells import Cell
-    from unbench.report.origin import Origin
+    from unbench.report.provenance import Provenance
 
 SCRIPTS = ("format.js", "state.js", "controls.js", "table.js", "tradeoff.js", "examples.js", "compare.js", "main.js")
 """Ours, in the order in which they run."""
@@ -33,7 +33,7 @@ def explorer_html(
     frame: pd.DataFrame,
     results: Path,
     images: bool = True,
-    origin: Origin | None = None,
+    origin: Provenance | None = None,
     progress: Progress | None = None,
 ) -> str:
     """The page; the same results, and the same files of data sets at hand, give the same text.
@@ -54,7 +54,7 @@ def explorer_html(
     return page(data, origin)
 
 
-def page(data: dict[str, Any], origin: Origin | None = None) -> str:
+def page(data: dict[str, Any], origin: Provenance | None = None) -> str:
     """The page that shows `data`, which is as explorer_data gives it."""
     library, scripts = _script(vega()), _script("\n".join(_static(name) for name in SCRIPTS))
     hashes = " ".join(f"'sha256-{_sha256(script)}'" for script in (library, scripts))
@@ -63,7 +63,7 @@ def page(data: dict[str, Any], origin: Origin | None = None) -> str:
         "policy": f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data:; "
         "base-uri 'none'; form-action 'none'",
         "style": _static("style.css"),
-        "origin": "" if origin is None else f"{escape(origin.said)} <code>{escape(origin.command)}</code>",
+        "origin": "" if origin is None else f"{escape(origin.sentence)} <code>{escape(origin.command)}</code>",
         "data": _json(data),
         "library": library,
         "scripts": scripts,

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unbench.analysis.board.cells import Cell, safe
-from unbench.analysis.board.contest import Contest
 from unbench.analysis.board.critical import CriticalDifference
+from unbench.analysis.board.cross_setting import CrossSetting
 from unbench.analysis.board.formatting import seed_span
 from unbench.analysis.rows.records import records
 from unbench.progress import Progress
@@ -70,11 +70,11 @@ def sketch_cells(
     return Pictures(of_cells, overall=[_drawing(memory, studio)] if len(memory.data.table) else [])
 
 
-def sketch_ranks(contests: Sequence[Contest], studio: Studio) -> dict[str, Drawing]:
+def sketch_ranks(contests: Sequence[CrossSetting], studio: Studio) -> dict[str, Drawing]:
     """The same for the critical differences of each preset that has them, by preset: ranks-<preset>."""
     found = {}
     for contest in contests:
-        tested, preset = contest.critical, contest.arena.preset
+        tested, preset = contest.critical, contest.preset
         if isinstance(tested, CriticalDifference):
             title = f"Mean ranks over the cells of preset {preset}"
             sketch = Sketch(f"ranks-{safe(preset)}", title, critical_data(tested), draw_critical_difference)

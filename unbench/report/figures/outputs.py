@@ -135,7 +135,7 @@ class _Folder:
         return _file(run) in self._names
 
     def read(self, run: Mapping[str, Any]) -> Stored:
-        from unbench.analysis.evaluation.metric_table import forget_class
+        from unbench.experiment.measuring import forget_class
         from unbench.store.results import load_outputs
 
         if not self.has(run):

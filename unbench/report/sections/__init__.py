@@ -1,1 +1,1 @@
-"""Sections of the report, one file each."""
+"""Sections of a report, one file each."""

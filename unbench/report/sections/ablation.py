@@ -1,50 +1,41 @@
-"""The ablations of one method as a section of the report."""
+"""The ablations of one method."""
 
 from __future__ import annotations
 
-from unbench.analysis.board.ablations import Point, Study
-from unbench.analysis.board.formatting import NAMES
-from unbench.analysis.rows.values import is_number, present
-from unbench.report.markup import Footnotes, escape, number, seeds, table
+from unbench.analysis.board.ablations import AblationStudy
+from unbench.analysis.board.formatting import title_of
+from unbench.analysis.rows.values import present
+from unbench.report.board_tables import number_cell, seeds_cell
+from unbench.report.markup import escape, markdown_table
+from unbench.report.table import ReportTable, TableCell
 
 SCORES = ("test_acc", "forget_acc", "mia_auroc", "avg_gap", "avg_gap_floor")
 CHOICE, IMAGE = "val_acc", "image_forget_acc"
-"""Shown where runs have them: older ones, and methods without pathways, do not."""
+"""Shown if runs have them; older runs lack the first, and methods without pathways the second."""
 
 
-def ablation_section(study: Study) -> str:
-    """One table: a line per value of each hyper-parameter that was varied alone, the default's value in bold."""
+def ablation_section(study: AblationStudy) -> str:
+    """Write the section of one method: a line per value of each hyper-parameter that was varied alone."""
     lines = [(ablation.hparam, point) for ablation in study.ablations for point in ablation.points]
     columns = [
         name
         for name in (CHOICE, *SCORES, IMAGE)
         if name in SCORES or any(present(point.row[f"{name}_mean"]) for _, point in lines)
     ]
-    footnotes = Footnotes()
-    cells = [
-        [
-            escape(hparam),
-            f"**{_value(point)}**" if point.default else _value(point),
-            *(number(point.row, column, footnotes) for column in columns),
-            seeds(point.row, footnotes),
-        ]
+    rows = tuple(
+        (
+            TableCell(hparam),
+            TableCell(point.text, style="strong" if point.default else ""),
+            *(number_cell(point.row, column) for column in columns),
+            seeds_cell(point.row),
+        )
         for hparam, point in lines
-    ]
-    titles = [NAMES.get(column, "FA, image alone") for column in columns]
-    said = "Each line differs from the default, in bold, in one hyper-parameter."
+    )
+    titles = ["FA, image alone" if column == IMAGE else title_of(column) for column in columns]
+    intro = "Each line differs from the default, in bold, in one hyper-parameter."
     if CHOICE in columns:
-        said += " VA: accuracy on the validation set."
+        intro += " VA: accuracy on the validation set."
     if study.default["method_family"] == "by-design":
-        said += " Each was trained anew and has an oracle of its own."
-    parts = [
-        f"### Ablations of {escape(study.method)}\n",
-        f"{said}\n",
-        table(["Hyper-parameter", "Value", *titles, "Seeds"], cells, texts=2),
-        str(footnotes),
-    ]
-    return "\n".join(part for part in parts if part)
-
-
-def _value(point: Point) -> str:
-    """Nothing in a number needs escaping, and tables are read as text too."""
-    return point.text if is_number(point.value) else escape(point.text)
+        intro += " Each was trained separately and has an oracle of its own."
+    table = markdown_table(ReportTable(("Hyper-parameter", "Value", *titles, "Seeds"), rows, texts=2))
+    return f"### Ablations of {escape(study.method)}\n\n{intro}\n\n{table}"

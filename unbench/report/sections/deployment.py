@@ -1,36 +1,37 @@
-"""What a method's memory costs where it is deployed, as a section of the report."""
+"""What the memory of a method costs in deployment."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from unbench.analysis.board.formatting import amount, count
 from unbench.analysis.board.leaderboard import DEPLOYMENT
 from unbench.analysis.rows.values import present
-from unbench.report.markup import Footnotes, escape, number, table
+from unbench.report.board_tables import number_cell
+from unbench.report.markup import markdown_table
+from unbench.report.table import ReportTable, texts
+from unbench.store.schema import Row
 
 COLUMNS = {
-    "memory_entries": ("Entries", count),
-    "memory_bytes_per_entry": ("Bytes/entry", count),
-    "index_build_seconds": ("Build s", amount),
-    "delete_seconds": ("Delete s", amount),
-    "predict_ms_ensemble": ("ms, ensemble", amount),
-    "predict_ms_softmax": ("ms, softmax", amount),
-    "predict_ms_rank": ("ms, rank", amount),
-    "predict_ms_plain": ("ms, no memory", amount),
+    "memory_entries": "Entries",
+    "memory_bytes_per_entry": "Bytes/entry",
+    "index_build_seconds": "Build s",
+    "delete_seconds": "Delete s",
+    "predict_ms_ensemble": "ms, ensemble",
+    "predict_ms_softmax": "ms, softmax",
+    "predict_ms_rank": "ms, rank",
+    "predict_ms_plain": "ms, no memory",
 }
-"""Columns of the table, each with its title and how it is shown."""
+"""Columns of the table with their titles."""
 
 READING = """\
-Entries are those left after unlearning. Build s: seconds from keys to an index that answers. Delete s: seconds
+Entries are those left after unlearning. Build s: seconds to build an index from the keys. Delete s: seconds
 to delete as many entries as the forget set has. ms: milliseconds to predict one image, its key not included, by
 each rule of aggregation and by the same transformer without a memory.
 """
 
 
-def deployment_section(rows: Sequence[dict[str, Any]]) -> str:
-    """The costs of the memories in one cell as Markdown; nothing where there is no memory.
+def deployment_section(rows: Sequence[Row]) -> str:
+    """Write the costs of the memories in one cell; empty if there is no memory.
 
     Args:
         rows: of one cell of the leaderboard.
@@ -38,15 +39,8 @@ def deployment_section(rows: Sequence[dict[str, Any]]) -> str:
     having = [row for row in rows if any(present(row[f"{name}_mean"]) for name in DEPLOYMENT)]
     if not having:
         return ""
-    footnotes = Footnotes()
-    lines = [
-        [
-            escape(row["label"]),
-            escape(row["memory_index"]),
-            *(number(row, column, footnotes, show) for column, (_, show) in COLUMNS.items()),
-        ]
-        for row in having
-    ]
-    titles = ["Method", "Index", *(title for title, _ in COLUMNS.values())]
-    parts = ["### What the memory costs\n", table(titles, lines, texts=2), str(footnotes), READING]
-    return "\n".join(part for part in parts if part)
+    lines = tuple(
+        (*texts(row["label"], row["memory_index"]), *(number_cell(row, column) for column in COLUMNS)) for row in having
+    )
+    table = markdown_table(ReportTable(("Method", "Index", *COLUMNS.values()), lines, texts=2))
+    return f"### What the memory costs\n\n{table}\n{READING}"

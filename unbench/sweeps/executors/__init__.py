@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from unbench.errors import SpecError
+from unbench.experiment.settings import Settings
 from unbench.sweeps.executors.base import Executor
 from unbench.sweeps.machine import gpus
-from unbench.sweeps.plan import Site
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 __all__ = ["Executor", "open_executor"]
 
 
-def open_executor(name: str, jobs: int, site: Site, options: Mapping[str, Any]) -> Executor:
+def open_executor(name: str, jobs: int, settings: Settings, options: Mapping[str, Any]) -> Executor:
     """Start an executor.
 
     Args:
         name: "local", "ray" or "slurm".
         jobs: tasks at a time.
-        site: where they work.
+        settings: where they work.
         options: of Ray or Slurm, as the sweep file has them.
 
     Raises:
@@ -30,14 +30,14 @@ def open_executor(name: str, jobs: int, site: Site, options: Mapping[str, Any]) 
     if name == "local":
         from unbench.sweeps.executors.local import LocalExecutor
 
-        return LocalExecutor(jobs, site, gpus(site.device))
+        return LocalExecutor(jobs, settings, gpus(settings.device))
     try:
         if name == "ray":
             from unbench.sweeps.executors.ray import RayExecutor
 
-            return RayExecutor(jobs, site, options)
+            return RayExecutor(jobs, settings, options)
         from unbench.sweeps.executors.slurm import SlurmExecutor
 
-        return SlurmExecutor(jobs, site, options)
+        return SlurmExecutor(jobs, settings, options)
     except ModuleNotFoundError as error:
         raise SpecError(f'the executor needs {error.name}: pip install "unbench[{name}]"') from error

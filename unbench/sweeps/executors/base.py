@@ -1,33 +1,33 @@
-"""What a sweep asks of an executor, and what that has its workers do."""
+"""What a sweep asks of an executor, and what its workers do."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol
 
-from unbench.sweeps.outcome import Outcome
-from unbench.sweeps.plan import Site, Task
+from unbench.experiment.settings import Settings
+from unbench.sweeps.tasks import Outcome, Task
 
 
 class Executor(Protocol):
-    """Does tasks, several at a time."""
+    """A way to do tasks, several at a time."""
 
     @property
     def room(self) -> int:
-        """How many more tasks it wants to hold; more would only wait in it."""
+        """Number of further tasks that it takes; more would only wait."""
 
     def submit(self, tasks: Sequence[Task]) -> None:
-        """Begin some tasks, now or when there is a worker for them."""
+        """Start some tasks, now or when a worker is free."""
 
     def finished(self, patience: float) -> list[tuple[Task, Outcome]]:
-        """Tasks that ended since the last call, each once; waits up to `patience` seconds for the first."""
+        """Return the tasks that ended since the last call; wait up to `patience` seconds for the first."""
 
     def close(self) -> None:
-        """Stop what is under way. What was stored stays."""
+        """Stop running tasks. What was stored stays."""
 
 
-def perform(task: Task, site: Site) -> Outcome:
-    """What executors have their workers do. They need torch; who hands out tasks need not wait for it."""
+def perform(task: Task, settings: Settings) -> Outcome:
+    """Do a task in a worker, which imports torch for that."""
     from unbench.sweeps.work import perform as perform_here
 
-    return perform_here(task, site)
+    return perform_here(task, settings)

@@ -17,12 +17,13 @@ from filelock import FileLock, Timeout
 from pebble import ProcessExpired, ProcessPool
 
 from unbench.config.interpreter import collect_rarely
+from unbench.experiment.failures import how_it_died
+from unbench.experiment.settings import Settings
 from unbench.sweeps.executors.base import perform
-from unbench.sweeps.outcome import Outcome
-from unbench.sweeps.plan import Site, Task
+from unbench.sweeps.tasks import Outcome, Task
 
 _HELD: list[FileLock] = []
-"""Locks that last as long as this process."""
+"""Locks held as long as this process lives."""
 
 
 class LocalExecutor:
@@ -30,12 +31,12 @@ class LocalExecutor:
 
     Args:
         jobs: processes.
-        site: where they work; each has `site.threads` threads.
+        settings: where they work; each has `settings.threads` threads.
         gpus: of the machine; with any, each process has one for itself, or shares one if there are more processes.
     """
 
-    def __init__(self, jobs: int, site: Site, gpus: Sequence[str] = ()) -> None:
-        self._jobs, self._site = jobs, site
+    def __init__(self, jobs: int, settings: Settings, gpus: Sequence[str] = ()) -> None:
+        self._jobs, self._settings = jobs, settings
         self._running: dict[Future[Outcome], Task] = {}
         self._pool = ProcessPool(
             max_workers=jobs,
@@ -54,10 +55,10 @@ class LocalExecutor:
         """Queue tasks."""
         with _uninterrupted():
             for task in tasks:
-                self._running[self._pool.schedule(perform, args=(task, self._site))] = task
+                self._running[self._pool.schedule(perform, args=(task, self._settings))] = task
 
     def finished(self, patience: float) -> list[tuple[Task, Outcome]]:
-        """Tasks that ended, or whose process did."""
+        """Return tasks that ended, or whose process did."""
         done, _ = wait(self._running, timeout=patience, return_when=FIRST_COMPLETED)
         return [(self._running.pop(future), _outcome(future)) for future in done]
 
@@ -74,15 +75,6 @@ def _outcome(future: Future[Outcome]) -> Outcome:
     if isinstance(error, ProcessExpired):
         return Outcome("died", how_it_died(error.exitcode))
     return Outcome("died", f"its process could not do it: {' '.join(str(error).split())}")
-
-
-def how_it_died(code: int | None) -> str:
-    """What an exit code says, negative for a signal."""
-    if code is not None and code < 0:
-        name = signal.Signals(-code).name
-        hint = "; the system may have run out of memory" if name == "SIGKILL" else ""
-        return f"its process was ended by {name}{hint}"
-    return f"its process ended with exit code {code}"
 
 
 @contextmanager
@@ -109,7 +101,7 @@ def _begin(gpus: Sequence[str], share: int) -> None:
 
 
 def take(gpus: Sequence[str], share: int = 1) -> str:
-    """A GPU that fewer than `share` other workers of this user and machine have, until this process ends."""
+    """Take a GPU, until this process ends, that fewer than `share` other workers of this user and machine have."""
     places = [f"{gpu}-{os.getuid()}-{place}" for place in range(share) for gpu in gpus]
     while True:
         for gpu, place in zip(cycle(gpus), places, strict=False):

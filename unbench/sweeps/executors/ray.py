@@ -8,9 +8,9 @@ from typing import Any
 import ray
 
 from unbench.errors import SpecError, UnknownNameError
+from unbench.experiment.settings import Settings
 from unbench.sweeps.executors.base import perform
-from unbench.sweeps.outcome import Outcome
-from unbench.sweeps.plan import Site, Task
+from unbench.sweeps.tasks import Outcome, Task
 
 OPTIONS = {"address": None, "gpus": None, "retries": 2}
 """Of the table [ray] in a sweep file: the cluster (else RAY_ADDRESS, else one of this machine), the share of a GPU that
@@ -22,26 +22,26 @@ class RayExecutor:
 
     Args:
         jobs: tasks at a time.
-        site: where they work.
+        settings: where they work.
         options: see OPTIONS.
 
     Raises:
-        SpecError: an option is not known, or there is no such cluster.
+        SpecError: an option is unknown, or there is no such cluster.
     """
 
-    def __init__(self, jobs: int, site: Site, options: Mapping[str, Any]) -> None:
+    def __init__(self, jobs: int, settings: Settings, options: Mapping[str, Any]) -> None:
         for name in options:
             if name not in OPTIONS:
                 raise UnknownNameError("option of [ray]", name, OPTIONS)
-        said = {**OPTIONS, **options}
-        self._jobs, self._site = jobs, site
+        options = {**OPTIONS, **options}
+        self._jobs, self._settings = jobs, settings
         self._running: dict[ray.ObjectRef, Task] = {}
         self._owner = not ray.is_initialized()
         if self._owner:
-            _connect(said["address"], jobs * site.threads)
-        gpus = said["gpus"] if said["gpus"] is not None else min(1, ray.cluster_resources().get("GPU", 0))
+            _connect(options["address"], jobs * settings.threads)
+        gpus = options["gpus"] if options["gpus"] is not None else min(1, ray.cluster_resources().get("GPU", 0))
         self._perform = ray.remote(perform).options(
-            num_cpus=site.threads, num_gpus=gpus, max_retries=said["retries"], retry_exceptions=False
+            num_cpus=settings.threads, num_gpus=gpus, max_retries=options["retries"], retry_exceptions=False
         )
 
     @property
@@ -52,15 +52,15 @@ class RayExecutor:
     def submit(self, tasks: Sequence[Task]) -> None:
         """Hand tasks to Ray."""
         for task in tasks:
-            self._running[self._perform.remote(task, self._site)] = task
+            self._running[self._perform.remote(task, self._settings)] = task
 
     def finished(self, patience: float) -> list[tuple[Task, Outcome]]:
-        """Tasks that ended, or whose worker was lost for good."""
+        """Return tasks that ended, or whose worker was lost for good."""
         done, _ = ray.wait(list(self._running), num_returns=1, timeout=patience)
         return [(self._running.pop(one), _outcome(one)) for one in done]
 
     def close(self) -> None:
-        """Cancel what is under way, and end a cluster that was begun here."""
+        """Cancel running tasks, and end a cluster that was started here."""
         for one in self._running:
             ray.cancel(one, force=True)
         if self._owner:

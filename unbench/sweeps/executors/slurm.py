@@ -9,10 +9,9 @@ from typing import Any
 import submitit
 
 from unbench.errors import SpecError
-from unbench.store.results import Store
+from unbench.experiment.settings import Settings
 from unbench.sweeps.executors.base import perform
-from unbench.sweeps.outcome import Outcome
-from unbench.sweeps.plan import Site, Task
+from unbench.sweeps.tasks import Outcome, Task
 
 LOOK = 0.2
 """Seconds between two looks at the jobs, which submitit itself asks Slurm about much less often."""
@@ -21,7 +20,7 @@ WHOLE = 1000
 """Tasks of one array; queues refuse larger ones."""
 
 A_DAY = 24 * 60
-"""Minutes."""
+"""Minutes of a job, unless the options give another number."""
 
 
 class SlurmExecutor:
@@ -29,33 +28,35 @@ class SlurmExecutor:
 
     Args:
         jobs: of an array that run at a time.
-        site: where they work.
+        settings: where they work.
         options: of the table [slurm] in a sweep file: `cluster` ("slurm", or "local" and "debug" to try without one),
-            and whatever submitit's AutoExecutor.update_parameters takes, such as timeout_min (a day if it is not said),
+            and whatever submitit's AutoExecutor.update_parameters takes, such as timeout_min (default: a day),
             mem_gb, gpus_per_node, slurm_partition, slurm_account.
 
     Raises:
-        SpecError: an option is not known to submitit, or there is no Slurm here.
+        SpecError: submitit refuses an option, or there is no Slurm here.
     """
 
-    def __init__(self, jobs: int, site: Site, options: Mapping[str, Any]) -> None:
-        self._jobs, self._site = jobs, site
+    def __init__(self, jobs: int, settings: Settings, options: Mapping[str, Any]) -> None:
+        self._jobs, self._settings = jobs, settings
         self._running: dict[str, tuple[submitit.Job[Outcome], Task]] = {}
-        settings = dict(options)
-        cluster = settings.pop("cluster", "slurm")
+        parameters = {
+            "timeout_min": A_DAY,
+            **options,
+        }  # the default of submitit, five minutes, would end most trainings
+        cluster = parameters.pop("cluster", "slurm")
         try:
-            self._executor = submitit.AutoExecutor(Store(site.results).logs / "slurm", cluster=cluster)
+            self._executor = submitit.AutoExecutor(settings.store.logs / "slurm", cluster=cluster)
             self._executor.update_parameters(
                 **{
                     "name": "unbench",
-                    "cpus_per_task": site.threads,
+                    "cpus_per_task": settings.threads,
                     "slurm_array_parallelism": jobs,
-                    "timeout_min": A_DAY,  # submitit's own five would end most trainings
-                    **settings,
+                    **parameters,
                 }
             )
         except (ValueError, TypeError, NameError, RuntimeError) as error:
-            raise SpecError(f"submitit does not take the table [slurm]: {' '.join(str(error).split())}") from error
+            raise SpecError(f"submitit refuses the table [slurm]: {' '.join(str(error).split())}") from error
         self._at_once = WHOLE if self._executor.cluster == "slurm" else jobs
 
     @property
@@ -66,11 +67,11 @@ class SlurmExecutor:
     def submit(self, tasks: Sequence[Task]) -> None:
         """Submit tasks as one array."""
         with self._executor.batch():
-            jobs = [self._executor.submit(perform, task, self._site) for task in tasks]
+            jobs = [self._executor.submit(perform, task, self._settings) for task in tasks]
         self._running |= {job.job_id: (job, task) for job, task in zip(jobs, tasks, strict=True)}
 
     def finished(self, patience: float) -> list[tuple[Task, Outcome]]:
-        """Tasks whose job ended."""
+        """Return tasks whose job ended."""
         until = time.monotonic() + patience
         while True:
             done = [key for key, (job, _) in self._running.items() if job.done()]
@@ -79,7 +80,7 @@ class SlurmExecutor:
             time.sleep(LOOK)
 
     def close(self) -> None:
-        """Cancel what is under way or waits."""
+        """Cancel running and waiting jobs."""
         for job, _ in self._running.values():
             job.cancel(check=False)
 

@@ -1,1 +1,0 @@
-"""Questions to the models themselves rather than to their outputs: what is still in them, and does it come back?"""
