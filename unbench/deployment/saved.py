@@ -46,7 +46,9 @@ class EncoderRecord(BaseModel):
     @classmethod
     def of(cls, encoder: Encoder | None) -> EncoderRecord | None:
         """Return the record of an encoder; None for none."""
-        return encoder and cls(name=encoder.name, version=encoder.version, trained_on=encoder.trained_on)
+        if encoder is None:
+            return None
+        return cls(name=encoder.name, version=encoder.version, trained_on=encoder.trained_on)
 
 
 class ModelRecord(BaseModel):

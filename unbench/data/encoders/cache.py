@@ -18,7 +18,7 @@ from unbench.data.cache import cache_folder
 from unbench.data.encoders.base import Encoder, FeatureEncoder
 from unbench.data.encoders.table import FeatureTable, erase
 from unbench.data.images import Dataset, Images, Ints
-from unbench.errors import DataError
+from unbench.errors import DataError, refusals_as
 from unbench.progress import Progress
 from unbench.seeds import digest
 from unbench.store.tensors import content_hash
@@ -127,12 +127,10 @@ class FeatureCache:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        try:
+        with refusals_as(DataError, f"cannot keep features in {self.folder}"):
             self.folder.mkdir(parents=True, exist_ok=True)
             with FileLock(self.folder / ".lock"):
                 yield
-        except OSError as error:
-            raise DataError(f"cannot keep features in {self.folder}: {error}") from error
 
 
 def _compute(encoder: Encoder, images: Images, at: Ints, kinds: tuple[str, ...]) -> dict[str, NDArray[Any]]:
