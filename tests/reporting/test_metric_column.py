@@ -144,7 +144,7 @@ def test_a_missing_value_has_its_reason_and_no_rank(store: Store, tmp_path: Path
         **{"none": ("1", "80"), "ft": ("", ""), "ga": ("", "")}
     }
     assert "not known: no &lt;reference&gt; models\n" in text
-    assert "not known: evaluated for 0 of 1 seeds; 'unbench evaluate --metric' computes it" in text
+    assert "not known: not evaluated; run 'unbench evaluate --metric rmia\\_auroc'" in text
 
 
 def test_values_of_shadow_models_belong_to_the_row_of_their_pool(store: Store, tmp_path: Path) -> None:
@@ -172,6 +172,22 @@ def test_where_the_ideal_is_the_retrained_shadow_models_the_distance_is_to_them(
     assert {name: float(row["distance_mean"]) for name, row in rows.items()} == {"ga": 0.125, "ft": 0.25}
     assert "the oracle's value in the same pool of shadow models; a smaller distance" in text
     assert "| 0.125 | 0.25 | 1 |" in text
+
+
+@pytest.mark.parametrize(
+    "metric", ["pathway_sensitivity_val", "memory_entries", "oracle_seconds", "val_acc", "avg_gap"]
+)
+def test_every_number_of_the_leaderboard_can_be_shown(store: Store, tmp_path: Path, metric: str) -> None:
+    for method, gap in (("ft", 3.0), ("ga", 2.0)):
+        changes = {metric: gap if metric == "avg_gap" else 12.0, "avg_gap": gap}
+        fake_run(store, method, outputs=False, avg_gap_floor=1.0, **changes)
+    rows, text = written(store, tmp_path, metric)
+    assert [row["rank"] for row in rows.values()] == (["", ""] if metric == "val_acc" else ["1", "2"])
+    assert float(rows["ft"][f"{metric}_mean"]) == (3.0 if metric == "avg_gap" else 12.0)
+    assert f"{metric} is shown but not ranked".replace("_", "") in text.replace("_", "") or metric in (
+        "avg_gap",
+        "val_acc",
+    )
 
 
 def test_every_metric_has_a_basis_and_few_are_not_ranked() -> None:
