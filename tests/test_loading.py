@@ -67,7 +67,7 @@ def test_the_second_time_nothing_is_decoded(root: Path, monkeypatch: pytest.Monk
     np.testing.assert_array_equal(first.train.pixels, second.train.pixels)
 
 
-def test_a_changed_file_is_decoded_anew_and_changes_the_fingerprint(root: Path) -> None:
+def test_a_changed_file_is_decoded_again_and_changes_the_fingerprint(root: Path) -> None:
     before = load(root).fingerprint
     Image.new("RGB", (40, 50), "red").save(root / "train" / "ant" / "0.png")
     assert load(root).fingerprint != before
@@ -101,7 +101,7 @@ def test_a_corrupt_image_is_named_and_nothing_half_decoded_stays(root: Path, fre
     assert not [p for p in fresh_cache.glob("decoded/.*") if p.is_dir()]
 
 
-def test_missing_data_is_said_in_one_line(tmp_path: Path) -> None:
+def test_missing_data_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(DataMissingError, match="train") as caught:
         load(tmp_path)
     assert "\n" not in str(caught.value)
@@ -114,7 +114,7 @@ def test_the_data_root_may_come_from_the_environment(root: Path, monkeypatch: py
     assert len(load(None).test) == 12
 
 
-def test_files_that_differ_are_accepted_knowingly_and_the_result_says_so(root: Path) -> None:
+def test_files_that_differ_are_accepted_knowingly_and_the_result_records_it(root: Path) -> None:
     card = CARD.model_copy(update={"sizes": {"train": 50}})
     with pytest.raises(ChecksumError, match="40 train images here, 50 as published"):
         load(root, card, checksums="strict")

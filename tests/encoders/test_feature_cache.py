@@ -148,7 +148,7 @@ def test_eviction_passes_over_unknown_ids_other_splits_and_absent_folders(cache:
 
 
 @pytest.mark.parametrize("damage", ["row", "checksum", "truncated", "empty", "no checksums", "another shape"])
-def test_damage_is_computed_anew(damage: str, cache: FeatureCache, data: Dataset) -> None:
+def test_damage_is_computed_again(damage: str, cache: FeatureCache, data: Dataset) -> None:
     encoder = Counting()
     before = cache.keys(encoder, "train")
     (path,) = cache.folder.glob("*.keys.train.npy")

@@ -181,7 +181,7 @@ def test_forgetting_in_inference_mode_leaves_a_memory_that_can_be_trained() -> N
     assert stored.tokens.grad.shape == (17, WIDTH)
 
 
-def test_missing_tells_which_ids_are_not_stored() -> None:
+def test_missing_returns_which_ids_are_not_stored() -> None:
     stored = memory()
     stored.forget(torch.tensor([10]))
     assert stored.missing(torch.tensor([10, 3, 5, 5])).tolist() == [10, 5, 5]

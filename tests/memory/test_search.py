@@ -184,7 +184,7 @@ def test_auto_is_exact_for_small_memories_and_where_the_library_is_absent(monkey
     assert not built(200)
 
 
-def test_asking_for_the_absent_library_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_asking_for_the_absent_library_explains_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "faiss", None)
     with pytest.raises(SpecError, match=r'pip install "unbench\[ann\]"'):
         store(clustered(20), "approximate").nearest(torch.ones(1, 32), 1)

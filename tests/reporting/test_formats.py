@@ -13,12 +13,16 @@ from pathlib import Path
 
 import pytest
 from fakes import fake_run
+from rich.console import Console
 
+from unbench.analysis.board.cells import split_cells
+from unbench.analysis.board.leaderboard import leaderboard
 from unbench.errors import UnknownNameError
 from unbench.report import FILES, report
 from unbench.report.latex import escape, leaderboard_latex
 from unbench.report.table import ReportTable, TableCell
-from unbench.store.results import Store
+from unbench.report.terminal import leaderboard_table
+from unbench.store.results import Store, load_results
 
 NASTY = "<script>a</script>|*b*_c%&#$^~{}\\d"
 VOID = {"meta", "img", "br", "hr"}
@@ -158,6 +162,27 @@ def test_formats_can_be_chosen_and_a_typo_gets_the_nearest(store: Store, tmp_pat
     ]
     with pytest.raises(UnknownNameError, match="did you mean 'html'"):
         report(store.folder, tmp_path / "c", formats=["htm"])
+
+
+def test_every_renderer_has_the_rows_in_one_order(store: Store, tmp_path: Path) -> None:
+    for version, gap in ((1, 2.0), (2, 3.0)):
+        fake_run(store, "munkey", outputs=False, method_version=version, avg_gap=gap)
+    for method, gap in (("none", 9.0), ("retrain", 0.0), ("ft", 1.0)):
+        fake_run(store, method, outputs=False, avg_gap=gap)
+    texts = written(store, tmp_path)
+    (cell,) = split_cells(leaderboard(load_results(store.folder)))
+    console = Console(width=120, file=StringIO(), color_system=None)
+    console.print(leaderboard_table([cell]))
+    shown = {
+        "md": [line.split("|")[1] for line in texts["md"].split("| Method | TA")[1].splitlines()[2:8]],
+        "html": re.findall(r'<th scope="row"[^>]*>(.*?)</th>', texts["html"])[:6],
+        "tex": [line.split(" & ")[0] for line in texts["tex"].split("\\midrule\n")[1].splitlines()[:6]],
+        "terminal": re.findall(r"^(\S.*?) {2,}[\d–]*", console.file.getvalue(), re.MULTILINE)[1:],  # type: ignore[attr-defined]
+    }
+    names = ("retrain", "noise floor", "ft", "munkey v2", "none", "munkey v1")
+    for renderer, lines in shown.items():
+        found = [name for line in lines for name in names if name in line.replace("\\_", "_")]
+        assert found == list(names), renderer
 
 
 def test_latex_has_every_special_character_as_text() -> None:

@@ -7,9 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from fakes import fake_run
 
+from unbench import evaluate, load_metrics
 from unbench.analysis.board.rank_basis import BY_GAP, ideal_of, rank_basis
 from unbench.errors import UnknownNameError
 from unbench.metrics import METRICS
@@ -18,42 +20,43 @@ from unbench.store.results import Store
 from unbench.store.schema import METRIC_COLUMNS
 
 METRIC = "rmia_auroc"
-VALUES = {
-    # By seed: the method's value and its oracle's.
-    "ft": [(60.0, 52.0), (54.0, 51.0)],
-    "ga": [(50.0, 51.0), (49.0, 51.0)],
-    "none": [(80.0, 50.0), (70.0, 50.0)],
-}
-"""The distances to the oracle's value of the same seed are 8 and 3, 1 and 2, 30 and 20."""
+ORACLE = (52.0, 51.0)
+VALUES = {"ft": (60.0, 54.0), "ga": (50.0, 49.0), "none": (80.0, 70.0)}
+"""By seed. The distances to the oracle's value of the same seed are 8 and 3, 2 and 2, 28 and 19."""
 
 
-def evaluated(store: Store, run: dict[str, Any], metric: str, **values: float | None) -> None:
-    """Store a metric of the models of one run, as `unbench evaluate` does; None gives a reason instead."""
-    same = ("run_key", "attempt", "method", "method_version", "hparams", "dataset", "scenario", "preset", "seed")
-    rows = [
-        {
-            **dict.fromkeys(column.name for column in METRIC_COLUMNS),
-            **{name: run[name] for name in same},
-            **{"backbone": run["model"], "metric": metric, "metric_version": METRICS[metric].version, "of": of},
-            **{"value": value, "missing": None if value is not None else "no <reference> models"},
-        }
-        for of, value in values.items()
-    ]
-    path = store.metrics_path(run)
-    store.write_metrics(path, [*store.read_metrics(path), *rows])
+class Evaluated:
+    """Stands for what `unbench evaluate` has stored: the rows of unbench.load_metrics."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+
+    def load(self, folder: Path | str) -> pd.DataFrame:
+        frame = pd.DataFrame(self.rows, columns=[column.name for column in METRIC_COLUMNS])
+        return frame.astype(dict.fromkeys(("attempt", "seed", "value", "low", "high"), float))
+
+    def run(self, run: dict[str, Any], metric: str, version: int = 0, **values: float | None) -> None:
+        """Add a metric of the models of one run; None gives a reason instead."""
+        same = ("run_key", "attempt", "method", "method_version", "hparams", "dataset", "scenario", "preset", "seed")
+        for of, value in values.items():
+            reason = None if value is not None else "no <reference> models"
+            identity = {**{name: run[name] for name in same}, "backbone": run["model"]}
+            found = {"metric_version": version or METRICS[metric].version, "value": value, "missing": reason}
+            self.rows.append({**identity, "metric": metric, "of": of, **found})
+
+    def pool(self, method: str, metric: str, value: float, pool: str = "pool") -> None:
+        """Add a metric of the shadow models of one method."""
+        place = {"dataset": "digits", "scenario": "random10", "preset": "cpu", "backbone": "vit"}
+        identity = {"run_key": f"{pool}-{method}", "method": method, "method_version": 1, "hparams": "{}", **place}
+        found = {"metric_version": METRICS[metric].version, "value": value, "low": value - 1, "high": value + 1}
+        self.rows.append({**identity, "metric": metric, "of": "unlearned", "shadows": 64, **found})
 
 
-def of_pool(store: Store, method: str, metric: str, value: float, pool: str = "pool", **changes: Any) -> None:
-    """Store a metric of the shadow models of one method."""
-    row = {
-        **dict.fromkeys(column.name for column in METRIC_COLUMNS),
-        **{"run_key": f"{pool}-{method}", "method": method, "method_version": 1, "hparams": "{}", "dataset": "digits"},
-        **{"scenario": "random10", "preset": "cpu", "backbone": "vit", "metric": metric},
-        **{"metric_version": METRICS[metric].version, "of": "unlearned", "value": value},
-        **{"low": value - 1, "high": value + 1, "shadows": 64},
-        **changes,
-    }
-    store.write_metrics(store.metrics / f"{pool}-{method}.parquet", [row])
+@pytest.fixture
+def stored(monkeypatch: pytest.MonkeyPatch) -> Evaluated:
+    made = Evaluated()
+    monkeypatch.setattr("unbench.store.results.load_metrics", made.load)
+    return made
 
 
 def written(store: Store, out: Path, metric: str) -> tuple[dict[str, dict[str, str]], str]:
@@ -64,19 +67,21 @@ def written(store: Store, out: Path, metric: str) -> tuple[dict[str, dict[str, s
     return found, (out / "leaderboard.md").read_text("utf-8")
 
 
-def fill(store: Store, dataset: str = "digits") -> None:
-    for method, pairs in VALUES.items():
-        for seed, (value, oracle) in enumerate(pairs):
+def fill(store: Store, stored: Evaluated, dataset: str = "digits") -> None:
+    for method, values in VALUES.items():
+        for seed, (value, oracle) in enumerate(zip(values, ORACLE, strict=True)):
             run = fake_run(store, method, seed, outputs=False, dataset=dataset, avg_gap_floor=0.1)
-            evaluated(store, run, METRIC, unlearned=value, oracle=oracle)
+            stored.run(run, METRIC, unlearned=value, oracle=oracle)
 
 
-def test_the_distance_to_the_oracle_of_the_same_seed_ranks_the_rows(store: Store, tmp_path: Path) -> None:
-    fill(store)
+def test_the_distance_to_the_oracle_of_the_same_seed_ranks_the_rows(
+    store: Store, stored: Evaluated, tmp_path: Path
+) -> None:
+    fill(store, stored)
     rows, text = written(store, tmp_path, METRIC)
     assert list(rows) == ["ga", "ft", "none"], "the smallest distance is first"
     assert {name: (row["rank"], float(row["distance_mean"])) for name, row in rows.items()} == {
-        **{"ga": ("1", 1.5), "ft": ("2", 5.5), "none": ("3", 25.0)}
+        **{"ga": ("1", 2.0), "ft": ("2", 5.5), "none": ("3", 23.5)}
     }
     assert json.loads(rows["ft"]["distance_by_seed"]) == {"0": 8.0, "1": 3.0}
     # Mean 57, standard deviation 3 sqrt 2, and 12.7062 of Student's t with one degree of freedom.
@@ -91,9 +96,9 @@ def test_the_distance_to_the_oracle_of_the_same_seed_ranks_the_rows(store: Store
     assert METRICS[METRIC].title in text.replace("\\", "") and f"unbench report --metric {METRIC}\n" in text
 
 
-def test_cells_are_compared_by_the_metric(store: Store, tmp_path: Path) -> None:
+def test_cells_are_compared_by_the_metric(store: Store, stored: Evaluated, tmp_path: Path) -> None:
     for dataset in ("digits", "cub", "cars"):
-        fill(store, dataset)
+        fill(store, stored, dataset)
     _, text = written(store, tmp_path, METRIC)
     overview = text[text.index("## Preset cpu") :].split("\n## ")[0]
     assert "| *oracle* | 51.50 ± 0.71 | 51.50 ± 0.71 | 51.50 ± 0.71 |" in overview
@@ -103,16 +108,16 @@ def test_cells_are_compared_by_the_metric(store: Store, tmp_path: Path) -> None:
         assert f"| {name} | {rank}.00 | {rank}.00 to {rank}.00 | {rank} | {rank} | {rank} |" in overview
 
 
-def test_a_numeric_ideal_is_what_the_distance_is_to(store: Store, tmp_path: Path) -> None:
+def test_a_numeric_ideal_is_what_the_distance_is_to(store: Store, stored: Evaluated, tmp_path: Path) -> None:
     for method, value in (("ft", 0.75), ("ga", 1.5), ("none", 0.0)):
-        evaluated(store, fake_run(store, method, outputs=False), "anamnesis_index", unlearned=value)
+        stored.run(fake_run(store, method, outputs=False), "anamnesis_index", unlearned=value)
     rows, text = written(store, tmp_path, "anamnesis_index")
     assert {name: float(row["distance_mean"]) for name, row in rows.items()} == {"ft": 0.25, "ga": 0.5, "none": 1.0}
     assert [row["rank"] for row in rows.values()] == ["1", "2", "3"]
     assert "to 1, its ideal, averaged over seeds" in text and "oracle_anamnesis_index_mean" not in rows["ft"]
 
 
-def test_a_column_of_the_row_is_taken_from_there(store: Store, tmp_path: Path) -> None:
+def test_a_column_of_the_row_is_taken_from_there(store: Store, stored: Evaluated, tmp_path: Path) -> None:
     for method, value in (("ft", 70.0), ("ga", 79.0)):
         fake_run(store, method, outputs=False, test_acc=value, oracle_test_acc=80.0)
     rows, text = written(store, tmp_path, "test_acc")
@@ -122,10 +127,10 @@ def test_a_column_of_the_row_is_taken_from_there(store: Store, tmp_path: Path) -
     assert "| Peak MiB | oracle's TA | Seeds |" in text and text.count("| TA | RA | FA |") >= 2
 
 
-def test_an_ideal_that_is_neither_ranks_nothing_and_says_so(store: Store, tmp_path: Path) -> None:
+def test_an_ideal_that_is_neither_ranks_nothing_and_says_so(store: Store, stored: Evaluated, tmp_path: Path) -> None:
     for method, value, gap in (("ft", 90.0, 3.0), ("ga", 95.0, 2.0)):
         run = fake_run(store, method, outputs=False, avg_gap=gap, avg_gap_floor=1.0)
-        evaluated(store, run, "cka_forget", unlearned=value)
+        stored.run(run, "cka_forget", unlearned=value)
     rows, text = written(store, tmp_path, "cka_forget")
     assert {name: (row["rank"], row["cka_forget_mean"]) for name, row in rows.items()} == {
         **{"ga": ("1", "95"), "ft": ("2", "90")}
@@ -134,26 +139,51 @@ def test_an_ideal_that_is_neither_ranks_nothing_and_says_so(store: Store, tmp_pa
     assert "cka_forget is shown but not ranked: its ideal (at least that of oracle_2) is neither a number nor" in text
 
 
-def test_a_missing_value_has_its_reason_and_no_rank(store: Store, tmp_path: Path) -> None:
-    evaluated(store, fake_run(store, "ft", 0, outputs=False), METRIC, unlearned=60.0, oracle=52.0)
-    evaluated(store, fake_run(store, "ft", 1, outputs=False), METRIC, unlearned=None, oracle=52.0)
+def test_a_missing_value_has_its_reason_and_no_rank(store: Store, stored: Evaluated, tmp_path: Path) -> None:
+    stored.run(fake_run(store, "ft", 0, outputs=False), METRIC, unlearned=60.0, oracle=52.0)
+    stored.run(fake_run(store, "ft", 1, outputs=False), METRIC, unlearned=None, oracle=52.0)
     fake_run(store, "ga", outputs=False)
-    evaluated(store, fake_run(store, "none", outputs=False), METRIC, unlearned=80.0, oracle=50.0)
+    stored.run(fake_run(store, "none", outputs=False), METRIC, unlearned=80.0, oracle=50.0)
     rows, text = written(store, tmp_path, METRIC)
     assert {name: (row["rank"], row[f"{METRIC}_mean"]) for name, row in rows.items()} == {
         **{"none": ("1", "80"), "ft": ("", ""), "ga": ("", "")}
     }
     assert "not known: no &lt;reference&gt; models\n" in text
-    assert "not known: evaluated for 0 of 1 seeds; 'unbench evaluate --metric' computes it" in text
+    assert "not known: not evaluated; run 'unbench evaluate --metric rmia\\_auroc'" in text
 
 
-def test_values_of_shadow_models_belong_to_the_row_of_their_pool(store: Store, tmp_path: Path) -> None:
+def test_values_by_another_definition_are_not_shown(store: Store, stored: Evaluated, tmp_path: Path) -> None:
+    stored.run(fake_run(store, "ft", outputs=False), METRIC, version=99, unlearned=60.0, oracle=52.0)
+    rows, text = written(store, tmp_path, METRIC)
+    assert rows["ft"]["rank"] == rows["ft"][f"{METRIC}_mean"] == ""
+    assert "evaluated with version 99 of the metric; run 'unbench evaluate" in text
+
+
+def test_what_evaluate_stores_is_what_the_report_shows(store: Store, tmp_path: Path) -> None:
+    metric = "mia_confidence_auroc"
+    for method in ("ft", "ga"):
+        for seed in (0, 1):
+            fake_run(store, method, seed)
+    evaluate(store.folder, [metric])
+    found = load_metrics(store.folder)
+    values = found[found["metric"] == metric].pivot_table(index=["method", "seed"], columns="of", values="value")
+    rows, _ = written(store, tmp_path, metric)
+    for method in ("ft", "ga"):
+        own = values.loc[method]
+        assert float(rows[method][f"{metric}_mean"]) == pytest.approx(own["unlearned"].mean())
+        assert float(rows[method]["distance_mean"]) == pytest.approx((own["unlearned"] - own["oracle"]).abs().mean())
+    assert sorted(row["rank"] for row in rows.values()) == ["1", "2"]
+
+
+def test_values_of_shadow_models_belong_to_the_row_of_their_pool(
+    store: Store, stored: Evaluated, tmp_path: Path
+) -> None:
     for method in ("ft", "ga", "none", "retrain", "scrub"):
         fake_run(store, method, outputs=False, method_version=1)
     for method, value in (("ft", 56.0), ("ga", 53.0), ("retrain", 51.0)):
-        of_pool(store, method, "ulira_auroc", value)
+        stored.pool(method, "ulira_auroc", value)
     for pool in ("pool", "other"):
-        of_pool(store, "scrub", "ulira_auroc", 90.0, pool)
+        stored.pool("scrub", "ulira_auroc", 90.0, pool)
     rows, text = written(store, tmp_path, "ulira_auroc")
     assert {name: (row["rank"], row["distance_mean"]) for name, row in rows.items()} == {
         **{"retrain": ("", "1"), "ga": ("1", "3"), "ft": ("2", "6"), "none": ("", ""), "scrub": ("", "")}
@@ -163,15 +193,35 @@ def test_values_of_shadow_models_belong_to_the_row_of_their_pool(store: Store, t
     assert "several pools of shadow models could be meant" in text and "no shadow models of this row are" in text
 
 
-def test_where_the_ideal_is_the_retrained_shadow_models_the_distance_is_to_them(store: Store, tmp_path: Path) -> None:
+def test_where_the_ideal_is_the_retrained_shadow_models_the_distance_is_to_them(
+    store: Store, stored: Evaluated, tmp_path: Path
+) -> None:
     for method in ("ft", "ga"):
         fake_run(store, method, outputs=False, method_version=1)
     for method, value in (("ft", 0.5), ("ga", 0.125), ("retrain", 0.25)):
-        of_pool(store, method, "klom_95", value)
+        stored.pool(method, "klom_95", value)
     rows, text = written(store, tmp_path, "klom_95")
     assert {name: float(row["distance_mean"]) for name, row in rows.items()} == {"ga": 0.125, "ft": 0.25}
     assert "the oracle's value in the same pool of shadow models; a smaller distance" in text
     assert "| 0.125 | 0.25 | 1 |" in text
+
+
+@pytest.mark.parametrize(
+    "metric", ["pathway_sensitivity_val", "memory_entries", "oracle_seconds", "val_acc", "avg_gap"]
+)
+def test_every_number_of_the_leaderboard_can_be_shown(
+    store: Store, stored: Evaluated, tmp_path: Path, metric: str
+) -> None:
+    for method, gap in (("ft", 3.0), ("ga", 2.0)):
+        changes = {metric: gap if metric == "avg_gap" else 12.0, "avg_gap": gap}
+        fake_run(store, method, outputs=False, avg_gap_floor=1.0, **changes)
+    rows, text = written(store, tmp_path, metric)
+    assert [row["rank"] for row in rows.values()] == (["", ""] if metric == "val_acc" else ["1", "2"])
+    assert float(rows["ft"][f"{metric}_mean"]) == (3.0 if metric == "avg_gap" else 12.0)
+    assert f"{metric} is shown but not ranked".replace("_", "") in text.replace("_", "") or metric in (
+        "avg_gap",
+        "val_acc",
+    )
 
 
 def test_every_metric_has_a_basis_and_few_are_not_ranked() -> None:
@@ -184,7 +234,7 @@ def test_every_metric_has_a_basis_and_few_are_not_ranked() -> None:
     assert rank_basis("unlearn_seconds").rule.endswith("not ranked: it is no metric with an ideal.")
 
 
-def test_an_unknown_name_is_refused_with_the_nearest(store: Store, tmp_path: Path) -> None:
+def test_an_unknown_name_is_refused_with_the_nearest(store: Store, stored: Evaluated, tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match=r"'rmia_aurok'; did you mean 'rmia_auroc'"):
         report(store.folder, tmp_path, metric="rmia_aurok")
     with pytest.raises(TypeError, match="unexpected keyword argument 'metrics'"):

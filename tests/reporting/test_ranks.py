@@ -83,7 +83,7 @@ def test_over_cells_only_what_is_in_all_of_them_is_ranked(store: Store) -> None:
     assert all(sum(one.ranks[n] for one in found.ranked) == 6 for n in range(2))
     assert found.lacking == {"scrub": "cub"} and found.titles == ("cub", "digits")
     lines = side_by_side(setting)
-    assert list(lines) == ["noise floor", "ft", "ga", "none", "scrub"]
+    assert list(lines) == ["oracle", "noise floor", "ft", "ga", "none", "scrub"]
     assert lines["scrub"][0] == TableCell("–", notes=("1 failed",))
     assert (lines["ft"][1].text, lines["ft"][1].spread) == ("2.00", "0.01")
     text = overview([setting], {})

@@ -63,7 +63,7 @@ def test_a_split_that_is_neither(source, tmp_path):
         source("cub").read(tmp_path)
 
 
-def test_a_lacking_photograph_is_told_before_anything_is_decoded(source, tmp_path):
+def test_a_missing_photograph_is_reported_before_anything_is_decoded(source, tmp_path):
     layouts.cub(tmp_path)
     gone = next((tmp_path / "CUB_200_2011" / "images").rglob("bird_0007.jpg"))
     gone.unlink()

@@ -137,7 +137,7 @@ def test_no_network_is_one_clear_line(publisher, source, tmp_path, name):
     with pytest.raises(DataMissingError) as caught:
         try:
             source(name).find(root)
-        except DataMissingError:  # as the loader does, and the reason told must be the newer one
+        except DataMissingError:  # as the loader does, and the newer reason must be reported
             source(name).fetch(root)
     message = str(caught.value)
     assert message.startswith(f"cannot download {name}: ") and "refused" in message

@@ -72,7 +72,7 @@ def test_a_damaged_file_is_named(made, copy, source, damage):
     read_all(source(name), copy)
 
 
-def test_a_lacking_file_is_named(made, copy, source):
+def test_a_missing_file_is_named(made, copy, source):
     name = made[0]
     if name == "folder":
         pytest.skip("nobody knows which images a person's own folder should have")

@@ -27,7 +27,7 @@ def write(folder: Path, train: str = "train-00000-of-00001.parquet", test: str =
     layouts.parquet(folder / test, 10, NAMES)
 
 
-def test_the_real_copy_reads_and_its_difference_is_told(source, shared_data):
+def test_the_real_copy_reads_and_its_difference_is_reported(source, shared_data):
     if not (shared_data / "cifar10").is_dir():
         pytest.skip(f"no cifar10 in {shared_data}")
     files = source("cifar10").find(shared_data)
@@ -63,7 +63,7 @@ def test_shards_come_in_order_and_other_splits_are_left_alone(source, tmp_path):
     assert labels.tolist() == [*range(10), 0, 1, 2]
 
 
-def test_a_lacking_shard_is_named(source, tmp_path):
+def test_a_missing_shard_is_named(source, tmp_path):
     write(tmp_path, train="train-00000-of-00003.parquet")
     with pytest.raises(DataMissingError, match=r"train-00001-of-00003\.parquet, train-00002-of-00003\.parquet in"):
         source("cifar10").find(tmp_path)

@@ -16,14 +16,14 @@ def variant(**options: object):
     return sources.create(card.model_copy(update={"source_options": {**card.source_options, **options}}))
 
 
-def test_the_real_subset_reads_and_its_difference_is_told(source, consume, shared_data):
+def test_the_real_subset_reads_and_its_difference_is_reported(source, consume, shared_data):
     if not (shared_data / "medmnist" / "pneumoniamnist.npz").is_file():
         pytest.skip(f"no medmnist/pneumoniamnist.npz in {shared_data}")
     raw = consume(source("pneumoniamnist"), shared_data)
     assert raw.classes == ("normal", "pneumonia")
     assert {k: len(s.labels) for k, s in raw.splits.items()} == {"train": 3882, "val": 524, "test": 624}
-    (told,) = source("pneumoniamnist").find(shared_data).mismatches()
-    assert "pneumoniamnist.npz differs from the published file" in told
+    (reported,) = source("pneumoniamnist").find(shared_data).mismatches()
+    assert "pneumoniamnist.npz differs from the published file" in reported
 
 
 def test_a_larger_size_has_its_own_file(consume, tmp_path):
@@ -60,7 +60,7 @@ def test_nothing_is_unpickled(source, tmp_path):
 
 
 @pytest.mark.parametrize("name", [c.name for c in registry.datasets().values() if c.source == "medmnist"])
-def test_cards_say_what_the_library_says(name):
+def test_cards_agree_with_the_library(name):
     from medmnist import INFO
 
     card, info = registry.dataset(name), INFO[name]

@@ -24,7 +24,7 @@ def test_fashion_mnist_in_each_layout(source, consume, tmp_path, place, packed):
     assert raw.splits["train"].labels.tolist() == [*range(10), 0, 1]
 
 
-def test_fashion_mnist_names_what_lacks_in_the_fullest_folder(source, tmp_path):
+def test_fashion_mnist_names_what_is_missing_in_the_fullest_folder(source, tmp_path):
     layouts.fashion_mnist(tmp_path / "fashion-mnist")
     (tmp_path / "fashion-mnist" / "t10k-labels-idx1-ubyte.gz").unlink()
     with pytest.raises(DataMissingError) as caught:
@@ -60,15 +60,15 @@ def test_fashion_mnist_of_debian_is_the_published_one_however_packed(source):
     assert first.shape == (28, 28) and first.sum() == 76247
 
 
-def test_each_differing_file_is_told(source, tmp_path):
+def test_each_differing_file_is_reported(source, tmp_path):
     layouts.fashion_mnist(tmp_path)
     layouts.svhn(tmp_path)
     layouts.flowers102(tmp_path)
     for name, count in (("fashion_mnist", 4), ("svhn", 2), ("flowers102", 2)):
         files = source(name).find(tmp_path)
-        told = files.mismatches()
-        assert files.published and len(told) == count
-        assert all("differs from the published file (MD5" in line and "\n" not in line for line in told)
+        reported = files.mismatches()
+        assert files.published and len(reported) == count
+        assert all("differs from the published file (MD5" in line and "\n" not in line for line in reported)
     assert CONTENT_MD5["t10k-labels-idx1-ubyte"] in source("fashion_mnist").find(tmp_path).mismatches()[3]
 
 

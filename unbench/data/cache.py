@@ -23,7 +23,7 @@ from unbench.config.cards import DatasetCard
 from unbench.data.images import Bytes, Ints
 from unbench.data.sources.base import Files, ImageSource, RawData, RawSplit
 from unbench.data.sources.common import check_range
-from unbench.errors import DataError
+from unbench.errors import DataError, refusals_as
 from unbench.progress import Progress
 from unbench.seeds import digest
 from unbench.store.files import atomic_folder
@@ -63,7 +63,7 @@ def decode(
     """Decode every split, or map what was decoded before; raise DataError naming what is wrong."""
     name = f"{card.name}-{_signature(card, files, image_size)}"
     folder = cache_folder() / "decoded" / name
-    try:
+    with refusals_as(DataError, f"cannot keep decoded images in {folder.parent}"):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.parent / f".{name}.lock"):
             found = _open(folder)
@@ -72,8 +72,6 @@ def decode(
             shutil.rmtree(folder, ignore_errors=True)
             _write(folder, card, source.read(root), files, image_size, progress)
             found = _open(folder)
-    except OSError as error:
-        raise DataError(f"cannot keep decoded images in {folder.parent}: {error}") from error
     if found is None:
         raise DataError(f"the decoded images in {folder} changed while they were written; try again")
     return found

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from filelock import FileLock
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -34,10 +34,8 @@ MEMORY = "memory."
 """Prefix of the names of a memory's tensors."""
 
 
-class EncoderRecord(BaseModel):
+class EncoderRecord(BaseModel, extra="forbid", frozen=True):
     """An encoder that a model needs."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     version: int
@@ -51,7 +49,7 @@ class EncoderRecord(BaseModel):
         return cls(name=encoder.name, version=encoder.version, trained_on=encoder.trained_on)
 
 
-class ModelRecord(BaseModel):
+class ModelRecord(BaseModel, extra="forbid", frozen=True):
     """The content of model.json: what a saved model is.
 
     Attributes:
@@ -59,8 +57,6 @@ class ModelRecord(BaseModel):
         key_dim: length of a key; 0 without keys.
         stem: the frozen backbone whose feature maps it is fed instead of pixels, if any.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: int
     unbench_version: str

@@ -130,7 +130,7 @@ class _Source:
     provenance: Provenance
 
     @classmethod
-    def read(cls, results: Path, options: Mapping[str, Any]) -> _Source:
+    def read(cls, results: Path, options: ReportOptions) -> _Source:
         from unbench.analysis.board.cells import split_cells
         from unbench.analysis.board.leaderboard import leaderboard
         from unbench.analysis.board.metric_column import with_metric
@@ -150,7 +150,7 @@ class _Source:
 
 
 def _documents(
-    source: _Source, out: Path, files: Mapping[str, Path], options: Mapping[str, Any], progress: Progress
+    source: _Source, out: Path, files: Mapping[str, Path], options: ReportOptions, progress: Progress
 ) -> tuple[dict[str, str], list[str]]:
     """Draw the plots and write the documents; return texts by format and names of the plots, which are complete."""
     from unbench.analysis.board.cross_setting import cross_settings

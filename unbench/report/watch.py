@@ -76,7 +76,7 @@ def news(before: Stamps, now: Stamps) -> str:
         before, now: unbench.store.results.Store.stamps of the last report, empty for the first, and of this one.
     """
     known, runs = _runs(before), _runs(now)
-    fresh = {run for name, stamp in now.items() if before.get(name) != stamp for run in _runs({name: stamp})}
+    fresh = _runs({name: stamp for name, stamp in now.items() if before.get(name) != stamp})
     parts = [
         f"{number} {what}"
         for number, what in (

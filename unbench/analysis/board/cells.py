@@ -135,7 +135,7 @@ def split_cells(board: pd.DataFrame, basis: RankBasis = BY_GAP) -> list[BoardCel
 
 
 def _unique(slug: str, taken: set[str]) -> str:
-    """Number a slug that is taken, and remember it; in lower case, since some file systems equate a.png and A.png."""
+    """Append a number to a slug that is taken, whatever its case: some file systems equate a.png and A.png."""
     unique, number = slug, 2
     while unique.lower() in taken:
         unique, number = f"{slug}-{number}", number + 1

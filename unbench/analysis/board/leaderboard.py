@@ -96,7 +96,7 @@ def leaderboard(frame: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(columns=list(COLUMNS))
     runs = _one_run_per_seed(frame)
     ok = runs[runs["status"] == "ok"]
-    numbers = _numbers(ok)
+    numbers = over_seeds(ok, VALUES)
     rows = [_describe(group) for group in _groups(runs)]
     for record, label in zip(rows, row_labels(rows), strict=True):
         record["label"] = label
@@ -120,13 +120,13 @@ def in_order(board: pd.DataFrame, by: str) -> pd.DataFrame:
     return board.loc[keys.sort_values(order, kind="stable", na_position="last").index].reset_index(drop=True)
 
 
-def _numbers(ok: pd.DataFrame) -> pd.DataFrame:
-    """Compute every part of every value, one row for each row of the leaderboard with an ok run."""
+def over_seeds(runs: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Compute PARTS of columns, one row for each `row` of the runs; missing unless all of its runs have a value."""
     import pandas as pd
     from scipy.special import stdtrit  # scipy.stats takes a second to import
 
-    values = ok.groupby("row")[list(VALUES)]
-    n_seeds = ok.groupby("row").size()
+    values = runs.groupby("row")[list(names)]
+    n_seeds = runs.groupby("row").size()
     complete = values.count().eq(n_seeds, axis=0)
     mean, std = values.mean().where(complete), values.std(ddof=1).where(complete)
     quantile = pd.Series(stdtrit(n_seeds - 1, (1 + CONFIDENCE) / 2), n_seeds.index)
@@ -136,7 +136,7 @@ def _numbers(ok: pd.DataFrame) -> pd.DataFrame:
 
 
 def _one_run_per_seed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Number the leaderboard row of each run, and keep one run per row and seed.
+    """Assign each run to a row of the leaderboard, and keep one run per row and seed.
 
     The same seed appears twice if shared code has changed numbers between two runs; counting both would
     claim a seed that was never drawn. An ok run takes precedence over a failed one, then the newest.

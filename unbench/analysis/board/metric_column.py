@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from math import nan
-from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
-from unbench.analysis.board.leaderboard import PARTS, VALUES, in_order
+from unbench.analysis.board.leaderboard import VALUES, in_order, over_seeds
 from unbench.analysis.board.rank_basis import RankBasis, ideal_of
 from unbench.analysis.board.shadow_metrics import SEVERAL, shadow_metrics
 from unbench.analysis.rows.records import records
 from unbench.analysis.rows.values import as_text, json_object, present
-from unbench.metrics import METRICS
-from unbench.metrics.uncertainty import t_interval
+from unbench.metrics import METRICS, Metric
 from unbench.store.schema import Row
 
 if TYPE_CHECKING:
@@ -24,33 +20,15 @@ if TYPE_CHECKING:
 _POOL = "0"
 """Stands for the seed of a value of shadow models, which has none."""
 
-
-@dataclass(frozen=True)
-class SeedValues:
-    """One metric of one model of a row: its value by seed, the interval if it is not over seeds, why it is missing."""
-
-    by_seed: Mapping[str, float] = field(default_factory=dict)
-    interval: tuple[Any, Any] | None = None
-    reason: str = ""
-
-    def parts(self) -> dict[str, float]:
-        """Return mean, standard deviation and interval, as PARTS names them; NaN for what is missing."""
-        values = list(self.by_seed.values())
-        if not values or self.reason:
-            return dict.fromkeys(PARTS, nan)
-        over = t_interval(values)
-        low, high = self.interval or (over.low, over.high)
-        std = stdev(values) if len(values) > 1 else nan
-        numbers = (fmean(values), std, low, high)
-        return {part: nan if number is None else number for part, number in zip(PARTS, numbers, strict=True)}
+_UNSTORED = "no value is stored, and no reason"
 
 
 def with_metric(board: pd.DataFrame, runs: pd.DataFrame, metrics: pd.DataFrame, basis: RankBasis) -> pd.DataFrame:
     """Add the metric of a rank basis to the leaderboard, and sort the rows of each cell by what is ranked.
 
     Adds `<metric>_mean`, `_std`, `_low` and `_high` unless they are there, the same for the oracle's value
-    (`oracle_<metric>`) if it has one, and `distance_mean` and `distance_by_seed` if rows are ranked by the distance;
-    `missing` says why a value is. A metric of shadow models has one value for all seeds, and the interval of that.
+    (`oracle_<metric>`) if it has one, and for the distance and `distance_by_seed` if rows are ranked by that; `missing`
+    has the reason for a missing value. A metric of shadow models has one value for all seeds, with its own interval.
 
     Args:
         board: the leaderboard.
@@ -58,98 +36,93 @@ def with_metric(board: pd.DataFrame, runs: pd.DataFrame, metrics: pd.DataFrame, 
         metrics: as unbench.load_metrics returns them.
         basis: of unbench.analysis.board.rank_basis.rank_basis.
     """
+    metric = METRICS.get(basis.metric)
+    if metric is None or metric.name == "avg_gap" or board.empty:
+        return board
+    rows, name, oracle = records(board), metric.name, f"oracle_{metric.name}"
+    values = _of_shadows(metrics, rows, name) if metric.needs == "shadows" else _of_runs(metrics, rows, runs, metric)
+    ideal = ideal_of(metric)
+    if basis.ranked == "distance":
+        distance = (values[name] - (values[oracle] if ideal == "oracle" else ideal)).abs()
+        values["distance"] = distance.round(9)  # what is equal but for rounding is tied
+    if values[oracle].isna().all():
+        del values[oracle]
+    added = [column for column in (name, oracle, "distance") if column in values and column not in VALUES]
+    found = board.join(over_seeds(values, added)) if added else board.copy()
+    if metric.needs == "shadows":
+        found[[f"{name}_low", f"{name}_high"]] = values[["low", "high"]]
+    if basis.ranked == "distance":
+        found["distance_by_seed"] = [json.dumps(_distances(values, number)) for number in range(len(rows))]
+    if name not in VALUES:
+        found["missing"] = [_reasons(values, number, row, name) for number, row in enumerate(rows)]
+    return in_order(found.copy(), f"{basis.ranked}_mean")
+
+
+def _of_runs(metrics: pd.DataFrame, rows: Sequence[Row], runs: pd.DataFrame, metric: Metric) -> pd.DataFrame:
+    """Return the metric of the unlearned model and the oracle of each run, one line per row and seed."""
+    owners = {key: number for number, row in enumerate(rows) for key in row["run_keys"].split()}
+    found = runs[runs["run_key"].isin(owners)].reset_index(drop=True)
+    stored = metrics[(metrics["metric"] == metric.name) & metrics["seed"].notna()]
+    stored = stored.merge(found[["run_key", "attempt"]], on=["run_key", "attempt"])
+    by_run: dict[tuple[str, str], Row] = {(entry["run_key"], entry["of"]): entry for entry in records(stored)}
+    table = found[["seed"]].assign(row=found["run_key"].map(owners))
+    for column, of in ((metric.name, "unlearned"), (f"oracle_{metric.name}", "oracle")):
+        evaluated = [_current(by_run.get((key, of)), metric) for key in found["run_key"]]
+        table[column] = [value for value, _ in evaluated]
+        if column in found:  # a run's own columns come first: the leaderboard shows them
+            table[column] = found[column].fillna(table[column])
+        if of == "unlearned":
+            table["reason"] = [reason for _, reason in evaluated]
+    return table
+
+
+def _current(entry: Row | None, metric: Metric) -> tuple[float, str]:
+    """Return a stored value, or NaN and the reason for there being none."""
+    command = f"run 'unbench evaluate --metric {metric.name}'"
+    if entry is None:
+        return float("nan"), f"not evaluated; {command}"
+    if entry["metric_version"] != metric.version:
+        return float("nan"), f"evaluated with version {entry['metric_version']} of the metric; {command}"
+    return _value(entry)
+
+
+def _value(entry: Row) -> tuple[float, str]:
+    if present(entry["value"]):
+        return float(entry["value"]), ""
+    return float("nan"), as_text(entry["missing"]) or _UNSTORED
+
+
+def _of_shadows(metrics: pd.DataFrame, rows: Sequence[Row], name: str) -> pd.DataFrame:
+    """Return the metric of the shadow models of each row, and of those of its oracle, one line per row."""
     import pandas as pd
 
-    name = basis.metric
-    metric = METRICS.get(name)
-    if metric is None or name == "avg_gap" or board.empty:
-        return board
-    rows = records(board)
-    values, oracles = (
-        _of_shadows(metrics, rows, name) if metric.needs == "shadows" else _of_runs(metrics, rows, runs, name)
-    )
-    ideal = ideal_of(metric)
-    distances = [_distances(one, other, ideal) for one, other in zip(values, oracles, strict=True)]
-    columns = _columns(name, values) if name not in VALUES else {}
-    if any(one.by_seed for one in oracles) and f"oracle_{name}" not in VALUES:
-        columns |= _columns(f"oracle_{name}", oracles)
-    if basis.ranked == "distance":
-        columns["distance_mean"] = [fmean(one.values()) if one else nan for one in distances]
-        columns["distance_by_seed"] = [json.dumps(one) for one in distances]
-    columns["missing"] = [_with_reason(row["missing"], name, one) for row, one in zip(rows, values, strict=True)]
-    added = board.drop(columns="missing").join(pd.DataFrame(columns, index=board.index))
-    added = added[[*board.columns, *(column for column in columns if column != "missing")]]
-    return in_order(added, f"{basis.ranked}_mean")
-
-
-def _of_runs(
-    metrics: pd.DataFrame, rows: Sequence[Row], runs: pd.DataFrame, name: str
-) -> tuple[list[SeedValues], list[SeedValues]]:
-    """Read a metric of unlearned model and oracle from the runs of each row, or else from the table of metrics."""
-    stored = metrics[(metrics["metric"] == name) & metrics["seed"].notna()]
-    attempts = runs[["run_key", "attempt", *(c for c in (name, f"oracle_{name}") if c in runs)]]
-    evaluated = stored.merge(attempts[["run_key", "attempt"]], on=["run_key", "attempt"])
-    entries: dict[tuple[str, str], Row] = {(e["run_key"], e["of"]): e for e in records(evaluated)}
-    for run in records(attempts):
-        for of, column in (("unlearned", name), ("oracle", f"oracle_{name}")):
-            # A run's own columns come first: the leaderboard shows them.
-            if present(run.get(column)):
-                entries[run["run_key"], of] = {"value": run[column], "metric_version": None, "missing": None}
-    unlearned, oracle = ([_over_seeds(row, entries, of) for row in rows] for of in ("unlearned", "oracle"))
-    return unlearned, oracle
-
-
-def _over_seeds(row: Row, entries: Mapping[tuple[str, str], Row], of: str) -> SeedValues:
-    runs = dict(zip(row["seeds"].split(), row["run_keys"].split(), strict=True))
-    known = {seed: entries[key, of] for seed, key in runs.items() if (key, of) in entries}
-    found = {seed: float(entry["value"]) for seed, entry in known.items() if present(entry["value"])}
-    if len({entry["metric_version"] for entry in known.values()} - {None}) > 1:
-        return SeedValues(
-            reason="its seeds were evaluated with different versions of the metric; run 'unbench evaluate'"
-        )
-    if len(found) == len(runs):
-        return SeedValues(found)
-    reasons = sorted({as_text(entry["missing"]) for entry in known.values()} - {""})
-    lacking = f"evaluated for {len(known)} of {len(runs)} seeds; 'unbench evaluate --metric' computes it"
-    return SeedValues(found, reason="; ".join(reasons) or lacking)
-
-
-def _of_shadows(metrics: pd.DataFrame, rows: Sequence[Row], name: str) -> tuple[list[SeedValues], list[SeedValues]]:
     assigned = shadow_metrics(metrics, rows)
-    unlearned, oracle = (
-        [_of_pool(assigned.get((number, of, name), [])) for number in range(len(rows))]
-        for of in ("unlearned", "oracle")
-    )
-    return unlearned, oracle
+    lines: list[Mapping[str, Any]] = []
+    for number in range(len(rows)):
+        entries = assigned.get((number, "unlearned", name), [])
+        value, reason = _only(entries)
+        oracle, _ = _only(assigned.get((number, "oracle", name), []))
+        ends = {end: entries[0][end] if present(value) else None for end in ("low", "high")}
+        lines.append({"row": number, "seed": _POOL, name: value, f"oracle_{name}": oracle, "reason": reason, **ends})
+    return pd.DataFrame(lines).astype({"low": float, "high": float})
 
 
-def _of_pool(entries: Sequence[Row]) -> SeedValues:
-    if not entries:
-        return SeedValues(
-            reason="no shadow models of this row are evaluated; see 'unbench shadow' and 'unbench evaluate'"
-        )
+def _only(entries: Sequence[Row]) -> tuple[float, str]:
     if len(entries) > 1:
-        return SeedValues(reason=SEVERAL)
-    (entry,) = entries
-    if not present(entry["value"]):
-        return SeedValues(reason=as_text(entry["missing"]) or "no value is stored, and no reason")
-    return SeedValues({_POOL: float(entry["value"])}, (entry["low"], entry["high"]))
+        return float("nan"), SEVERAL
+    if not entries:
+        return float("nan"), "no shadow models of this row are evaluated; see 'unbench shadow' and 'unbench evaluate'"
+    return _value(entries[0])
 
 
-def _distances(value: SeedValues, oracle: SeedValues, ideal: float | str | None) -> dict[str, float]:
-    """Return the distance of each seed's value to the ideal; nothing unless every seed has one."""
-    if value.reason or ideal is None or (ideal == "oracle" and (oracle.reason or not oracle.by_seed)):
-        return {}
-    targets = oracle.by_seed if ideal == "oracle" else dict.fromkeys(value.by_seed, float(ideal))
-    return {seed: abs(number - targets[seed]) for seed, number in value.by_seed.items()}
+def _distances(values: pd.DataFrame, number: int) -> dict[str, float]:
+    own = values[values["row"] == number].dropna(subset="distance")
+    return dict(zip(own["seed"].astype(str), own["distance"].tolist(), strict=True))
 
 
-def _columns(name: str, values: Sequence[SeedValues]) -> dict[str, list[Any]]:
-    parts = [one.parts() for one in values]
-    return {f"{name}_{part}": [one[part] for one in parts] for part in PARTS}
-
-
-def _with_reason(missing: str, name: str, value: SeedValues) -> str:
-    if not value.reason or name in VALUES:
-        return missing
-    return json.dumps({**json_object(missing), name: value.reason}, sort_keys=True)
+def _reasons(values: pd.DataFrame, number: int, row: Row, name: str) -> str:
+    """Return the missing values of a row with their reasons, as JSON."""
+    own = values[values["row"] == number]
+    reasons = "; ".join(sorted(set(own.loc[own[name].isna(), "reason"])))
+    missing = json_object(row["missing"]) | ({name: reasons} if reasons else {})
+    return json.dumps(missing, sort_keys=True)

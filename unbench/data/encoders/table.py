@@ -63,7 +63,7 @@ class FeatureTable:
 def erase(path: Path, at: Ints) -> int:
     """Mark the rows `at` of a table absent and overwrite them with zeros; return how many of them were present.
 
-    A table that cannot be read is removed whole, because its rows cannot be told apart.
+    A table that cannot be read is removed whole, because it is unknown what its rows hold.
     """
     found = _open(path)
     if found is None:

@@ -19,7 +19,7 @@ CONTENT_MD5 = {
     "t10k-images-idx3-ubyte": "8181f5470baa50b63fa0f6fddb340f0a",
     "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
 }
-"""What is inside the four .gz files whose MD5 is published: theirs changes when a distribution packs them anew."""
+"""What is inside the four .gz files whose MD5 is published: theirs changes when a distribution packs them again."""
 
 
 class FashionMnist(NamedFiles):

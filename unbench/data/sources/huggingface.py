@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from functools import partial
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 
 import numpy as np
 
 from unbench.config.cards import DatasetCard
 from unbench.data.sources.base import Files, ImageSource, RawData, RawSplit
-from unbench.data.sources.common import checked_labels, first
-from unbench.data.sources.download import differing
-from unbench.data.sources.hub import fetch_files, read_sums
+from unbench.data.sources.common import checked_labels, first, reading
+from unbench.data.sources.download import differing, explained
 from unbench.data.sources.parquet import images, read_labels, shards
-from unbench.errors import CardError
+from unbench.errors import CardError, ChecksumError
+
+SUMS = "SHA256SUMS"
+"""Written beside the files, in the format of sha256sum: so `sha256sum -c` works on it too."""
 
 
 class HuggingFace(ImageSource):
@@ -45,20 +47,45 @@ class HuggingFace(ImageSource):
         """Return the Parquet files of all splits; raise DataMissingError naming those absent."""
         place, parts = self._locate(root)
         sums = read_sums(place, self.sha256)
-        paths = tuple(path for part in parts.values() for path in part)
-        return Files(paths, bool(sums), lambda: differing(sums, "sha256"))
+        paths = chain.from_iterable(parts.values())
+        return Files(tuple(paths), bool(sums), lambda: differing(sums, "sha256"))
 
     def fetch(self, root: Path) -> None:
-        """Download from the hub into <card>/<folder>; raise ChecksumError if a file arrives damaged."""
+        """Download the splits' files from the hub into <card's name>/<folder>, and check them.
+
+        Raises:
+            ChecksumError: a file arrived damaged; it is deleted.
+            DataMissingError: the hub cannot be reached.
+        """
+        from huggingface_hub import HfApi, snapshot_download
+        from huggingface_hub.utils import filter_repo_objects
+
+        home = root / self.card.name  # mirrors the hub's folders
+        place = home / self.folder
         prefix = f"{self.folder}/" if self.folder else ""
         endings = ("-*.parquet", ".parquet", "/*.parquet")
-        patterns = [f"{prefix}{name}{end}" for name, end in product(self.splits.values(), endings)]
-        fetch_files(self.card, self.hub, self.revision, patterns, root / self.card.name, self.folder)
+        wanted = [f"{prefix}{name}{end}" for name, end in product(self.splits.values(), endings)]
+        by_hand = f"put {', '.join(wanted[::3])} of the hub's data set {self.hub} in {place}"
+        with explained(self.card, by_hand):
+            info = HfApi().dataset_info(self.hub, revision=self.revision, files_metadata=True)
+            # The library checks sizes only, and writes each file under another name until it is whole.
+            snapshot_download(self.hub, repo_type="dataset", revision=info.sha, local_dir=home, allow_patterns=wanted)
+            published = {f.rfilename: f.lfs.sha256 for f in info.siblings or () if f.lfs}
+            sums = {home / name: published[name] for name in filter_repo_objects(published, allow_patterns=wanted)}
+            damaged = {path: fault for path, sha256 in sums.items() for fault in differing({path: sha256}, "sha256")}
+            for path in damaged:
+                path.unlink()
+            if damaged:
+                fault = next(iter(damaged.values()))
+                raise ChecksumError(f"the download of {self.card.name} arrived damaged and was deleted: {fault}")
+            lines = [f"{sha256}  {path.relative_to(place).as_posix()}\n" for path, sha256 in sums.items()]
+            if lines:
+                (place / SUMS).write_text("".join(lines), "utf-8")
 
     def read(self, root: Path) -> RawData:
         """Return all splits; raise DataError naming a file, and the row in it, that is damaged."""
         _, parts = self._locate(root)
-        labels = {path: read_labels(path, self.image, self.label) for part in parts.values() for path in part}
+        labels = {path: read_labels(path, self.image, self.label) for path in chain.from_iterable(parts.values())}
         classes = labels[parts["train"][0]][1]
         if not classes:
             known = self.card.classes or 1 + max(int(labels[path][0].max()) for path in parts["train"])
@@ -81,3 +108,12 @@ class HuggingFace(ImageSource):
             how = f"unbench downloads it where there is a network, or get it from the hub's data set {self.hub}"
             raise self.missing(root, f"{', '.join(absent)} in {place}", how)
         return place, {split: paths for split, (paths, _) in found.items()}
+
+
+def read_sums(folder: Path, more: str = "") -> dict[Path, str]:
+    """Return the published SHA-256 of files in `folder`: those kept beside them, and `more` in that format."""
+    kept = folder / SUMS
+    with reading(kept):
+        text = kept.read_text("utf-8") if kept.is_file() else ""
+        pairs = [line.split(maxsplit=1) for line in f"{text}\n{more}".splitlines() if line.strip()]
+        return {folder / name: sha256 for sha256, name in pairs if (folder / name).is_file()}

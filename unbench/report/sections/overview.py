@@ -9,7 +9,7 @@ from unbench.analysis.board.critical import ALPHA, CriticalDifference
 from unbench.analysis.board.cross_setting import SAME, CrossSetting
 from unbench.analysis.board.formatting import DASH, title_of
 from unbench.analysis.board.ranks import OVER_CELLS, Ranking
-from unbench.analysis.rows.values import json_object
+from unbench.analysis.rows.values import json_object, present
 from unbench.config.reference_names import ORACLE
 from unbench.report.board_tables import method_cell, number_cell, shown_cell
 from unbench.report.markup import escape, markdown_table
@@ -101,8 +101,9 @@ def _references(setting: CrossSetting, metric: str) -> list[Cells]:
         for row in rows.values():
             if row["method"] == ORACLE and row["n_seeds"]:
                 found["oracle"] = (row[f"{metric}_mean"], row[f"{metric}_std"])
-        for name, pair in found.items():
-            lines.setdefault(name, [TableCell()] * len(setting.cells))[number] = shown_cell(metric, *pair)
+        for name, (mean, std) in found.items():
+            if present(mean):
+                lines.setdefault(name, [TableCell()] * len(setting.cells))[number] = shown_cell(metric, mean, std)
     return [(TableCell(name, style="reference"), *lines[name]) for name in ("oracle", "noise floor") if name in lines]
 
 

@@ -41,20 +41,16 @@ class SlurmExecutor:
         self._jobs, self._settings = jobs, settings
         self._running: dict[str, tuple[submitit.Job[Outcome], Task]] = {}
         parameters = {
-            "timeout_min": A_DAY,
+            "name": "unbench",
+            "cpus_per_task": settings.threads,
+            "slurm_array_parallelism": jobs,
+            "timeout_min": A_DAY,  # five minutes, submitit's default, would end most trainings
             **options,
-        }  # the default of submitit, five minutes, would end most trainings
+        }
         cluster = parameters.pop("cluster", "slurm")
         try:
             self._executor = submitit.AutoExecutor(settings.store.logs / "slurm", cluster=cluster)
-            self._executor.update_parameters(
-                **{
-                    "name": "unbench",
-                    "cpus_per_task": settings.threads,
-                    "slurm_array_parallelism": jobs,
-                    **parameters,
-                }
-            )
+            self._executor.update_parameters(**parameters)
         except (ValueError, TypeError, NameError, RuntimeError) as error:
             raise SpecError(f"submitit refuses the table [slurm]: {' '.join(str(error).split())}") from error
         self._at_once = WHOLE if self._executor.cluster == "slurm" else jobs
