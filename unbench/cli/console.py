@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from unbench.store.schema import Row
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from unbench.analysis.board.cells import BoardCell
-
-Row = dict[str, Any]
 
 
 def console(stderr: bool = True) -> Console:
@@ -46,7 +46,7 @@ def print_json(value: Any, indent: int | None = None) -> None:
     print(json.dumps(value, indent=indent, allow_nan=False), flush=True)
 
 
-def print_runs(rows: list[Row], results: Path) -> None:
+def print_runs(rows: list[dict[str, Any]], results: Path) -> None:
     """Print the table at the end of `unbench run`, and the paths of what was written."""
     from unbench.analysis.rows.defaults import tuned_values_of
     from unbench.report.run_table import run_table
@@ -73,7 +73,7 @@ def print_leaderboard(cells: Sequence[BoardCell], clear: bool = False) -> None:
     screen.print(table)
 
 
-def print_rows(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
+def print_rows(rows: Sequence[Row], as_json: bool) -> None:
     """Print a table on a terminal, and in a pipe one tab-separated line a row, for cut, awk and grep."""
     if as_json:
         print_json(rows, indent=1)
