@@ -10,13 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from command import unbench as command
 from fakes import row_columns as evaluate
 
 import unbench
 from unbench import load_outputs, load_results, run
+from unbench.analysis.board.cells import BoardCell
 from unbench.config.tuned import SHIPPED, Tuned, read_tuned, tuned_path
 from unbench.errors import CardError, SpecError, StoreError, UnknownNameError
 from unbench.experiment.spec import RunSpec
@@ -319,9 +319,9 @@ def test_a_report_knows_what_its_results_folder_chose(file: Path, tmp_path: Path
     for method in ("mine", "mine[lr=0.5,epochs=3]"):
         run(method, "synthetic", preset="smoke", results=tmp_path, device="cpu", start="default")
     write_choice(chosen(), file)
-    boards: list[pd.DataFrame] = []
-    unbench.report(tmp_path, tmp_path / "out", lambda board, _: boards.append(board), formats=["csv"], plots=())
-    (board,) = boards
+    cells: list[BoardCell] = []
+    unbench.report(tmp_path, tmp_path / "out", show=cells.extend, formats=["csv"], plots=())
+    board = cells[0].rows
     assert dict(zip(board["label"], board["chosen"], strict=True)) == {
         "mine": "tuned",
         "mine[epochs=10,lr=0.01]": "default",
