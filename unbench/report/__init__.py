@@ -6,9 +6,11 @@ name enters them. The cards determine a method's default hyper-parameters.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Unpack
 
 from unbench.analysis.board.selection import Filters
@@ -25,6 +27,17 @@ if TYPE_CHECKING:
     from unbench.report.provenance import Provenance
 
 __all__ = ["FORMATS", "PLOT_FORMATS", "ReportOptions", "report"]
+
+
+class _Callable(ModuleType):
+    """This module, which has the name of its function: `unbench.report` is both, and can be called."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> list[Path]:
+        """Call the function `report`."""
+        return report(*arguments, **options)
+
+
+sys.modules[__name__].__class__ = _Callable
 
 FILES = {
     "md": "leaderboard.md",
