@@ -49,20 +49,27 @@ class Citation(Strict):
 
 
 class Hyperparameter(Strict):
-    """One hyper-parameter of a method: its default, the reason for it, and the range in which it may be searched."""
+    """One hyper-parameter of a method: its default, the reason for it, and the range in which it may be searched.
+
+    Attributes:
+        with_stem: default for presets with a stem, whose features are good from the first step; None: the same default.
+        why: the reason for the default.
+        low, high: bounds of a number.
+        log: whether it is searched on a logarithmic scale.
+        choices: all legal values.
+        names: kind of names that values must be, besides "auto".
+        search: what `unbench tune` tries: the lowest and highest value of a number, else a list of choices.
+    """
 
     default: Value
     with_stem: Value | None = None
-    """Default for presets with a stem, whose features are good from the first step; None: the same default."""
     why: str = Field(min_length=1)
     low: float | None = None
     high: float | None = None
     log: bool = False
     choices: tuple[Value, ...] | None = None
     names: Literal["encoders"] | None = None
-    """Kind of names that values must be, besides "auto"."""
     search: tuple[Value, ...] | None = None
-    """What `unbench tune` tries: the lowest and highest value of a number, else a list of choices; None: nothing."""
 
     def parse(self, where: str, value: Value) -> Value:
         """Convert `value`, typed or text from a command line, to the type of this hyper-parameter, and check it.
@@ -107,17 +114,21 @@ class Hyperparameter(Strict):
 
 
 class MethodCard(Card):
-    """A way of unlearning: what it is, what it may touch, and its hyper-parameters."""
+    """A way of unlearning: what it is, what it may touch, and its hyper-parameters.
+
+    Attributes:
+        code: "module:Class", imported on use.
+        models: backbones that it works with; empty means any.
+    """
 
     kind = "method"
     family: Literal["post-hoc", "by-design", "reference"]
-    code: str = Field(pattern=r"^[\w.]+:\w+$", description="'module:class', imported on use.")
+    code: str = Field(pattern=r"^[\w.]+:\w+$")
     claim: str
     source: Citation
     needs: tuple[Need, ...] = ()
     scenarios: tuple[str, ...] = ("random", "class")
     models: tuple[str, ...] = ()
-    """Backbones that it works with; empty means any."""
     notes: str = ""
     hparams: dict[str, Hyperparameter] = {}
 
@@ -158,7 +169,12 @@ Backbone = Literal["vit", "convnet", "resnet18"]
 
 
 class Preset(Strict):
-    """One size of an experiment on a data set. Sizes count images; 0 means all of them."""
+    """One size of an experiment on a data set. Sizes count images; 0 means all of them.
+
+    Attributes:
+        stem: frozen backbone whose feature maps replace the pixels, for every method alike; empty means none.
+        keys: encoder of the keys of methods that retrieve by keys; empty means the stem, or pixels if there is none.
+    """
 
     image_size: int = Field(ge=4)
     train_size: int = Field(default=0, ge=0)
@@ -167,9 +183,7 @@ class Preset(Strict):
     model: Backbone = "vit"
     model_options: dict[str, Value] = {}
     stem: str = ""
-    """Frozen backbone whose feature maps replace the pixels, for every method alike; empty means none."""
     keys: str = ""
-    """Encoder of the keys of methods that retrieve by keys; empty means the stem, or pixels if there is none."""
     training: Training
 
     @field_validator("stem", "keys")
@@ -189,22 +203,26 @@ class Preset(Strict):
 
 
 class DatasetCard(Card):
-    """A labelled set of images: where it comes from, how it splits, and the sizes in which it is used."""
+    """A labelled set of images: where it comes from, how it splits, and the sizes in which it is used.
+
+    Attributes:
+        source: name of a source in unbench.data.sources, or "module:Class" for a plug-in's own.
+        classes: number of classes; 0 if only the files can tell.
+        sizes: published number of images per split, before a validation set is split off train.
+        val_fraction: share of train that becomes the validation set if none is published.
+    """
 
     kind = "data set"
     family: Family
     source: str
-    """Name of a source in unbench.data.sources, or "module:Class" for a plug-in's own."""
     source_options: dict[str, Value] = {}
     licence: str
     citation: str
     homepage: str = ""
-    classes: int = Field(ge=0, description="Number of classes; 0 if only the files can tell.")
+    classes: int = Field(ge=0)
     channels: Literal[1, 3]
     sizes: dict[Literal["train", "val", "test"], int] = {}
-    """Published number of images per split, before a validation set is split off train."""
     val_fraction: float = Field(default=0.1, gt=0, lt=1)
-    """Share of train that becomes the validation set if none is published."""
     scenarios: tuple[str, ...] = ("random", "class")
     notes: str = ""
     presets: dict[str, Preset]

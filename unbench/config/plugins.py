@@ -14,7 +14,6 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Iterator
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -126,7 +125,7 @@ def _owner(point: metadata.EntryPoint) -> str:
 
 def _folders_of(point: metadata.EntryPoint) -> list[Path]:
     entry = f"the installed package '{_owner(point)}' names '{point.value}' as an entry point of group {GROUP}"
-    places = list(_places_of(point.value))
+    places = _places_of(point.value)
     if not places:
         raise CardError(f"{entry}, which cannot be found; repair or uninstall it")
     folders = [place for place in places if any((place / name).is_dir() for name in _FOLDERS)]
@@ -135,25 +134,19 @@ def _folders_of(point: metadata.EntryPoint) -> list[Path]:
     return folders
 
 
-def _places_of(name: str) -> Iterator[Path]:
-    """Yield the folders of a package or module; importlib would import the packages around it to find them."""
+def _places_of(name: str) -> list[Path]:
+    """Find the folders of a package or module; importlib would import the packages around it to find them."""
     top, *inner = name.split(".")
     try:
         spec = importlib.util.find_spec(top)
     except (ImportError, ValueError):
-        return
+        spec = None
     if spec is None:
-        return
+        return []
     if spec.submodule_search_locations is None:
-        if spec.origin and spec.has_location and not inner:
-            yield Path(spec.origin).parent
-        return
-    for place in spec.submodule_search_locations:
-        found = Path(place, *inner)
-        if found.is_dir():
-            yield found
-        elif found.with_suffix(".py").is_file():
-            yield found.parent
+        return [Path(spec.origin).parent] if spec.origin and spec.has_location and not inner else []
+    found = [Path(place, *inner) for place in spec.submodule_search_locations]
+    return [path for path in found if path.is_dir()] or [p.parent for p in found if p.with_suffix(".py").is_file()]
 
 
 def _load_beside(card: Path, module: str) -> ModuleType | None:

@@ -22,20 +22,28 @@ SHIPPED = Path(__file__).with_name("tuned.toml")
 
 
 class Tuned(Strict):
-    """What `unbench tune` chose for one method, data set, preset and scenario, and how."""
+    """What `unbench tune` chose for one method, data set, preset and scenario, and how.
 
-    version: int = Field(ge=1, description="Version of the method; values for another one are not used.")
-    model: str = Field(description="Backbone; values for another one are not used.")
-    rule: str = Field(description="Column of a run's row that was minimised.")
+    Attributes:
+        version, model: of the method, and the backbone; values for other ones are not used.
+        rule: column of a run's row that was minimised.
+        trials: how many there were.
+        score: of the chosen values by the rule, as a mean over the tuning forget sets.
+        default_score: that of the defaults; None if they did not finish.
+        none_score: that of doing nothing.
+        hparams: the values.
+        remark: why runs with these values are no better than doing nothing, with numbers. Tuning again drops it.
+    """
+
+    version: int = Field(ge=1)
+    model: str
+    rule: str
     trials: int = Field(ge=1)
-    score: float = Field(description="Score of the chosen values by the rule: mean over the tuning forget sets.")
-    default_score: float | None = Field(default=None, description="Score of the defaults; None if they did not finish.")
-    none_score: float | None = Field(default=None, description="Score of doing nothing.")
+    score: float
+    default_score: float | None = None
+    none_score: float | None = None
     hparams: dict[str, Value]
-    remark: str = Field(
-        default="",
-        description="Why runs with these values are no better than doing nothing, with numbers. Tuning again drops it.",
-    )
+    remark: str = ""
 
 
 class Place(NamedTuple):
