@@ -3,7 +3,7 @@
     python benchmarks/sweep.py [--quick] [--only overhead|planning|jobs]
 
 Overhead: sweeps of 100 and of 10 runs whose reference models and runs are instantaneous (a lock, a log, a stored row);
-the difference is what each run costs. Planning: 10,000 runs that are all done, from a folder whose rows were read before.
+the difference is what each run costs. Planning: 10,000 runs that are all done, from a folder that was read before.
 Jobs: a smoke sweep by one process and by two, of one thread each. Prints Markdown tables; exits with 1 if a limit is
 missed at full size. See benchmarks/README.md.
 """
