@@ -1,4 +1,4 @@
-"""Measures what sharing shadow models saves, and what making two at once does.
+"""Benchmark of what sharing shadow models saves, and what making two at once does.
 
     python benchmarks/shadows.py [--quick] [--json FILE]
 
@@ -21,12 +21,12 @@ from statistics import median
 from unbench import evaluate, shadow
 
 METHODS = ("ga", "boundary_shrink", "boundary_expand", "ssd", "lfssd")
-"""Short ones: what a method itself takes on each model is not shared."""
+"""Fast methods: the time of a method itself on each model is not shared."""
 MOST = 1.3
-"""Times as long five methods may take as one."""
+"""Largest allowed ratio of the time of five methods to that of one."""
 
 LEAST = 1.7
-"""Times as many models two jobs must make as one."""
+"""Smallest allowed ratio of the models that two jobs make to those of one."""
 
 
 def main() -> int:
@@ -51,7 +51,7 @@ def main() -> int:
 
 
 def throughput(preset: str, count: int, repetitions: int) -> tuple[float, float]:
-    """Seconds to make `count` models by one job and by two: medians."""
+    """Return the median seconds to make `count` models by one job and by two."""
 
     def make(jobs: int, preset: str = preset) -> float:
         with tempfile.TemporaryDirectory() as results:
@@ -63,7 +63,7 @@ def throughput(preset: str, count: int, repetitions: int) -> tuple[float, float]
 
 
 def sharing(preset: str, count: int) -> tuple[float, float]:
-    """Seconds until the first method has its U-LiRA, and until all have."""
+    """Return the seconds until the first method has its U-LiRA, and until all have."""
     with tempfile.TemporaryDirectory() as results:
         (Path(results) / "runs").mkdir()
 
@@ -76,7 +76,7 @@ def sharing(preset: str, count: int) -> tuple[float, float]:
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Seconds that it takes."""
+    """Return the seconds that some work takes."""
     started = time.perf_counter()
     work()
     return time.perf_counter() - started

@@ -1,9 +1,9 @@
-"""Measures what a sweep adds to the work itself: hand-outs, planning, and what a second job saves.
+"""Benchmark of what a sweep adds to the work itself: hand-outs, planning, and what a second job saves.
 
     python benchmarks/sweep.py [--quick] [--only overhead|planning|jobs]
 
-Overhead: sweeps of 100 and of 10 runs whose stages and runs are instantaneous (a lock, a log, a stored row); the
-difference is what each run costs. Planning: 10,000 runs that are all done, from a folder whose rows were read before.
+Overhead: sweeps of 100 and of 10 runs whose reference models and runs are instantaneous (a lock, a log, a stored row);
+the difference is what each run costs. Planning: 10,000 runs that are all done, from a folder that was read before.
 Jobs: a smoke sweep by one process and by two, of one thread each. Prints Markdown tables; exits with 1 if a limit is
 missed at full size. See benchmarks/README.md.
 """
@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def overhead(quick: bool) -> bool:
-    """Milliseconds that a run costs beyond its own work."""
+    """Measure the milliseconds that a run costs beyond its own work."""
     import unbench.sweeps.executors.local as local
 
     local.perform = instant
@@ -74,7 +74,7 @@ def instant(task: Task, settings: Settings) -> Outcome:
 
 
 def planning(quick: bool) -> bool:
-    """Seconds to find that nothing is to do."""
+    """Measure the seconds to find that nothing is to do."""
     seeds = range(3 if quick else 125)
     card = SweepCard(
         methods=METHODS,
@@ -109,7 +109,7 @@ def planning(quick: bool) -> bool:
 
 
 def timed_plan(settings: Settings, card: SweepCard) -> float:
-    """Seconds of a plan, which must find nothing to do."""
+    """Return the seconds of a plan, which must find nothing to do."""
     started = time.perf_counter()
     runs = card.runs()
     plan = Planner(settings).plan(runs)
@@ -125,7 +125,7 @@ def filled() -> dict[str, Any]:
 
 
 def jobs(quick: bool) -> bool:
-    """Two processes against one, the same sweep."""
+    """Compare two processes with one on the same sweep."""
     chosen = ["-m", "ft", "-m", "scrub"] if quick else ["-m", "post-hoc"]
     spent = []
     for count in (1, 2):

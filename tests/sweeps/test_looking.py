@@ -120,7 +120,7 @@ def test_the_same_command_line_and_file_have_the_same_plan(
         (("sweep", "--limit", "0", *SMALL), "--limit must be at least 1"),
         (("sweep", "--dry-run", "--retry", "faild", *SMALL), "did you mean 'failed'"),
         (("sweep", "--dry-run", "--limit", "-1", *SMALL), "--limit must be at least 1"),
-        (("sweep", "--shadows", "3", *SMALL), "in pairs"),
+        (("sweep", "--shadows", "3", *SMALL), "must be even"),
         (("sweep", "--hparams", "tunde"), "hparams"),
         (("sweep", "--checksums", "x"), "--checksums"),
         (("sweep", "nowhere.toml"), "cannot read nowhere.toml"),
