@@ -393,7 +393,9 @@ def test_the_mask_is_where_retain_and_forget_gradients_cancel(data: Dataset) -> 
     ((weight, mask),) = method.masks(model, hand_over(method, forget, retain)).items()
     assert weight is model.conv.weight
     assert not any(model.modes), "in eval mode"
+    assert model.training, "and then back in the mode that it had"
     assert same(before, state_of(model))
+    model.eval()
 
     def grad(images: Images) -> Tensor:
         logits = model(normalise(torch.from_numpy(images.pixels)))
