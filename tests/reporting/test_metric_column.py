@@ -190,7 +190,7 @@ def test_values_of_shadow_models_belong_to_the_row_of_their_pool(
     }
     assert (rows["ft"]["ulira_auroc_low"], rows["ft"]["ulira_auroc_std"]) == ("55", "")
     assert rows["ft"]["oracle_ulira_auroc_mean"] == "51"
-    assert "several pools of shadow models could be meant" in text and "no shadow models of this row are" in text
+    assert "several pools of shadow models match this row" in text and "no shadow models of this row are" in text
 
 
 def test_where_the_ideal_is_the_retrained_shadow_models_the_distance_is_to_them(

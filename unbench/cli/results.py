@@ -80,7 +80,7 @@ def report(
 ) -> None:
     """Write leaderboard.md, .csv, .tex and .html, explorer.html and plots from stored results."""
     from unbench.progress import ConsoleProgress
-    from unbench.report import FORMATS, ReportOptions, check_options
+    from unbench.report import ReportOptions, check_options
     from unbench.report import report as write
 
     options: ReportOptions = {
@@ -91,7 +91,7 @@ def report(
         "scenarios": scenario or (),
         "presets": preset or (),
         "metric": metric,
-        "formats": file_format or FORMATS,
+        "formats": file_format,
         "plots": [name for name in plots if name != "none"] if plots else None,
         "plot_formats": plot_format or ("png",),
         "plot_data": plot_data,

@@ -58,7 +58,7 @@ class ReportOptions(Filters, total=False):
 
     Attributes:
         metric: what rows are ranked by and cells are set side by side by: a metric, or a column of the leaderboard.
-        formats: of FORMATS; all by default.
+        formats: of FORMATS; None, the default, writes all.
         plots: names of data sets to draw plots of; None, the default, draws all, nothing draws none.
         plot_formats: of PLOT_FORMATS; png by default.
         plot_data: whether the numbers behind each plot are written beside it, as CSV; not by default.
@@ -66,7 +66,7 @@ class ReportOptions(Filters, total=False):
     """
 
     metric: str
-    formats: Sequence[str]
+    formats: Sequence[str] | None
     plots: Sequence[str] | None
     plot_formats: Sequence[str]
     plot_data: bool
@@ -102,7 +102,7 @@ def report(
 
     check_options(options)
     source = _Source.read(Path(results), options)
-    files = {name: Path(out) / file for name, file in FILES.items() if name in options.get("formats", FORMATS)}
+    files = {name: Path(out) / file for name, file in FILES.items() if name in (options.get("formats") or FORMATS)}
     # The numbers first: an OUT that cannot be written is found before any time goes into drawing.
     if "csv" in files:
         write_text(files["csv"], leaderboard_csv(source.board, board_ranks(source.cells), source.provenance))
@@ -126,7 +126,7 @@ def check_options(options: Mapping[str, Any]) -> None:
     if unknown := options.keys() - ReportOptions.__annotations__.keys():
         raise TypeError(f"report() got an unexpected keyword argument '{min(unknown)}'")
     for kind, key, known in (("format", "formats", FORMATS), ("plot format", "plot_formats", PLOT_FORMATS)):
-        for name in options.get(key, ()):
+        for name in options.get(key) or ():
             if name not in known:
                 raise UnknownNameError(kind, name, known)
     rank_basis(options.get("metric", BY_GAP.metric))

@@ -19,8 +19,8 @@ def escape(text: object) -> str:
 @lru_cache(maxsize=1 << 16)
 def _escape(line: str) -> str:
     escaped = re.sub(r"([\\`*_{}\[\]#+!|~$@])", r"\\\1", line)
-    # A tag never begins with a digit, and `<0.001` is easier to read as it is.
-    escaped = re.sub(r"<(?!\d)", "&lt;", escaped.replace("&", "&amp;").replace(">", "&gt;"))
+    # No number is a tag, and `<0.001` is easier to read as it is.
+    escaped = re.sub(r"<(?![\d.]+(?: |$))", "&lt;", escaped.replace("&", "&amp;").replace(">", "&gt;"))
     return re.sub(r"(?i)(https?|ftp):(?=//)|(www)\.", lambda m: f"{m[1] or m[2]}\\{m[0][-1]}", escaped)
 
 

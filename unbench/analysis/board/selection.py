@@ -29,7 +29,7 @@ class Filters(TypedDict, total=False):
     presets: Sequence[str]
 
 
-class _Kind(NamedTuple):
+class _FilterKind(NamedTuple):
     """The column of a run that a filter reads, what its names are called, and its option on the command line."""
 
     column: str
@@ -38,12 +38,12 @@ class _Kind(NamedTuple):
 
 
 _KINDS = {
-    "datasets": _Kind("dataset", "data set", "-d"),
-    "methods": _Kind("method", "method", "-m"),
-    "families": _Kind("method_family", "family of methods", "--family"),
-    "data_families": _Kind("family", "family of data sets", "--data-family"),
-    "scenarios": _Kind("scenario", "scenario", "--scenario"),
-    "presets": _Kind("preset", "preset", "--preset"),
+    "datasets": _FilterKind("dataset", "data set", "-d"),
+    "methods": _FilterKind("method", "method", "-m"),
+    "families": _FilterKind("method_family", "family of methods", "--family"),
+    "data_families": _FilterKind("family", "family of data sets", "--data-family"),
+    "scenarios": _FilterKind("scenario", "scenario", "--scenario"),
+    "presets": _FilterKind("preset", "preset", "--preset"),
 }
 
 

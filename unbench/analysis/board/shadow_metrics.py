@@ -14,7 +14,7 @@ from unbench.store.schema import Row
 if TYPE_CHECKING:
     import pandas as pd
 
-SEVERAL = "several pools of shadow models could be meant, and what is stored does not tell which"
+SEVERAL = "several pools of shadow models match this row, and the stored values do not identify one"
 
 
 def shadow_metrics(metrics: pd.DataFrame, rows: Sequence[Row]) -> dict[tuple[int, str, str], list[Row]]:
