@@ -86,10 +86,10 @@ def report(
 ) -> None:
     """Write leaderboard.md, .csv, .tex and .html, explorer.html and plots from stored results."""
     from unbench.progress import ConsoleProgress
-    from unbench.report import FORMATS, check_request
+    from unbench.report import check_request
     from unbench.report import report as write
 
-    formats, plot_formats = file_format or FORMATS, plot_format or ("png",)
+    plot_formats = plot_format or ("png",)
     make = partial(
         write,
         results,
@@ -102,7 +102,7 @@ def report(
         scenarios=scenario or (),
         presets=preset or (),
         metric=metric,
-        formats=formats,
+        formats=file_format or None,
         plots=[name for name in plots if name != "none"] if plots else None,
         plot_formats=plot_formats,
         plot_data=plot_data,
@@ -116,7 +116,7 @@ def report(
         for path in make():
             print(path)
         return
-    check_request(formats, metric, plot_formats)
+    check_request(file_format or (), metric, plot_formats)
     if diff is not None:
         from unbench.analysis.comparison.sides import read_side
 

@@ -6,7 +6,7 @@ name enters them. From the cards comes what a method's default hyper-parameters 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,7 +47,7 @@ def report(
     scenarios: Sequence[str] = (),
     presets: Sequence[str] = (),
     metric: str = "avg_gap",
-    formats: Sequence[str] = FORMATS,
+    formats: Sequence[str] | None = None,
     plots: Sequence[str] | None = None,
     plot_formats: Sequence[str] = ("png",),
     plot_data: bool = False,
@@ -69,7 +69,7 @@ def report(
         scenarios: to keep, by name.
         presets: to keep, by name.
         metric: what is set side by side where a preset has several cells: a column of runs that is averaged.
-        formats: of FORMATS.
+        formats: of FORMATS; None writes all, without the explorer where its extra is not installed.
         plots: names of data sets to draw plots of; None draws all, nothing draws none.
         plot_formats: of PLOT_FORMATS, at least one.
         plot_data: whether the numbers behind each plot are written beside it, as CSV.
@@ -90,13 +90,17 @@ def report(
     from unbench.analysis.board.leaderboard import leaderboard
     from unbench.analysis.board.ranks import board_ranks
     from unbench.analysis.board.selection import Selection, check_stored
+    from unbench.analysis.looks import digest_outputs
+    from unbench.analysis.outputs import OutputsReader
     from unbench.report.csv import leaderboard_csv
+    from unbench.report.explorer import writable_formats
     from unbench.report.markdown import leaderboard_markdown
     from unbench.report.origin import Origin
     from unbench.store.files import write_text
     from unbench.store.results import load_results
 
-    check_request(formats, metric, plot_formats)
+    check_request(formats or (), metric, plot_formats)
+    formats = writable_formats(formats, FORMATS, log)
     selection = Selection(
         datasets=tuple(datasets),
         methods=tuple(methods),
@@ -105,6 +109,12 @@ def report(
         scenarios=tuple(scenarios),
         presets=tuple(presets),
     )
+    documents = set(formats) - {"csv", "explorer"}
+    renderer = None
+    if documents:
+        from unbench.report.figures.renderer import Renderer
+
+        renderer = Renderer(Path(out), plot_formats, plot_data)  # its processes start while rows are read
     everything = load_results(results)
     frame = selection.of(everything)
     check_stored("datasets", plots or (), everything)
@@ -121,28 +131,23 @@ def report(
     # The numbers first: an OUT that cannot be written is found before any time goes into drawing.
     if "csv" in files:
         write_text(files["csv"], leaderboard_csv(board, board_ranks(cells), origin))
-    documents = [name for name in files if name not in ("csv", "explorer")]
     shown, drawn = progress or Progress(), list[str]()
     texts: dict[str, str] = {}
-    studio = None
-    if documents:
-        # Matplotlib takes a while to import.
-        from unbench.report.figures.gallery import sketch_cells, sketch_ranks
-        from unbench.report.figures.studio import Studio
+    reader = OutputsReader(Path(results), frame, {"digest": digest_outputs} if "explorer" in files else {})
+    if renderer is not None:
+        from unbench.report.figures.catalogue import draw_cells, draw_ranks
 
-        studio = Studio(Path(out), plot_formats, plot_data)
-        pictures = sketch_cells(cells, frame, Path(results), studio, plots, shown.named("plots"))
-        studio.start()  # before the ranks, whose tests take a while
+        pictures = draw_cells(cells, reader, renderer, plots, shown.named("plots"))
         held = contests(cells)
-        pictures = replace(pictures, of_ranks=sketch_ranks(held, studio))
+        pictures = replace(pictures, of_ranks=draw_ranks(held, renderer))
         drawn = pictures.files
         texts |= _written_as(documents, leaderboard_markdown(cells, pictures, origin, held, metric, changes))
     if "explorer" in files:
         from unbench.report.explorer.page import explorer_html
 
-        texts["explorer"] = explorer_html(cells, frame, Path(results), images, origin, shown.named("explorer"))
-    if studio is not None:
-        studio.finish(shown.named("plots"))
+        texts["explorer"] = explorer_html(cells, frame, reader, images, origin, shown.named("explorer"))
+    if renderer is not None:
+        renderer.finish(shown.named("plots"))
     # Last, so that no document shows a picture that is not there yet.
     for name, content in texts.items():
         write_text(files[name], content)
@@ -164,7 +169,7 @@ def check_request(formats: Sequence[str], metric: str, plot_formats: Sequence[st
     check_metric(metric)
 
 
-def _written_as(names: Sequence[str], markdown: str) -> dict[str, str]:
+def _written_as(names: Collection[str], markdown: str) -> dict[str, str]:
     """The document, written in Markdown, in each of the formats."""
     found = {"md": markdown} if "md" in names else {}
     if set(names) - {"md"}:

@@ -27,7 +27,7 @@ from unbench.report.sections.row_status import OUTDATED, intervals_section, stan
 
 if TYPE_CHECKING:
     from unbench.analysis.board.changes import Changes
-    from unbench.report.figures.drawing import Drawing, Pictures
+    from unbench.report.figures.spec import Picture, Pictures
 
 HEADER = f"""\
 # Leaderboard
@@ -123,7 +123,7 @@ def _gone_line(row: dict[str, Any], columns: Sequence[str], footnotes: Footnotes
     return [f"{escape(row['label'])} {MARKED_GONE}", *numbers, seeds(row, footnotes)]
 
 
-def _section(cell: Cell, plots: Sequence[Drawing], changes: Changes | None) -> str:
+def _section(cell: Cell, plots: Sequence[Picture], changes: Changes | None) -> str:
     rows, main = records(cell.rows), records(cell.main)
     class_scenario = any(row["forget_class"] for row in rows)
     footnotes = Footnotes()
@@ -146,7 +146,7 @@ def _section(cell: Cell, plots: Sequence[Drawing], changes: Changes | None) -> s
     return "\n".join(part for part in parts if part)
 
 
-def _picture(plot: Drawing) -> str:
+def _picture(plot: Picture) -> str:
     if plot.file is not None:
         return f"![{escape(plot.title)}]({plot.file})\n"
     return f"*{escape(plot.title)}*: not drawn. {escape(' '.join(plot.notes))}\n"

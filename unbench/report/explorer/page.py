@@ -8,7 +8,6 @@ import json
 import re
 from html import escape
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unbench.progress import Progress
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from unbench.analysis.board.cells import Cell
+    from unbench.analysis.outputs import OutputsReader
     from unbench.report.origin import Origin
 
 SCRIPTS = ("format.js", "state.js", "controls.js", "table.js", "tradeoff.js", "examples.js", "compare.js", "main.js")
@@ -31,7 +31,7 @@ SCRIPTS = ("format.js", "state.js", "controls.js", "table.js", "tradeoff.js", "e
 def explorer_html(
     cells: Sequence[Cell],
     frame: pd.DataFrame,
-    results: Path,
+    reader: OutputsReader,
     images: bool = True,
     origin: Origin | None = None,
     progress: Progress | None = None,
@@ -41,7 +41,7 @@ def explorer_html(
     Args:
         cells: of the leaderboard.
         frame: the runs, as unbench.load_results gives them.
-        results: the folder with their outputs and metrics.
+        reader: of the results folder, for their outputs and metrics.
         images: whether the forgotten images are put into the page.
         origin: what the page was made from, to be told at its end.
         progress: shows of how many cells the outputs have been read.
@@ -50,7 +50,7 @@ def explorer_html(
         StoreError: a stored file is corrupt.
         CardError: the data sets' cards cannot be read.
     """
-    data = explorer_data(cells, frame, results, Thumbnails() if images else None, progress or Progress())
+    data = explorer_data(cells, frame, reader, Thumbnails() if images else None, progress or Progress())
     return page(data, origin)
 
 

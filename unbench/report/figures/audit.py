@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from unbench.analysis.rows.noted import NotedTable
 from unbench.analysis.rows.values import present
 from unbench.report.figures.accuracy import SETS, draw_levels
-from unbench.report.figures.style import Palette, PlotData
+from unbench.report.figures.style import Palette
 from unbench.report.sections.audit import MODELS, audited
 from unbench.store.schema import PATHWAYS
 
@@ -20,8 +21,8 @@ MOST = 6
 _ORACLE = "oracle_"
 
 
-def audit_data(rows: Sequence[dict[str, Any]]) -> PlotData:
-    """One row per method, pathway, model and set: label, method, pathway, model, set, mean, std, oracle.
+def audit_data(rows: Sequence[dict[str, Any]]) -> NotedTable:
+    """Return one row per method, pathway, model and set: label, method, pathway, model, set, mean, std, oracle.
 
     Args:
         rows: of one cell of the leaderboard; of each method the one that the audit shows.
@@ -52,9 +53,9 @@ def audit_data(rows: Sequence[dict[str, Any]]) -> PlotData:
     left = [str(row["label"]) for row in chosen[MOST:]]
     notes = (f"Not drawn for want of room: {', '.join(left)}.",) if left else ()
     table = pd.DataFrame(known, columns=columns)
-    return PlotData(table if any(map(present, table["mean"])) else table[:0], notes)
+    return NotedTable(table if any(map(present, table["mean"])) else table[:0], notes)
 
 
-def draw_audit(data: PlotData, title: str, palette: Palette) -> Figure:
-    """Horizontal bars in three panels."""
+def draw_audit(data: NotedTable, title: str, palette: Palette) -> Figure:
+    """Draw horizontal bars in three panels."""
     return draw_levels(data, title, palette, "the same pathway of its own oracle")

@@ -15,10 +15,10 @@ from unbench.analysis.board.side_by_side import Line, Number, SideBySide, side_b
 from unbench.report.markup import Footnotes, escape, table
 
 if TYPE_CHECKING:
-    from unbench.report.figures.drawing import Drawing
+    from unbench.report.figures.spec import Picture
 
 
-def overview(contests: Sequence[Contest], metric: str, diagrams: Mapping[str, Drawing]) -> str:
+def overview(contests: Sequence[Contest], metric: str, diagrams: Mapping[str, Picture]) -> str:
     """A section for each preset with several cells; nothing where there is none.
 
     Args:
