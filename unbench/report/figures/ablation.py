@@ -85,7 +85,7 @@ def draw_ablation(data: NotedTable, title: str, palette: Palette) -> Figure:
     slanted = any(map(_is_wide, by_name))
     values = 0.75 if slanted else 0.25
     rows = [Row(0.27, 1.05), Row(0.1, 0.7), *[Row(0.27 + values, 1.05), Row(0.1, 0.7)] * (down - 1)]
-    figure, panels = new_figure(title, [said, *data.notes], rows, across, between=0.2, below=values)
+    figure, panels = new_figure(title, [said, *data.notes], rows, across, below=values)
     tops = [panel for row in range(down) for panel in panels[2 * row * across : (2 * row + 1) * across]]
     bottoms = [panel for row in range(down) for panel in panels[(2 * row + 1) * across : (2 * row + 2) * across]]
     for panel in (*tops[len(names) :], *bottoms[len(names) :]):

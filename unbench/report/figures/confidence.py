@@ -85,7 +85,9 @@ def draw_confidence(data: NotedTable, title: str, palette: Palette) -> Figure:
     if max(map(len, parts.values())) > IMAGES:
         said += f" Drawn are {IMAGES} images of each panel, evenly spaced."
     notes = (said, *data.notes)
-    figure, panels = panel_grid(list(parts), title, notes, x="p before", y="p after", square=True, legend=False)
+    figure, panels = panel_grid(
+        list(parts), title, notes, x="p before", y="p after", left=0.7, square=True, legend=False
+    )
     ticks, texts = _log_odds(np.array(list(_TICKS))), list(_TICKS.values())
     panels[0].set_yticks(ticks, texts)
     # The outer numbers would run into their neighbours.

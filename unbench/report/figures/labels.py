@@ -61,13 +61,18 @@ def label_points(axes: Axes, labels: Sequence[Label]) -> None:
 
 
 def spread(heights: Sequence[float], step: float) -> list[float]:
-    """Move ascending heights apart to at least `step`, within 0 to 1 where they fit.
+    """Move ascending heights apart to at least `step`, as far up as down, within 0 to 1 where they fit.
 
     >>> spread([0.0, 0.5, 0.5], 0.25)
-    [0.0, 0.5, 0.75]
-    >>> spread([0.5, 1.0, 1.0], 0.25)
-    [0.5, 0.75, 1.0]
+    [0.0, 0.375, 0.625]
     """
+    # The mean of two solutions is one.
+    up = _pushed_up(heights, step)
+    down = [1 - height for height in reversed(_pushed_up([1 - height for height in reversed(heights)], step))]
+    return [(high + low) / 2 for high, low in zip(up, down, strict=True)]
+
+
+def _pushed_up(heights: Sequence[float], step: float) -> list[float]:
     places: list[float] = []
     for height in heights:
         places.append(max(height, places[-1] + step) if places else height)

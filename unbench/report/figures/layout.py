@@ -24,6 +24,7 @@ _EDGE = 0.07
 _TITLE_LINE, _NOTE_LINE = 0.165, 0.112
 KEY_SIZE, KEY_LINE, KEY_SAMPLE = 7, 0.145, 0.28
 """Points of the texts of a key, and inches of its lines and samples."""
+_BETWEEN = 0.2
 _X_AXIS = 0.4
 """Inches that the numbers and the name of a horizontal axis take."""
 _FEW = 9
@@ -46,7 +47,7 @@ def new_figure(
     *,
     left: float = 0.55,
     right: float = 0.1,
-    between: float = 0.15,
+    between: float = _BETWEEN,
     below: float = _X_AXIS,
 ) -> tuple[Figure, list[Axes]]:
     """Return a figure with a title above it and notes below it, and its panels, row by row.
@@ -64,7 +65,7 @@ def new_figure(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    footer = "\n".join(textwrap.fill(note, 150) for note in notes)
+    footer = "\n".join(textwrap.fill(note, 146) for note in notes)
     head = _EDGE + _TITLE_LINE * len(title.splitlines())
     foot = _EDGE + (_NOTE_LINE * len(footer.splitlines()) if footer else 0)
     tall = head + sum(row.above + row.height for row in rows) + below + foot
@@ -96,6 +97,7 @@ def panel_grid(
     *,
     x: str,
     y: str,
+    left: float = 0.55,
     square: bool = False,
     above: float = 0.24,
     legend: bool = True,
@@ -111,6 +113,7 @@ def panel_grid(
         notes: below it.
         x: name of the horizontal axes.
         y: name of the vertical axes.
+        left: inches left of the panels.
         square: whether panels are as high as they are wide, else lower.
         above: inches above each panel, for its name.
         legend: whether the lines of the three models are explained below the title.
@@ -118,12 +121,12 @@ def panel_grid(
     across = min(3 if len(labels) <= _FEW else 4, len(labels))
     down = math.ceil(len(labels) / across)
     # As wide as one of three where there are fewer.
-    right = 0.12 + (WIDTH - 0.67) * (3 - across) / 3 if across < 3 else 0.12
-    width = (WIDTH - 0.55 - right - 0.15 * (across - 1)) / across
+    right = 0.12 + (WIDTH - left) * (3 - across) / 3 if across < 3 else 0.12
+    width = (WIDTH - left - right - _BETWEEN * (across - 1)) / across
     height = width if square else 0.85 * width
     gap = above + 0.08 if len(labels) % across == 0 else above + _X_AXIS
     rows = [Row(above + (KEY_LINE + 0.05 if legend else 0.05), height), *[Row(gap, height)] * (down - 1)]
-    figure, panels = new_figure(title, notes, rows, across, right=right)
+    figure, panels = new_figure(title, notes, rows, across, left=left, right=right)
     for panel in panels[len(labels) :]:
         panel.remove()
     panels = panels[: len(labels)]

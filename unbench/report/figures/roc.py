@@ -38,11 +38,11 @@ def draw_roc(data: NotedTable, title: str, palette: Palette) -> Figure:
     if table["seed"].nunique() > 1:
         said += " Curves: mean true positive rate over seeds; ± sample standard deviation over seeds."
     names = {"x": "false positive rate", "y": "true positive rate"}
-    figure, panels = panel_grid(list(parts), title, (said, *data.notes), **names, square=True, above=0.66, legend=False)
+    figure, panels = panel_grid(list(parts), title, (said, *data.notes), **names, square=True, above=0.7, legend=False)
     panels[0].set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
     for panel, part in zip(panels, parts.values(), strict=True):
         _panel(panel, part, palette)
-    name_panels(panels, list(parts), lift=len(MODELS) * KEY_LINE + 0.06)
+    name_panels(panels, list(parts), lift=len(MODELS) * KEY_LINE + 0.1)
     return figure
 
 
