@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,15 +27,19 @@ class Label:
 
 def text_width(texts: Iterable[str], size: float = SIZE) -> float:
     """Return the inches that the widest of some texts takes at a size in points."""
+    return size * max((sum(map(_advance, text)) for text in texts), default=0.0)
+
+
+@cache
+def _advance(letter: str) -> float:
+    """Return the inches from one letter to the next at a size of one point."""
     from matplotlib.font_manager import FontProperties, findfont, get_font
+    from matplotlib.ft2font import LoadFlags
 
     font = get_font(findfont(FontProperties(family="DejaVu Sans")))
-    font.set_size(size, 200)
-    widest = 0.0
-    for text in texts:
-        font.set_text(text)
-        widest = max(widest, font.get_width_height()[0] / 64 / 200)
-    return widest
+    font.set_size(1, 72)
+    glyph = font.load_glyph(font.get_char_index(ord(letter)), LoadFlags.NO_HINTING)
+    return float(glyph.linearHoriAdvance) / 65536 / 72
 
 
 def label_points(axes: Axes, labels: Sequence[Label]) -> None:

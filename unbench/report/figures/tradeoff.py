@@ -125,19 +125,28 @@ def _references(axes: Axes, floors: list[tuple[float, str]], times: list[tuple[f
     if floors:
         # Only as high as the lowest floor: a band up to another's would call a method noise that is not.
         axes.axhspan(0, min(floor for floor, _ in floors), color="#EFEFEF", zorder=0)
-    entries = []
-    for number, (floor, who) in enumerate(floors):
-        entries.append((f"noise floor{who}: {points(floor)} points", {"linewidth": 0.9, **_line(number)}))
-        axes.axhline(floor, **entries[-1][1])
-    for number, (time, who) in enumerate(times):
-        entries.append((f"training the oracle{who}: {amount(time)} s", {"linewidth": 1.1, **_line(number)}))
-        axes.axvline(time, **entries[-1][1])
+    across, up = axes.get_yaxis_transform(), axes.get_xaxis_transform()
+    looks = [_line(number, 0.9) for number in range(len(floors))]
+    entries = [
+        (f"noise floor{who}: {points(floor)} points", look) for (floor, who), look in zip(floors, looks, strict=True)
+    ]
+    axes.hlines([floor for floor, _ in floors], 0, 1, transform=across, **_together(looks))
+    looks = [_line(number, 1.1) for number in range(len(times))]
+    entries += [
+        (f"training the oracle{who}: {amount(time)} s", look) for (time, who), look in zip(times, looks, strict=True)
+    ]
+    axes.vlines([time for time, _ in times], 0, 1, transform=up, **_together(looks))
     draw_key(axes, "below", entries, columns=2)
 
 
-def _line(number: int) -> dict[str, Any]:
+def _line(number: int, width: float) -> dict[str, Any]:
     rounds, dashes = divmod(number, len(_DASHES))
-    return {"linestyle": _DASHES[dashes], "color": _INKS[rounds % len(_INKS)]}
+    return {"linestyle": _DASHES[dashes], "color": _INKS[rounds % len(_INKS)], "linewidth": width}
+
+
+def _together(looks: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Return the looks of several lines as those of one collection."""
+    return {f"{name}s": [look[name] for look in looks] for name in ("linestyle", "color", "linewidth")}
 
 
 def _by_value(pairs: list[tuple[Any, str]], show: Callable[[Any], str]) -> list[tuple[float, str]]:
