@@ -35,7 +35,7 @@ from unbench.progress import LogProgress
 from unbench.report import FILES, report
 from unbench.report.figures.accuracy import accuracy_data
 from unbench.report.figures.labels import Label, label_points
-from unbench.report.figures.layout import Row, new_figure
+from unbench.report.figures.layout import PanelRow, new_figure
 from unbench.report.figures.roc import draw_roc, mean_curve
 from unbench.report.figures.style import Palette
 from unbench.report.figures.tradeoff import draw_tradeoff, tradeoff_data
@@ -441,7 +441,7 @@ def test_tradeoff_data_and_every_kind_of_time(store: Store) -> None:
 
 def test_labels_of_close_points_do_not_overlap() -> None:
     for height in (0.0, 0.5, 1.0):
-        figure, (axes,) = new_figure("title", [], [Row(0.1, 3)], right=1.5)
+        figure, (axes,) = new_figure("title", [], [PanelRow(0.1, 3)], right=1.5)
         axes.set(xlim=(0, 1), ylim=(0, 1))
         label_points(axes, [Label(0.5 + n / 200, height, f"method {n}", "black") for n in range(8)])
         figure.draw_without_rendering()

@@ -22,8 +22,7 @@ from unbench.analysis.board.ranks import board_ranks
 from unbench.analysis.rows.noted import NotedTable
 from unbench.report import report
 from unbench.report.csv import leaderboard_csv
-from unbench.report.figures.ablation import ablation_data, draw_ablation
-from unbench.report.figures.accuracy_gap import accuracy_gap_data, draw_accuracy_gap, pareto
+from unbench.report.figures.ablation import ablation_data, accuracy_gap_data, draw_ablation, draw_accuracy_gap, pareto
 from unbench.report.figures.spec import Pictures
 from unbench.report.figures.style import Palette
 from unbench.report.markdown import leaderboard_markdown

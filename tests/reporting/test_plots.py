@@ -28,7 +28,7 @@ from unbench.cli import app
 from unbench.errors import StoreError, UnknownNameError
 from unbench.metrics.outputs import RunOutputs
 from unbench.report import report
-from unbench.report.figures.audit import audit_data, draw_audit
+from unbench.report.figures.accuracy import audit_data, draw_audit
 from unbench.report.figures.confidence import confidence_data, draw_confidence
 from unbench.report.figures.losses import draw_losses, losses_data
 from unbench.report.figures.memory import draw_memory, memory_data

@@ -16,7 +16,7 @@ from unbench.analysis.rows.noted import NotedTable
 from unbench.errors import StoreError
 from unbench.progress import Progress
 from unbench.report.figures.accuracy import draw_accuracy
-from unbench.report.figures.layout import Row, new_figure
+from unbench.report.figures.layout import PanelRow, new_figure
 from unbench.report.figures.renderer import Renderer, figure_csv
 from unbench.report.figures.spec import FigureSpec
 from unbench.report.figures.style import Palette
@@ -32,7 +32,7 @@ def made(renderer: Renderer, *specs: FigureSpec) -> list[tuple[str, ...]]:
 
 
 def empty_figure(data: NotedTable, title: str) -> Figure:
-    return new_figure(title, data.notes, [Row(0.1, 2)])[0]
+    return new_figure(title, data.notes, [PanelRow(0.1, 2)])[0]
 
 
 def accuracies(count: int) -> list[FigureSpec]:

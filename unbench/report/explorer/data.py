@@ -34,7 +34,7 @@ NO_IMAGES = "left out of this page by --no-images"
 def explorer_data(
     cells: Sequence[Cell], frame: pd.DataFrame, reader: OutputsReader, thumbnails: Thumbnails | None, progress: Progress
 ) -> dict[str, Any]:
-    """What static/ draws: `columns`, `cells`, `runs` and `edges`.
+    """Return what static/ draws: `columns`, `cells`, `runs` and `edges`.
 
     Each cell has its rows in the order of the leaderboard, the levels of its oracles, paired differences and the
     forgotten images by seed; a row's `runs` are positions in `runs`, by seed. A value is mean, spread and the ends of
@@ -78,7 +78,7 @@ Evaluated = dict[int, dict[str, dict[str, Value]]]
 
 
 def _of_runs(metrics: pd.DataFrame, ok: pd.DataFrame) -> pd.DataFrame:
-    """The stored metrics of these very attempts, and of no others."""
+    """Return the stored metrics of these very attempts, and of no others."""
     return metrics[metrics["seed"].notna()].merge(ok[["run_key", "attempt"]], on=["run_key", "attempt"])
 
 
@@ -102,7 +102,7 @@ def _cell(cell: Cell, rows: Sequence[dict[str, Any]], evaluated: Evaluated) -> d
 
 
 def _shared(members: Sequence[dict[str, dict[str, Value]]]) -> dict[str, dict[str, Value]]:
-    """What rows that share an oracle know of it: the first of them all of its runs, any of them its shadow models."""
+    """Merge what rows that share an oracle know: the first has all of its runs, any may have its shadow models."""
     found: dict[str, dict[str, Value]] = {of: {} for of in _OF}
     for member in reversed(members):
         found = {of: found[of] | member[of] for of in _OF}
@@ -129,7 +129,7 @@ def _row(row: dict[str, Any], main: bool, evaluated: dict[str, dict[str, Value]]
 
 
 def _references(group: OracleGroup, evaluated: dict[str, dict[str, Value]]) -> list[dict[str, Any]]:
-    """The oracle that a group of rows shares, and how far another oracle is from it."""
+    """Return the oracle that a group of rows shares, and how far another oracle is from it."""
     row, members = group.row, list(group.labels)
     levels = board_values(row, [f"oracle_{measure}" for measure in MEASURES])
     oracle = {name.removeprefix("oracle_"): value for name, value in levels.items()}
@@ -157,7 +157,7 @@ class _Examples:
         self.read: list[dict[str, Any]] = []
 
     def cell(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """For the rows of a cell: `outputs` (of each row its runs by seed, or why there are none) and `forgotten`."""
+        """Return `outputs` (by row of a cell, its runs by seed or why there are none), `forgotten` and `classes`."""
         outputs: list[dict[str, Any]] = [{} for _ in rows]
         images: dict[str, Forgotten] = {}
         read = 0

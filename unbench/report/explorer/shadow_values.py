@@ -1,4 +1,4 @@
-"""What `unbench evaluate` made of shadow models, told to the rows of the leaderboard that it is of."""
+"""Metrics of shadow models, and the rows of the leaderboard that they belong to."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 Identity = tuple[str, ...]
 
-SEVERAL = "several pools of shadow models could be meant, and what is stored does not tell which"
+SEVERAL = "several pools of shadow models match this row, and the stored values do not identify one"
 
 
 def shadow_values(metrics: pd.DataFrame, rows: Sequence[Row]) -> dict[tuple[int, str], dict[str, Value]]:
-    """Values of the metrics that a method has of a pool of shadow models, which have no seeds.
+    """Return the metrics that rows have from pools of shadow models, which have no seeds.
 
     A stored value names data and recipe less closely than the leaderboard does: where two rows could be meant, neither
     gets it, and where a row could have two values, it gets a reason.
@@ -37,7 +37,7 @@ def shadow_values(metrics: pd.DataFrame, rows: Sequence[Row]) -> dict[tuple[int,
     owners: dict[Identity, list[int]] = defaultdict(list)
     for number, member in enumerate(rows):
         owners[_identity(member, "model")].append(number)
-    claims: dict[tuple[int, str, str], list[Row]] = defaultdict(list)
+    candidates: dict[tuple[int, str, str], list[Row]] = defaultdict(list)
     members: dict[tuple[str, str], set[int]] = defaultdict(set)
     retrained: list[Row] = []
     for entry in records(metrics[metrics["seed"].isna()]):
@@ -45,17 +45,17 @@ def shadow_values(metrics: pd.DataFrame, rows: Sequence[Row]) -> dict[tuple[int,
             retrained.append(entry)
         elif len(found := owners.get(_identity(entry, "backbone"), [])) == 1:
             members[_pool(entry)].add(found[0])
-            claims[found[0], "unlearned", entry["metric"]].append(entry)
+            candidates[found[0], "unlearned", entry["metric"]].append(entry)
     for oracle in retrained:
         pool = members[_pool(oracle)]
         for number in pool:
-            claims[number, "oracle", oracle["metric"]].append(oracle)
+            candidates[number, "oracle", oracle["metric"]].append(oracle)
         found = owners.get(_identity(oracle, "backbone"), [])
         # A by-design method's pool has an oracle of its own, which is not that of the row.
         if len(found) == 1 and all(rows[number]["method_family"] != "by-design" for number in pool):
-            claims[found[0], "unlearned", oracle["metric"]].append(oracle)
+            candidates[found[0], "unlearned", oracle["metric"]].append(oracle)
     values: dict[tuple[int, str], dict[str, Value]] = {}
-    for (number, of, name), entries in sorted(claims.items(), key=lambda claim: claim[0]):
+    for (number, of, name), entries in sorted(candidates.items(), key=lambda candidate: candidate[0]):
         values.setdefault((number, of), {})[name] = _value(entries)
     return values
 
@@ -66,7 +66,7 @@ def _identity(row: Row, model: str) -> Identity:
 
 
 def _pool(entry: Row) -> tuple[str, str]:
-    """The pool and the scenario of a stored value."""
+    """Return the pool and the scenario of a stored value."""
     return str(entry["run_key"]).rpartition("-")[0], str(entry["scenario"])
 
 

@@ -12,10 +12,8 @@ from unbench.analysis.board.formatting import seed_span
 from unbench.analysis.looks import confidence_look, losses_look, roc_look
 from unbench.analysis.outputs import OutputsReader, tables_of_outputs
 from unbench.analysis.rows.records import records
-from unbench.report.figures.ablation import ablation_data, draw_ablation
-from unbench.report.figures.accuracy import accuracy_data, draw_accuracy
-from unbench.report.figures.accuracy_gap import accuracy_gap_data, draw_accuracy_gap
-from unbench.report.figures.audit import audit_data, draw_audit
+from unbench.report.figures.ablation import ablation_data, accuracy_gap_data, draw_ablation, draw_accuracy_gap
+from unbench.report.figures.accuracy import accuracy_data, audit_data, draw_accuracy, draw_audit
 from unbench.report.figures.confidence import confidence_data, draw_confidence
 from unbench.report.figures.losses import draw_losses, losses_data
 from unbench.report.figures.memory import draw_memory, memory_data

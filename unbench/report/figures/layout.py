@@ -32,7 +32,7 @@ _FEW = 9
 
 
 @dataclass(frozen=True)
-class Row:
+class PanelRow:
     """One row of panels: inches of the space above it and of its height."""
 
     above: float
@@ -42,7 +42,7 @@ class Row:
 def new_figure(
     title: str,
     notes: Sequence[str],
-    rows: Sequence[Row],
+    rows: Sequence[PanelRow],
     columns: int = 1,
     *,
     left: float = 0.55,
@@ -125,7 +125,7 @@ def panel_grid(
     width = (WIDTH - left - right - _BETWEEN * (across - 1)) / across
     height = width if square else 0.85 * width
     gap = above + 0.08 if len(labels) % across == 0 else above + _X_AXIS
-    rows = [Row(above + (KEY_LINE + 0.05 if legend else 0.05), height), *[Row(gap, height)] * (down - 1)]
+    rows = [PanelRow(above + (KEY_LINE + 0.05 if legend else 0.05), height), *[PanelRow(gap, height)] * (down - 1)]
     figure, panels = new_figure(title, notes, rows, across, left=left, right=right)
     for panel in panels[len(labels) :]:
         panel.remove()

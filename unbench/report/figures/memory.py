@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from unbench.analysis.board.cells import Cell, short_titles
 from unbench.analysis.board.formatting import shorten
 from unbench.analysis.rows.defaults import NEEDED, is_default
-from unbench.analysis.rows.noted import NotedTable
+from unbench.analysis.rows.noted import NotedTable, noted
 from unbench.analysis.rows.records import records
 from unbench.analysis.rows.values import present
 from unbench.report.figures.labels import text_width
-from unbench.report.figures.layout import KEY_LINE, KEY_SIZE, Row, draw_key, new_figure
+from unbench.report.figures.layout import KEY_LINE, KEY_SIZE, PanelRow, draw_key, new_figure
 from unbench.report.figures.style import FAINT, Palette
 
 if TYPE_CHECKING:
@@ -41,8 +41,6 @@ def memory_data(cells: Sequence[Cell]) -> NotedTable:
     Args:
         cells: of the leaderboard.
     """
-    import pandas as pd
-
     known: list[dict[str, Any]] = []
     for cell, title in zip(cells, short_titles(cells), strict=True):
         means = [f"{name}_mean" for name in _VALUES]
@@ -63,9 +61,9 @@ def memory_data(cells: Sequence[Cell]) -> NotedTable:
                     "delete_seconds": seconds,
                 }
         known += found.values()
-    columns = ["label", "method", "cell", "index", "entries", "bytes_per_entry", "bytes", "delete_seconds"]
-    notes = (f"Not drawn for want of room: {len(known) - MOST} rows.",) if len(known) > MOST else ()
-    return NotedTable(pd.DataFrame(known[:MOST], columns=columns), notes)
+    columns = "label method cell index entries bytes_per_entry bytes delete_seconds"
+    note = f"Not drawn for want of room: {len(known) - MOST} rows." if len(known) > MOST else ""
+    return noted(known[:MOST], columns, note)
 
 
 def draw_memory(data: NotedTable, title: str) -> Figure:
@@ -75,7 +73,9 @@ def draw_memory(data: NotedTable, title: str) -> Figure:
     names = [shorten(row["label"], 38) for row in rows]
     height = max(2.5, KEY_LINE * (len(rows) + len(_LEVELS)))
     right = 0.5 + text_width(names, KEY_SIZE)
-    figure, panels = new_figure(title, [said, *data.notes], [Row(0.12, height)], 2, left=0.75, between=0.8, right=right)
+    figure, panels = new_figure(
+        title, [said, *data.notes], [PanelRow(0.12, height)], 2, left=0.75, between=0.8, right=right
+    )
     # A look of its own for each row: most are of one method.
     palette = Palette(tuple(row["label"] for row in rows))
     looks = [{"color": palette.colour(row["label"]), "marker": palette.marker(row["label"]), **_POINT} for row in rows]

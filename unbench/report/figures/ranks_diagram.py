@@ -9,7 +9,7 @@ from unbench.analysis.board.critical import ALPHA, CriticalDifference
 from unbench.analysis.board.formatting import shorten
 from unbench.analysis.rows.noted import NotedTable
 from unbench.report.figures.labels import SIZE, text_width
-from unbench.report.figures.layout import Row, new_figure
+from unbench.report.figures.layout import PanelRow, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,7 +58,7 @@ def draw_critical_difference(data: NotedTable, title: str) -> Figure:
         "right": max(0.75, 0.15 + text_width(texts[half:])),
         "below": 0.0,
     }
-    figure, (axes,) = new_figure(title, [note], [Row(0.1, _STEP * (rows + 1.8))], **layout)
+    figure, (axes,) = new_figure(title, [note], [PanelRow(0.1, _STEP * (rows + 1.8))], **layout)
     ends = (1 - 0.02 * len(names), len(names) * 1.02)
     axes.set(xlim=ends, ylim=(rows, -1.8), xticks=range(1, len(names) + 1), yticks=[])
     axes.spines[["left", "bottom"]].set_visible(False)

@@ -54,7 +54,7 @@ class Palette:
 
     @classmethod
     def of(cls, cells: Sequence[Cell]) -> Palette:
-        """Number all methods of a report, references aside."""
+        """Give a place to each method of a report, references aside."""
         names = {str(name) for cell in cells for name in cell.rows["method"]}
         return cls(tuple(sorted(names - {ORACLE, NOTHING})))
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from unbench.analysis.board.formatting import amount, points, shorten
-from unbench.analysis.rows.noted import NotedTable
+from unbench.analysis.rows.noted import NotedTable, listing, noted
 from unbench.analysis.rows.records import records
 from unbench.analysis.rows.values import or_zero, present
 from unbench.report.figures.labels import STEP, Label, label_points, text_width
-from unbench.report.figures.layout import Row, draw_key, gap_axis, key_height, new_figure, whiskers
+from unbench.report.figures.layout import PanelRow, draw_key, gap_axis, key_height, new_figure, whiskers
 from unbench.report.figures.style import DOTTED, Palette
+from unbench.store.schema import Row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
 OWNERS_WIDTH = 22
 """Letters of the names of those who share an oracle: a wider legend would squeeze the plot."""
 
+_COLUMNS = {
+    "label": "label",
+    "method": "method",
+    "seconds": "unlearn_seconds_mean",
+    "gap": "avg_gap_mean",
+    "gap_std": "avg_gap_std",
+    "floor": "avg_gap_floor_mean",
+    "oracle_seconds": "oracle_seconds_mean",
+}
 _DASHES = ((0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (9, 2)))
 _INKS = ("#333333", "#A0A0A0")
 """Of lines: paler where the dashes come round again."""
@@ -38,29 +48,15 @@ def tradeoff_data(rows: pd.DataFrame, oracle_of: Mapping[str, OracleGroup]) -> N
         rows: of one cell of the leaderboard.
         oracle_of: whose oracle each label of the cell has.
     """
-    import pandas as pd
-
-    known: list[dict[str, Any]] = []
+    known: list[Row] = []
     left_out = []
     for row in records(rows):
-        if not (present(row["avg_gap_mean"]) and present(row["unlearn_seconds_mean"])):
+        if present(row["avg_gap_mean"]) and present(row["unlearn_seconds_mean"]):
+            whose = oracle_of[row["label"]].who if row["label"] in oracle_of else ""
+            known.append({"oracle": whose, **{name: row[column] for name, column in _COLUMNS.items()}})
+        else:
             left_out.append(str(row["label"]))
-            continue
-        known.append(
-            {
-                "label": row["label"],
-                "method": row["method"],
-                "seconds": row["unlearn_seconds_mean"],
-                "gap": row["avg_gap_mean"],
-                "gap_std": row["avg_gap_std"],
-                "floor": row["avg_gap_floor_mean"],
-                "oracle_seconds": row["oracle_seconds_mean"],
-                "oracle": oracle_of[row["label"]].who if row["label"] in oracle_of else "",
-            }
-        )
-    columns = ["label", "method", "seconds", "gap", "gap_std", "floor", "oracle_seconds", "oracle"]
-    notes = (f"Without a gap or a time: {', '.join(left_out)}.",) if left_out else ()
-    return NotedTable(pd.DataFrame(known, columns=columns), notes)
+    return noted(known, " ".join([*_COLUMNS, "oracle"]), listing("Without a gap or a time", left_out))
 
 
 def draw_tradeoff(data: NotedTable, title: str, palette: Palette) -> Figure:
@@ -76,7 +72,7 @@ def draw_tradeoff(data: NotedTable, title: str, palette: Palette) -> Figure:
     figure, (axes,) = new_figure(
         title,
         notes,
-        [Row(0.1, max(3.4, 1.15 * STEP * len(rows)))],
+        [PanelRow(0.1, max(3.4, 1.15 * STEP * len(rows)))],
         left=0.5,
         right=0.25 + text_width(names),
         below=key_height(lines, 2),
@@ -99,7 +95,7 @@ def draw_tradeoff(data: NotedTable, title: str, palette: Palette) -> Figure:
     return figure
 
 
-def _time_axis(axes: Axes, rows: list[dict[str, Any]]) -> list[float]:
+def _time_axis(axes: Axes, rows: Sequence[Row]) -> list[float]:
     """Scale seconds by their logarithm, with a place of its own for 0, which has none; return the x of each row."""
     times = [row["seconds"] for row in rows] + [row["oracle_seconds"] for row in rows]
     positive = [time for time in times if present(time) and time > 0]

@@ -13,7 +13,7 @@ from unbench.analysis.rows.values import as_text
 from unbench.config.reference_names import NOTHING
 from unbench.experiment.tuning.search import TUNING_SEED
 from unbench.report.figures.labels import text_width
-from unbench.report.figures.layout import KEY_LINE, KEY_SIZE, Row, draw_key, new_figure
+from unbench.report.figures.layout import KEY_LINE, KEY_SIZE, PanelRow, draw_key, new_figure
 from unbench.report.figures.style import NOTHING_COLOUR, Palette
 from unbench.store.schema import COLUMNS
 
@@ -109,7 +109,7 @@ def draw_tuning(data: NotedTable, title: str, palette: Palette) -> Figure:
     if idle == idle:
         entries.append((f"{points(idle)}  doing nothing", _IDLE))
     said = "Trial 1 has the method's defaults. Markers: trials that improve. On the right: the smallest gap of each."
-    row = Row(0.12, max(2.8, KEY_LINE * len(entries)))
+    row = PanelRow(0.12, max(2.8, KEY_LINE * len(entries)))
     right = 0.5 + text_width((text for text, _ in entries), KEY_SIZE)
     figure, (axes,) = new_figure(title, [said, *data.notes], [row], right=right)
     for method, rows in ranked:
