@@ -75,9 +75,9 @@ def accuracy_gap_data(study: Study) -> NotedTable:
     `front`: no other variant has both a gap as small and an accuracy as high, one of the two better.
     """
     known: list[Row] = []
-    left_out = []
+    left_out: list[str] = []
     for row in study.rows:
-        about = {"method": study.method, "label": study.difference(row), "default": row is study.default}
+        about: Row = {"method": study.method, "label": study.difference(row), "default": row is study.default}
         if present(row["avg_gap_mean"]) and present(row["test_acc_mean"]):
             known.append({**about, **_numbers(row)})
         else:

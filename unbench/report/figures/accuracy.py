@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unbench.analysis.board.formatting import shorten
 from unbench.analysis.rows.noted import NotedTable, listing, noted
@@ -52,7 +52,7 @@ def accuracy_data(rows: pd.DataFrame) -> NotedTable:
     return noted(known, "label method set mean std oracle n_seeds", listing("Without numbers", left_out), room)
 
 
-def audit_data(rows: Sequence[Row]) -> NotedTable:
+def audit_data(rows: Sequence[dict[str, Any]]) -> NotedTable:
     """Return one row per method, pathway, model and set: label, method, pathway, model, set, mean, std, oracle.
 
     The pathways of a memory model are its image and its memory alone, before and after deletion.

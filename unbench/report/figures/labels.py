@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,14 +53,13 @@ def label_points(axes: Axes, labels: Sequence[Label]) -> None:
     to_axes = axes.transData + axes.transAxes.inverted()
     points = [tuple(to_axes.transform((label.x, label.y))) for label in labels]
     order = sorted(range(len(labels)), key=lambda n: (points[n][1], -points[n][0]))
-    step = STEP / (axes.get_position().height * axes.get_figure().get_figheight())  # type: ignore[union-attr]
+    figure: Any = axes.figure
+    step = STEP / (axes.get_position().height * figure.get_figheight())
     heights = spread([points[n][1] for n in order], step)
     lines = [[points[n], (1.0, height), (1.012, height)] for n, height in zip(order, heights, strict=True)]
-    looks = {"linewidths": 0.5, "alpha": 0.7, "zorder": 2.5, "clip_on": False}
-    axes.add_collection(
-        LineCollection(lines, colors=[labels[n].colour for n in order], transform=axes.transAxes, **looks),
-        autolim=False,
-    )
+    looks: dict[str, Any] = {"linewidths": 0.5, "alpha": 0.7, "zorder": 2.5, "clip_on": False}
+    colours = [labels[n].colour for n in order]
+    axes.add_collection(LineCollection(lines, colors=colours, transform=axes.transAxes, **looks), autolim=False)
     for n, height in zip(order, heights, strict=True):
         axes.text(1.02, height, labels[n].text, va="center", fontsize=SIZE, transform=axes.transAxes)
 

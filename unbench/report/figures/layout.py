@@ -176,7 +176,8 @@ def draw_key(
     """
     from matplotlib.lines import Line2D
 
-    figure, box = axes.figure, axes.get_position()
+    figure: Any = axes.figure
+    box = axes.get_position()
     tall, inches = figure.get_figheight(), figure.dpi_scale_trans
     down = max(1, math.ceil(len(entries) / columns))
     left, top = box.x0 * WIDTH, box.y0 * tall - _X_AXIS - 0.03

@@ -53,12 +53,9 @@ def draw_critical_difference(data: NotedTable, title: str) -> Figure:
         note += f" Not below {ALPHA:g}: no method is told from another."
     rows = 2.5 + len(bars) + half
     texts = [f"{shorten(name, 30)}  {mean:.2f}" for name, mean in zip(names, means, strict=True)]
-    layout = {
-        "left": 0.15 + text_width(texts[:half]),
-        "right": max(0.75, 0.15 + text_width(texts[half:])),
-        "below": 0.0,
-    }
-    figure, (axes,) = new_figure(title, [note], [PanelRow(0.1, _STEP * (rows + 1.8))], **layout)
+    left, right = 0.15 + text_width(texts[:half]), max(0.75, 0.15 + text_width(texts[half:]))
+    row = PanelRow(0.1, _STEP * (rows + 1.8))
+    figure, (axes,) = new_figure(title, [note], [row], left=left, right=right, below=0.0)
     ends = (1 - 0.02 * len(names), len(names) * 1.02)
     axes.set(xlim=ends, ylim=(rows, -1.8), xticks=range(1, len(names) + 1), yticks=[])
     axes.spines[["left", "bottom"]].set_visible(False)

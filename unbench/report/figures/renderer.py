@@ -60,11 +60,8 @@ class Renderer:
         """
         if spec.data.table.empty:
             return ()
-        if self._executor is None:
-            result = partial(render, spec, self._formats)
-        else:
-            result = self._executor.submit(render, spec, self._formats).result
-        self._rendered.append((spec.name, result))
+        draw = partial(render, spec, self._formats)
+        self._rendered.append((spec.name, self._executor.submit(draw).result if self._executor else draw))
         names = [f"{spec.name}.{kind}" for kind in self._formats]
         if self._data:
             names.append(f"{spec.name}.csv")

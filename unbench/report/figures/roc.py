@@ -37,7 +37,7 @@ def draw_roc(data: NotedTable, title: str, palette: Palette) -> Figure:
     said = "Numbers: AUROC in percent; 50 is chance (dotted)."
     if table["seed"].nunique() > 1:
         said += " Curves: mean true positive rate over seeds; ± sample standard deviation over seeds."
-    names = {"x": "false positive rate", "y": "true positive rate"}
+    names: dict[str, Any] = {"x": "false positive rate", "y": "true positive rate"}
     figure, panels = panel_grid(list(parts), title, (said, *data.notes), **names, square=True, above=0.7, legend=False)
     panels[0].set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
     for panel, part in zip(panels, parts.values(), strict=True):
@@ -95,7 +95,7 @@ def draw_roc_low(data: NotedTable, title: str, palette: Palette) -> Figure:
         "Log axes show the low end. Dotted: chance. Mean over seeds; below one false positive among the test images "
         "a curve is interpolated, and where it ends below the axis nobody is found."
     )
-    names = {"x": "false positive rate (log)", "y": "true positive rate (log)"}
+    names: dict[str, Any] = {"x": "false positive rate (log)", "y": "true positive rate (log)"}
     figure, panels = panel_grid(list(parts), title, (said, *data.notes), **names)
     first = panels[0]
     first.set(xscale="log", yscale="log", xlim=(LOWEST, 1), ylim=(LOWEST, 1.15))

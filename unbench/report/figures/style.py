@@ -19,7 +19,7 @@ ORACLE_COLOUR, NOTHING_COLOUR, FAINT = "#000000", "#7F7F7F", "#B8B8B8"
 DOTTED: dict[str, Any] = {"color": FAINT, "linewidth": 0.8, "linestyle": (0, (1, 2))}
 """A line that belongs to no method, such as that of chance."""
 
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: dict[Any, Any] = {
     # Names come from results: a dollar sign is a dollar sign.
     "text.parse_math": False,
     "font.family": "DejaVu Sans",

@@ -140,7 +140,7 @@ def _line(number: int, width: float) -> dict[str, Any]:
     return {"linestyle": _DASHES[dashes], "color": _INKS[rounds % len(_INKS)], "linewidth": width}
 
 
-def _together(looks: list[dict[str, Any]]) -> dict[str, list[Any]]:
+def _together(looks: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the looks of several lines as those of one collection."""
     return {f"{name}s": [look[name] for look in looks] for name in ("linestyle", "color", "linewidth")}
 
