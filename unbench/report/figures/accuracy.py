@@ -14,7 +14,6 @@ from unbench.config.reference_names import ORACLE
 from unbench.report.figures.labels import text_width
 from unbench.report.figures.layout import PanelRow, new_figure
 from unbench.report.figures.style import ORACLE_COLOUR, Palette
-from unbench.report.sections.audit import MODELS, audited
 from unbench.store.schema import PATHWAYS, Row
 
 if TYPE_CHECKING:
@@ -60,6 +59,8 @@ def audit_data(rows: Sequence[dict[str, Any]]) -> NotedTable:
     Args:
         rows: of one cell of the leaderboard; of each method the one that the audit shows.
     """
+    from unbench.report.sections.audit import MODELS, audited
+
     chosen = audited(rows)
     known = []
     for row, pathway, (prefix, when) in product(chosen[:MOST_AUDITED], PATHWAYS, MODELS.items()):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from unbench.analysis.board.critical import ALPHA, CriticalDifference
 from unbench.analysis.board.formatting import shorten
 from unbench.analysis.rows.noted import NotedTable
 from unbench.report.figures.labels import SIZE, text_width
@@ -13,6 +12,8 @@ from unbench.report.figures.layout import PanelRow, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from unbench.analysis.board.critical import CriticalDifference
 
 _STEP = 0.2
 """Inches between two names, and between two bars."""
@@ -41,6 +42,8 @@ def critical_data(tested: CriticalDifference) -> NotedTable:
 
 def draw_critical_difference(data: NotedTable, title: str) -> Figure:
     """Write names of the better half on the left, of the others on the right, best at the top."""
+    from unbench.analysis.board.critical import ALPHA
+
     table = data.table
     names, means = list(table["method"]), [float(mean) for mean in table["mean_rank"]]
     p_value, needed = float(table["p_value"].iloc[0]), float(table["critical_difference"].iloc[0])

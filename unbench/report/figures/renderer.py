@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from io import BytesIO
@@ -128,8 +129,9 @@ def _executor() -> Executor | None:
 
 
 def _prepare() -> None:
-    """Import what drawing takes, while the report still reads its rows."""
+    """Import what drawing takes, while the report still reads its rows; give way to it."""
     collect_rarely()
+    if hasattr(os, "nice"):
+        os.nice(5)
+    import matplotlib.backends.backend_agg  # noqa: F401
     import pandas  # noqa: F401
-
-    import unbench.report.figures.catalogue  # noqa: F401
