@@ -65,7 +65,7 @@ def main() -> int:
 
 
 def report(folder: Path, out: Path, plots: str) -> float:
-    """Seconds from the start of the process to its end."""
+    """Return the seconds of one report, from the start of its process to its end."""
     command = [sys.executable, "-m", "unbench", "report", "--results", folder, "--out", out, "--plots", plots]
     started = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -73,7 +73,7 @@ def report(folder: Path, out: Path, plots: str) -> float:
 
 
 def write_rows(store: Store, datasets: int, scenarios: int, methods: int, seeds: int) -> None:
-    """A row for each, with numbers that differ and every column filled that a run without a memory fills."""
+    """Write a row for each, with numbers that differ, in every column that a run without a memory fills."""
     draw = random.Random(0)
     cards = list(registry.methods().values())[:methods]
     sets = list(registry.datasets().values())[:datasets]

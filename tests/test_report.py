@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from fakes import fake_run
-from matplotlib.text import Text
 from PIL import Image
 from rich.console import Console
 from sklearn.metrics import auc
@@ -26,16 +25,19 @@ from unbench.analysis.board.cells import split_cells
 from unbench.analysis.board.formatting import DASH, WITHIN_NOISE
 from unbench.analysis.board.leaderboard import COLUMNS as BOARD_COLUMNS
 from unbench.analysis.board.leaderboard import leaderboard
+from unbench.analysis.looks import roc_look
+from unbench.analysis.outputs import OutputsReader, tables_of_outputs
 from unbench.analysis.rows.labels import ROW, row_labels
+from unbench.analysis.rows.noted import NotedTable
 from unbench.analysis.rows.values import clean
 from unbench.errors import StoreError
 from unbench.progress import LogProgress
 from unbench.report import FILES, report
 from unbench.report.figures.accuracy import accuracy_data
-from unbench.report.figures.outputs import look_at
-from unbench.report.figures.place import Anchor, place_labels
-from unbench.report.figures.roc import draw_roc, mean_curve, roc_look
-from unbench.report.figures.style import Palette, PlotData, new_figure
+from unbench.report.figures.labels import Label, label_points
+from unbench.report.figures.layout import PanelRow, new_figure
+from unbench.report.figures.roc import draw_roc, mean_curve
+from unbench.report.figures.style import Palette
 from unbench.report.figures.tradeoff import draw_tradeoff, tradeoff_data
 from unbench.report.markup import escape
 from unbench.report.run_table import run_table
@@ -65,8 +67,8 @@ def board_of(store: Store) -> pd.DataFrame:
     return leaderboard(load_results(store.folder))
 
 
-def roc_data(rows: pd.DataFrame, frame: pd.DataFrame, results: Path) -> PlotData:
-    return look_at(rows, frame, results, {"roc": roc_look})["roc"]
+def roc_data(rows: pd.DataFrame, frame: pd.DataFrame, results: Path) -> NotedTable:
+    return tables_of_outputs(rows, OutputsReader(results, frame), {"roc": roc_look})["roc"]
 
 
 def read_csv(folder: Path) -> list[dict[str, str]]:
@@ -431,26 +433,26 @@ def test_tradeoff_data_and_every_kind_of_time(store: Store) -> None:
     assert set(data.table["seconds"]) == {0.0}
     assert dict(zip(data.table["label"], data.table["oracle"], strict=True))["munkey"] == "munkey"
     palette = Palette(("ft", "ga", "munkey"))
-    (axes,) = draw_tradeoff(data, "title", palette).axes
-    assert axes.get_legend() is not None
+    key = [text.get_text() for text in draw_tradeoff(data, "title", palette).texts]
+    assert any("noise floor" in text for text in key) and any("training the oracle" in text for text in key)
     bare = data.table.assign(floor=np.nan, oracle_seconds=np.nan)
-    (axes,) = draw_tradeoff(type(data)(bare), "title", palette).axes
-    assert axes.get_legend() is None
+    figure = draw_tradeoff(type(data)(bare), "title", palette)
+    assert len(figure.axes) == 1 and not figure.texts
 
 
 def test_labels_of_close_points_do_not_overlap() -> None:
-    figure = new_figure(4, "title", [])
-    axes = figure.subplots()
-    axes.set_xlim(0, 1)
-    axes.set_ylim(0, 1)
-    place_labels(figure, axes, [Anchor(0.5 + n / 200, 0.5, f"method {n}", "black") for n in range(8)])
-    # An annotation's own extent takes its line in; the words alone must not touch.
-    figure.draw_without_rendering()
-    words = [Text.get_window_extent(text) for text in axes.texts]
-    assert len(words) == 8
-    assert not any(a.overlaps(b) for n, a in enumerate(words) for b in words[n + 1 :])
-    window = axes.get_window_extent()
-    assert all(window.contains(*box.p0) and window.contains(*box.p1) for box in words)
+    for height in (0.0, 0.5, 1.0):
+        figure, (axes,) = new_figure("title", [], [PanelRow(0.1, 3)], right=1.5)
+        axes.set(xlim=(0, 1), ylim=(0, 1))
+        label_points(axes, [Label(0.5 + n / 200, height, f"method {n}", "black") for n in range(8)])
+        figure.draw_without_rendering()
+        words = [text.get_window_extent() for text in axes.texts]
+        assert len(words) == 8
+        assert not any(a.overlaps(b) for n, a in enumerate(words) for b in words[n + 1 :])
+        window, page = axes.get_window_extent(), figure.bbox
+        assert all(page.contains(*box.p0) and page.contains(*box.p1) for box in words)
+        assert not any(window.overlaps(box) for box in words)
+        assert all(box.y0 > window.y0 - box.height and box.y1 < window.y1 + box.height for box in words)
 
 
 # The terminal

@@ -7,6 +7,7 @@ from typing import Any
 
 from unbench.analysis.board.cells import split_cells
 from unbench.analysis.board.leaderboard import leaderboard
+from unbench.analysis.outputs import OutputsReader
 from unbench.progress import Progress
 from unbench.report.explorer.data import explorer_data
 from unbench.report.explorer.page import explorer_html
@@ -17,9 +18,9 @@ REFERENCE = Path(__file__).resolve().parents[2] / "results" / "reference"
 
 def data_of(results: Path) -> dict[str, Any]:
     frame = load_results(results)
-    return explorer_data(split_cells(leaderboard(frame)), frame, results, None, Progress())
+    return explorer_data(split_cells(leaderboard(frame)), frame, OutputsReader(results, frame), None, Progress())
 
 
 def page_of(results: Path, images: bool = True) -> str:
     frame = load_results(results)
-    return explorer_html(split_cells(leaderboard(frame)), frame, results, images)
+    return explorer_html(split_cells(leaderboard(frame)), frame, OutputsReader(results, frame), images)

@@ -16,9 +16,10 @@ from fakes import SIZES, fake_run
 from PIL import Image
 from scipy.stats import t
 
+from unbench.analysis.looks import EDGES, SHOWN, digest_outputs
+from unbench.analysis.outputs import RunExamples
 from unbench.config import registry
 from unbench.data import Dataset, load_dataset
-from unbench.report.explorer.examples import EDGES, SHOWN, digest_outputs
 from unbench.report.explorer.thumbnails import Thumbnails
 from unbench.report.explorer.values import stored_values
 from unbench.store.metric_rows import MetricRow, MetricsFile, identity_of
@@ -259,17 +260,17 @@ def test_a_difference_over_seeds_that_a_row_lacks_is_not_shown(store: Store) -> 
 # Examples
 
 
-def outputs(rows: list[tuple[int, str, int, dict[str, list[float]]]]) -> pa.Table:
-    """A table of outputs from example id, split, label and the logits by model."""
+def outputs(rows: list[tuple[int, str, int, dict[str, list[float]]]]) -> RunExamples:
+    """The outputs of a run from example id, split, label and the logits by model."""
     names = [column.name for column in OUTPUT_COLUMNS]
     entries = [dict(zip(names, row[:3], strict=False)) | row[3] for row in rows]
-    return pa.Table.from_pylist(entries, schema=arrow_schema(OUTPUT_COLUMNS))
+    return RunExamples.of(pa.Table.from_pylist(entries, schema=arrow_schema(OUTPUT_COLUMNS)))
 
 
 def test_confusion_losses_and_answers_of_known_logits() -> None:
     sure, wrong, even = [20.0, 0.0], [0.0, 20.0], [0.0, 0.0]
     every = dict.fromkeys(("original", "unlearned", "oracle"))
-    table = outputs(
+    run = outputs(
         [
             (7, "forget", 0, {**every, "original": sure, "unlearned": wrong, "oracle": even}),
             (3, "forget", 1, {**every, "original": wrong, "unlearned": wrong, "oracle": sure}),
@@ -277,7 +278,7 @@ def test_confusion_losses_and_answers_of_known_logits() -> None:
             (2, "test", 1, dict.fromkeys(every, sure)),
         ]
     )
-    found, forgotten = digest_outputs(table)
+    found, forgotten = digest_outputs(run)
     assert (forgotten.ids.tolist(), forgotten.labels.tolist(), forgotten.total) == ([3, 7], [1, 0], 2)
     assert found["confusion"] == {"retain": [[0, 0, 1]], "forget": [[0, 1, 1], [1, 1, 1]], "test": [[1, 0, 1]]}
     assert found["said"] == {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib.util
 import json
 import re
 from html.parser import HTMLParser
@@ -15,7 +16,8 @@ from command import unbench
 from explorer_pages import REFERENCE, data_of, page_of
 from fakes import fake_run
 
-from unbench.report import report
+from unbench.errors import SpecError
+from unbench.report import FILES, explorer, report
 from unbench.report.explorer.data import NO_IMAGES
 from unbench.report.explorer.library import vega
 from unbench.report.explorer.page import page
@@ -144,3 +146,31 @@ def test_scripts_have_no_markup_of_their_own_to_fill_in() -> None:
     text = page({"columns": [], "cells": [], "runs": [], "edges": []})
     assert not re.search(r"\{\{\w+\}\}", Elements(text).scripts[2])
     assert "innerHTML" not in Elements(text).scripts[2]
+
+
+def test_without_its_extra_the_explorer_is_left_out_unless_asked_for(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_run(store, "ft", outputs=False)
+    real = importlib.util.find_spec
+    monkeypatch.setattr(explorer, "find_spec", lambda name: None if name == "vl_convert" else real(name))
+    lines: list[str] = []
+    written = report(store.folder, tmp_path / "all", plots=(), log=lines.append)
+    assert lines == ['explorer.html left out: pip install "unbench[explorer]"']
+    assert [path.name for path in written] == [name for name in FILES.values() if name != "explorer.html"]
+    assert not (tmp_path / "all" / "explorer.html").exists()
+    with pytest.raises(SpecError, match=r'explorer.html needs .*pip install "unbench\[explorer\]"'):
+        report(store.folder, tmp_path / "asked", formats=["md", "explorer"], log=lines.append)
+    assert not (tmp_path / "asked").exists() and len(lines) == 1
+    report(store.folder, tmp_path / "md", formats=["md"], plots=(), log=lines.append)
+    assert len(lines) == 1
+
+
+def test_nothing_but_the_report_imports_the_explorer() -> None:
+    root = Path(explorer.__file__).parents[2]
+    importers = {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*.py")
+        if "unbench.report.explorer" in path.read_text("utf-8") and path.parent != Path(explorer.__file__).parent
+    }
+    assert importers == {"report/__init__.py"}

@@ -18,12 +18,12 @@ from rich.console import Console
 from unbench.analysis.board.ablations import AblationStudy, studies
 from unbench.analysis.board.cells import board_ranks, split_cells
 from unbench.analysis.board.leaderboard import leaderboard
+from unbench.analysis.rows.noted import NotedTable
 from unbench.report import report
 from unbench.report.csv import leaderboard_csv
-from unbench.report.figures.ablation import ablation_data, draw_ablation
-from unbench.report.figures.accuracy_gap import accuracy_gap_data, draw_accuracy_gap, pareto
-from unbench.report.figures.drawing import Pictures
-from unbench.report.figures.style import Palette, PlotData
+from unbench.report.figures.ablation import ablation_data, accuracy_gap_data, draw_ablation, draw_accuracy_gap, pareto
+from unbench.report.figures.spec import Pictures
+from unbench.report.figures.style import Palette
 from unbench.report.markdown import leaderboard_markdown
 from unbench.report.sections.ablation import ablation_section
 from unbench.report.terminal import leaderboard_table
@@ -234,7 +234,7 @@ def test_drawing_survives_missing_floors_collapsed_variants_and_long_names(sweep
     toy_run(sweep, {"rule": "timm:" + "x" * 60 + "$k$"})
     study, palette = study_of(sweep), Palette(("toy",))
     for data in (ablation_data(study), accuracy_gap_data(study)):
-        bare = PlotData(data.table.assign(floor=np.nan, gap_std=np.nan, acc_std=np.nan))
+        bare = NotedTable(data.table.assign(floor=np.nan, gap_std=np.nan, acc_std=np.nan))
         draw = draw_ablation if "hparam" in data.table else draw_accuracy_gap
         for one in (data, bare):
             figure = draw(one, "title", palette)

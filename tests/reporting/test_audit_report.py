@@ -12,7 +12,7 @@ from unbench.analysis.board.cells import split_cells
 from unbench.analysis.board.formatting import DASH
 from unbench.analysis.board.leaderboard import AUDIT, DEPLOYMENT, leaderboard
 from unbench.analysis.rows.records import records
-from unbench.report.figures.drawing import Pictures
+from unbench.report.figures.spec import Pictures
 from unbench.report.markdown import leaderboard_markdown
 from unbench.report.sections.audit import audit_section, audited
 from unbench.report.sections.deployment import deployment_section

@@ -16,24 +16,26 @@ from fakes import fake_run
 from svg import texts_of
 from typer.testing import CliRunner
 
+from unbench.analysis import outputs
 from unbench.analysis.board.cells import Cell, split_cells
 from unbench.analysis.board.critical import CriticalDifference
 from unbench.analysis.board.leaderboard import AUDIT, leaderboard
+from unbench.analysis.looks import LOSS_EDGES, confidence_look, digest_outputs, losses_look, roc_look
+from unbench.analysis.outputs import OutputsReader, RunExamples, best, tables_of_outputs
+from unbench.analysis.rows.noted import NotedTable
 from unbench.analysis.rows.records import records
 from unbench.cli import app
 from unbench.errors import StoreError, UnknownNameError
 from unbench.metrics.outputs import RunOutputs
 from unbench.report import report
-from unbench.report.figures.audit import audit_data, draw_audit
-from unbench.report.figures.confidence import confidence_data, confidence_look, draw_confidence
-from unbench.report.figures.drawing import Drawing
-from unbench.report.figures.losses import EDGES, draw_losses, losses_data, losses_look
+from unbench.report.figures.accuracy import audit_data, draw_audit
+from unbench.report.figures.confidence import confidence_data, draw_confidence
+from unbench.report.figures.losses import draw_losses, losses_data
 from unbench.report.figures.memory import draw_memory, memory_data
-from unbench.report.figures.outputs import Stored, best, look_at
 from unbench.report.figures.ranks_diagram import critical_data
-from unbench.report.figures.roc import roc_look
-from unbench.report.figures.roc_low import draw_roc_low, roc_low_data
-from unbench.report.figures.style import Palette, PlotData, style
+from unbench.report.figures.roc import draw_roc_low, roc_low_data
+from unbench.report.figures.spec import Picture
+from unbench.report.figures.style import Palette, style
 from unbench.report.figures.tuning import draw_tuning, load_trials, tuning_data
 from unbench.report.sections.audit import audited
 from unbench.store.results import Store, load_results
@@ -57,6 +59,10 @@ def printed() -> Iterator[None]:
 
 def cells_of(store: Store) -> list[Cell]:
     return split_cells(leaderboard(load_results(store.folder)))
+
+
+def reader_of(results: Path) -> OutputsReader:
+    return OutputsReader(results, load_results(results))
 
 
 def outputs_of(probabilities: dict[str, list[float]], splits: list[str]) -> RunOutputs:
@@ -91,12 +97,12 @@ def test_losses_are_counted_up_to_each_edge() -> None:
     splits = ["forget", "forget", "retain", "test"]
     # Losses of 1e-9, below all edges, of 0.693, between two of them, and of 46, above all.
     made = outputs_of({"unlearned": [1 - 1e-9, 0.5, 0.5, 1e-20]}, splits)
-    found = losses_look(Stored(made, np.arange(4)), "unlearned")
+    found = losses_look(RunExamples(made, np.arange(4)), "unlearned")
     table = pd.DataFrame(found)
     assert list(dict.fromkeys(table["set"])) == ["forget", "retain", "test"]
     for name, expected in (("forget", [1, 2]), ("retain", [0, 1]), ("test", [0, 0])):
         part = table[table["set"] == name]
-        assert tuple(part["loss"]) == EDGES
+        assert tuple(part["loss"]) == LOSS_EDGES
         below = part["loss"] < np.log(2)
         assert set(part.loc[below, "count"]) == {expected[0]}
         assert set(part.loc[~below, "count"]) == {expected[1]}
@@ -110,7 +116,7 @@ def test_shares_are_over_the_images_of_all_seeds(store: Store) -> None:
         p = [forget, 0.5, 0.5]
         write_outputs(store, row, splits, original=p, oracle=p, unlearned=p)
     (cell,) = cells_of(store)
-    seen = look_at(cell.main, load_results(store.folder), store.folder, {"losses": losses_look})["losses"]
+    seen = tables_of_outputs(cell.main, reader_of(store.folder), {"losses": losses_look})["losses"]
     data = losses_data(seen)
     part = data.table[(data.table["set"] == "forget") & (data.table["model"] == "unlearned")]
     shares = dict(zip(part["loss"], part["share"], strict=True))
@@ -127,7 +133,7 @@ def test_confidence_is_the_probability_of_the_label_before_and_after(store: Stor
     original, unlearned, oracle = [0.5, 0.9, 0.8, 0.5], [0.5, 0.3, 0.2, 0.5], [0.5, 0.6, 0.7, 0.5]
     write_outputs(store, row, splits, original=original, unlearned=unlearned, oracle=oracle)
     (cell,) = cells_of(store)
-    seen = look_at(cell.main, load_results(store.folder), store.folder, {"confidence": confidence_look})["confidence"]
+    seen = tables_of_outputs(cell.main, reader_of(store.folder), {"confidence": confidence_look})["confidence"]
     data = confidence_data(seen, cell.oracle_of)
     assert list(data.table["label"]) == ["oracle", "oracle", "ft", "ft"]
     assert list(data.table["example_id"]) == [8, 9, 8, 9]
@@ -140,7 +146,7 @@ def test_each_oracle_has_one_panel_of_confidence(store: Store) -> None:
     for method in ("none", "ft", "ga", "munkey"):
         fake_run(store, method)
     (cell,) = cells_of(store)
-    seen = look_at(cell.main, load_results(store.folder), store.folder, {"confidence": confidence_look})["confidence"]
+    seen = tables_of_outputs(cell.main, reader_of(store.folder), {"confidence": confidence_look})["confidence"]
     labels = list(dict.fromkeys(confidence_data(seen, cell.oracle_of).table["label"]))
     assert sorted(labels) == ["ft", "ga", "munkey", "oracle (post-hoc)", "oracle of munkey"]
     assert labels[labels.index("munkey") - 1] == "oracle of munkey"
@@ -159,7 +165,7 @@ def test_an_oracle_that_was_trained_twice_to_the_same_is_one(store: Store) -> No
 
 def test_probabilities_of_none_and_all_stay_on_the_axes(store: Store) -> None:
     table = pd.DataFrame({"label": "ft", "method": "ft", "seed": 0, "example_id": [1, 2]})
-    data = PlotData(table.assign(before=[0.0, 1.0], after=[1.0, 0.0]))
+    data = NotedTable(table.assign(before=[0.0, 1.0], after=[1.0, 0.0]))
     figure = draw_confidence(data, "title", Palette(("ft",)))
     (axes,) = figure.axes
     points = axes.lines[-1].get_xydata()
@@ -172,7 +178,7 @@ def test_low_end_of_the_roc_is_the_mean_over_seeds() -> None:
     # One curve along the diagonal, one that finds everybody at once: their mean is half of each.
     curves = [{"seed": 0, "fpr": [0.0, 1.0], "tpr": [0.0, 1.0]}, {"seed": 1, "fpr": [0.0, 0.0, 1.0], "tpr": [0, 1, 1]}]
     table = pd.concat([pd.DataFrame(curve) for curve in curves])
-    data = roc_low_data(PlotData(table.assign(label="ft", method="ft", model="unlearned", auroc=50.0)))
+    data = roc_low_data(NotedTable(table.assign(label="ft", method="ft", model="unlearned", auroc=50.0)))
     assert data.table["fpr"].min() == pytest.approx(0.001) and data.table["fpr"].max() == pytest.approx(1)
     assert data.table["tpr"].tolist() == pytest.approx(((data.table["fpr"] + 1) / 2).tolist())
     assert len(draw_roc_low(data, "title", Palette(("ft",))).axes) == 1
@@ -276,7 +282,7 @@ def test_data_of_the_critical_difference_gives_each_methods_bars() -> None:
 # What is read of outputs
 
 
-def test_outputs_are_read_once_for_all_plots(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outputs_are_read_once_for_all_looks(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     for seed in (0, 1):
         fake_run(store, "ft", seed)
     read: list[str] = []
@@ -289,24 +295,43 @@ def test_outputs_are_read_once_for_all_plots(store: Store, monkeypatch: pytest.M
     monkeypatch.setattr(RunOutputs, "from_table", classmethod(counted))
     (cell,) = cells_of(store)
     looks = {"roc": roc_look, "losses": losses_look, "confidence": confidence_look}
-    found = look_at(cell.main, load_results(store.folder), store.folder, looks)
-    assert len(read) == 2 and not any(one.table.empty for one in found.values())
+    reader = OutputsReader(store.folder, load_results(store.folder), {"digest": digest_outputs})
+    found = tables_of_outputs(cell.main, reader, looks)
+    assert not any(one.table.empty for one in found.values())
+    for key in cell.main["run_keys"].iloc[0].split():
+        assert reader.take(key, {"digest": digest_outputs})["digest"][0]["classes"] > 0
+    assert len(read) == 2
+
+
+def test_a_report_reads_outputs_once_for_figures_and_explorer(store: Store, tmp_path: Path, monkeypatch: Any) -> None:
+    for method in ("ft", "ga"):
+        fake_run(store, method)
+    read: list[str] = []
+    real = outputs.load_outputs
+
+    def counted(folder: Path, row: Any) -> pa.Table:
+        read.append(row["run_key"])
+        return real(folder, row)
+
+    monkeypatch.setattr(outputs, "load_outputs", counted)
+    report(store.folder, tmp_path, formats=["md", "explorer"])
+    assert len(read) == len(set(read)) == 2 and (tmp_path / "explorer.html").is_file()
 
 
 def test_best_rows_with_outputs_are_shown_and_the_others_named() -> None:
     labels = [f"m{n}" for n in range(4)]
-    cut = best(PlotData(pd.DataFrame({"label": np.repeat(labels, 2), "x": range(8)}), ("a note",)), 2)
+    cut = best(NotedTable(pd.DataFrame({"label": np.repeat(labels, 2), "x": range(8)}), ("a note",)), 2)
     assert cut.table["x"].tolist() == [0, 1, 2, 3]
     assert cut.notes == ("a note", "Not drawn for want of room, the gap being larger: m2, m3.")
 
 
 def test_rows_without_outputs_take_no_place(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("unbench.report.figures.outputs.MOST", 1)
+    monkeypatch.setattr("unbench.analysis.outputs.MOST", 1)
     fake_run(store, "ga", outputs=False, avg_gap=0.1)
     fake_run(store, "ft", avg_gap=1.0)
     fake_run(store, "scrub", avg_gap=2.0)
     (cell,) = cells_of(store)
-    seen = look_at(cell.main, load_results(store.folder), store.folder, {"roc": roc_look})["roc"]
+    seen = tables_of_outputs(cell.main, reader_of(store.folder), {"roc": roc_look})["roc"]
     assert set(seen.table["label"]) == {"ft"}
     assert seen.notes == (
         "ga: no per-example outputs are stored (seed 0).",
@@ -402,7 +427,7 @@ def test_saved_data_are_those_that_were_drawn(filled: Path, drawn: Path) -> None
     store = Store(filled)
     (cell,) = cells_of(store)
     looks = {"losses": losses_look, "confidence": confidence_look}
-    seen = look_at(cell.main, load_results(filled), filled, looks)
+    seen = tables_of_outputs(cell.main, reader_of(filled), looks)
     tables = {
         "losses": losses_data(seen["losses"]).table,
         "confidence": confidence_data(seen["confidence"], cell.oracle_of).table,
@@ -422,9 +447,9 @@ def test_saved_data_are_those_that_were_drawn(filled: Path, drawn: Path) -> None
     assert float(memory["bytes"]) == 52_000 and memory["index"] == "exact"
 
 
-def test_a_drawing_is_shown_by_its_png() -> None:
-    assert Drawing("t", ("a.svg", "a.png", "a.csv"), ()).file == "a.png"
-    assert Drawing("t", ("a.svg", "a.csv"), ()).file == "a.svg" and Drawing("t", (), ()).file is None
+def test_a_picture_is_shown_by_its_png() -> None:
+    assert Picture("t", ("a.svg", "a.png", "a.csv"), ()).file == "a.png"
+    assert Picture("t", ("a.svg", "a.csv"), ()).file == "a.svg" and Picture("t", (), ()).file is None
 
 
 def test_one_seed_draws_everything(store: Store, tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ from unbench.analysis.board.leaderboard import leaderboard
 from unbench.analysis.board.ranks import Ranked, Ranking, cell_ranks
 from unbench.report import report
 from unbench.report.figures.ranks_diagram import critical_data, draw_critical_difference
-from unbench.report.figures.saving import pictures_of
-from unbench.report.figures.sketch import Sketch
+from unbench.report.figures.renderer import render
+from unbench.report.figures.spec import FigureSpec
 from unbench.report.figures.style import style
 from unbench.report.sections.overview import overview, side_by_side_table
 from unbench.report.table import TableCell
@@ -202,7 +202,7 @@ def test_long_names_in_the_diagram_are_not_cut_off() -> None:
     names = ["boundary_shrink", "boundary_expand", *(f"method_{n}" for n in range(10))]
     tested = critical_difference(ranked({name: [12.0 * (n == 1) + n] * 4 for n, name in enumerate(names)}))
     assert isinstance(tested, CriticalDifference)
-    sketch = Sketch("ranks", "title", critical_data(tested), draw_critical_difference)
-    pixels = np.asarray(Image.open(BytesIO(pictures_of(sketch, ["png"])["png"])).convert("L"))
+    spec = FigureSpec("ranks", "title", critical_data(tested), draw_critical_difference)
+    pixels = np.asarray(Image.open(BytesIO(render(spec, ["png"])["png"])).convert("L"))
     assert pixels.min() < 100
     assert pixels[:, :2].min() == pixels[:, -2:].min() == 255

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -98,7 +98,7 @@ def report(
         "images": not no_images,
     }
     show = partial(print_leaderboard, clear=watch) if sys.stdout.isatty() else None
-    make = partial(write, results, out, show=show, progress=ConsoleProgress(console()), **options)
+    make = partial(write, results, out, show=show, log=cache(log), progress=ConsoleProgress(console()), **options)
     if watch:
         check_options(options)
         _watch(results, out, interval, make)

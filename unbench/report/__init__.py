@@ -6,11 +6,9 @@ name enters them. The cards determine a method's default hyper-parameters.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Unpack
 
 from unbench.analysis.board.selection import Filters
@@ -23,21 +21,11 @@ if TYPE_CHECKING:
 
     from unbench.analysis.board.cells import BoardCell
     from unbench.analysis.board.cross_setting import CrossSetting
-    from unbench.report.figures.drawing import Pictures
+    from unbench.report.figures.renderer import Renderer
+    from unbench.report.figures.spec import Pictures
     from unbench.report.provenance import Provenance
 
 __all__ = ["FORMATS", "PLOT_FORMATS", "ReportOptions", "report"]
-
-
-class _Callable(ModuleType):
-    """This module, which has the name of its function: `unbench.report` is both, and can be called."""
-
-    def __call__(self, *arguments: Any, **options: Any) -> list[Path]:
-        """Call the function `report`."""
-        return report(*arguments, **options)
-
-
-sys.modules[__name__].__class__ = _Callable
 
 FILES = {
     "md": "leaderboard.md",
@@ -79,6 +67,7 @@ def report(
     out: Path | str = "reports",
     *,
     show: Callable[[Sequence[BoardCell]], None] | None = None,
+    log: Callable[[str], None] = lambda line: None,
     progress: Progress | None = None,
     **options: Unpack[ReportOptions],
 ) -> list[Path]:
@@ -88,6 +77,7 @@ def report(
         results: the results folder.
         out: the folder to write in, created if needed.
         show: takes the cells of the leaderboard once everything is written.
+        log: takes a line if the explorer is left out because its extra is not installed.
         progress: shows how much is drawn and read.
         options: see ReportOptions.
 
@@ -98,15 +88,23 @@ def report(
     """
     from unbench.analysis.board.cells import board_ranks
     from unbench.report.csv import leaderboard_csv
+    from unbench.report.explorer import writable_formats
     from unbench.store.files import write_text
 
     check_options(options)
+    formats = writable_formats(options.get("formats") or None, FORMATS, log)
+    files = {name: Path(out) / file for name, file in FILES.items() if name in formats}
+    renderer = None
+    if {"md", "html"} & files.keys():
+        from unbench.report.figures.renderer import Renderer
+
+        # Its processes start while rows are read.
+        renderer = Renderer(Path(out), options.get("plot_formats", ("png",)), options.get("plot_data", False))
     source = _Source.read(Path(results), options)
-    files = {name: Path(out) / file for name, file in FILES.items() if name in (options.get("formats") or FORMATS)}
     # The numbers first: an OUT that cannot be written is found before any time goes into drawing.
     if "csv" in files:
         write_text(files["csv"], leaderboard_csv(source.board, board_ranks(source.cells), source.provenance))
-    written, drawn = _documents(source, Path(out), files, options, progress or Progress())
+    written, drawn = _documents(source, files, renderer, options, progress or Progress())
     for name, content in written.items():
         write_text(files[name], content)
     if show is not None:
@@ -163,24 +161,26 @@ class _Source:
 
 
 def _documents(
-    source: _Source, out: Path, files: Mapping[str, Path], options: ReportOptions, progress: Progress
+    source: _Source,
+    files: Mapping[str, Path],
+    renderer: Renderer | None,
+    options: ReportOptions,
+    progress: Progress,
 ) -> tuple[dict[str, str], list[str]]:
     """Draw the plots and write the documents; return texts by format and names of the plots, which are complete."""
     from unbench.analysis.board.cross_setting import cross_settings
+    from unbench.analysis.looks import digest_outputs
+    from unbench.analysis.outputs import OutputsReader
 
+    reader = OutputsReader(source.results, source.frame, {"digest": digest_outputs} if "explorer" in files else {})
     settings = cross_settings(source.cells)
     texts: dict[str, str] = {}
-    pictures, studio = None, None
-    if {"md", "html"} & files.keys():
-        # Matplotlib takes a while to import.
-        from unbench.report.figures.gallery import sketch_cells, sketch_ranks
-        from unbench.report.figures.studio import Studio
+    pictures = None
+    if renderer is not None:
+        from unbench.report.figures.catalogue import draw_cells, draw_ranks
 
-        studio = Studio(out, options.get("plot_formats", ("png",)), options.get("plot_data", False))
-        plots, named = options.get("plots"), progress.named("plots")
-        pictures = sketch_cells(source.cells, source.frame, source.results, studio, plots, named)
-        studio.start()  # before the ranks, whose tests take a while
-        pictures = replace(pictures, of_ranks=sketch_ranks(settings, studio))
+        pictures = draw_cells(source.cells, reader, renderer, options.get("plots"), progress.named("plots"))
+        pictures = replace(pictures, of_ranks=draw_ranks(settings, renderer))
         texts |= _pages(source, files, pictures, settings)
     if "tex" in files:
         texts["tex"] = _latex(source, settings)
@@ -188,9 +188,9 @@ def _documents(
         from unbench.report.explorer.page import explorer_html
 
         images, named = options.get("images", True), progress.named("explorer")
-        texts["explorer"] = explorer_html(source.cells, source.frame, source.results, images, source.provenance, named)
-    if studio is not None:
-        studio.finish(progress.named("plots"))
+        texts["explorer"] = explorer_html(source.cells, source.frame, reader, images, source.provenance, named)
+    if renderer is not None:
+        renderer.finish(progress.named("plots"))
     return texts, pictures.files if pictures is not None else []
 
 

@@ -25,7 +25,7 @@ from unbench.report.sections.overview import overview
 from unbench.store.schema import Row
 
 if TYPE_CHECKING:
-    from unbench.report.figures.drawing import Drawing, Pictures
+    from unbench.report.figures.spec import Picture, Pictures
 
 FTA_NOTE = (
     "In scenario class, TA is over the test images of the remaining classes, MIA compares the forget set with "
@@ -67,7 +67,7 @@ def leaderboard_markdown(
     return "\n".join(part for part in parts if part)
 
 
-def _section(cell: BoardCell, plots: Sequence[Drawing]) -> str:
+def _section(cell: BoardCell, plots: Sequence[Picture]) -> str:
     rows, main, columns = records(cell.rows), records(cell.main), columns_of(cell)
     parts = [f"## {escape(cell.title)}\n", _facts(rows), markdown_table(board_table(cell, columns))]
     parts += [markdown_table(status_table(cell)), _notes(cell, rows)]
@@ -84,7 +84,7 @@ def _section(cell: BoardCell, plots: Sequence[Drawing]) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _picture(plot: Drawing) -> str:
+def _picture(plot: Picture) -> str:
     if plot.file is not None:
         return f"![{escape(plot.title)}]({plot.file})\n"
     return f"*{escape(plot.title)}*: not drawn. {escape(' '.join(plot.notes))}\n"

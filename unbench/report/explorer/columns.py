@@ -23,7 +23,7 @@ _MEANINGS = {column.name: column.meaning for column in schema.COLUMNS}
 
 
 def describe_columns(names: set[str]) -> list[dict[str, Any]]:
-    """A record for each of these columns of the leaderboard and stored metrics, in the order to offer them in.
+    """Return a record for each of these columns and stored metrics, in the order to offer them in.
 
     Returns:
         name, title, meaning, group, chosen (whether it is shown at first), evaluated (whether `unbench evaluate`

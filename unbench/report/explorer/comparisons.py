@@ -1,4 +1,4 @@
-"""Stored paired differences, told to the rows of the leaderboard that they are of."""
+"""Stored paired differences, and the rows of the leaderboard that they belong to."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Pair = list[Any]
 
 
 def read_comparisons(results: Path) -> list[Row]:
-    """What summary/comparisons.parquet holds, nothing if `unbench evaluate` has not been run.
+    """Return the rows of summary/comparisons.parquet; none if `unbench evaluate` has not been run.
 
     Raises:
         StoreError: the file is corrupt, or from a newer version of unbench.
@@ -32,7 +32,7 @@ def read_comparisons(results: Path) -> list[Row]:
 
 
 def paired(cells: Sequence[Sequence[Row]], comparisons: Sequence[Row]) -> list[dict[str, list[Pair]]]:
-    """For each cell the comparisons by metric.
+    """Return for each cell the comparisons by metric.
 
     The summary knows less of a run than the leaderboard does: where two rows of a place could be meant, as for two
     versions of a method or of the data, neither gets the comparison; nor do rows that lack one of its seeds.
@@ -58,7 +58,7 @@ def paired(cells: Sequence[Sequence[Row]], comparisons: Sequence[Row]) -> list[d
 
 
 def _owners(cells: Sequence[Sequence[Row]]) -> dict[tuple[Place, str], tuple[int, int]]:
-    """Place and name, as the summary writes them, to cell and row; only where a name can mean one row alone."""
+    """Map place and name, as the summary writes them, to cell and row, where a name can mean one row alone."""
     names: dict[tuple[Place, str], set[tuple[int, int]]] = defaultdict(set)
     for cell, rows in enumerate(cells):
         for number, row in enumerate(rows):

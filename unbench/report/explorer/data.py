@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,33 +10,31 @@ import numpy as np
 from unbench.analysis.board.cells import Cell
 from unbench.analysis.board.oracles import OracleGroup
 from unbench.analysis.board.row_status import hparams_of, made_with
+from unbench.analysis.looks import EDGES, Forgotten, digest_outputs
+from unbench.analysis.outputs import MOST, OutputsReader
 from unbench.analysis.rows.records import records
 from unbench.analysis.rows.values import clean, json_list
 from unbench.config.reference_names import NOTHING, ORACLE
 from unbench.errors import DamagedError
-from unbench.metrics import MEASURES
+from unbench.metrics import MEASURES, MissingValue
 from unbench.progress import Progress
 from unbench.report.explorer.columns import describe_columns
 from unbench.report.explorer.comparisons import paired, read_comparisons
-from unbench.report.explorer.examples import EDGES, Forgotten, digest_outputs
 from unbench.report.explorer.shadow_values import shadow_values
 from unbench.report.explorer.thumbnails import Thumbnails
 from unbench.report.explorer.values import Value, board_values, failure, stored_values
-from unbench.store.results import Store, load_metrics, load_outputs
+from unbench.store.results import load_metrics
 
 if TYPE_CHECKING:
     import pandas as pd
-
-MOST = 24
-"""Rows of a cell whose per-example outputs are read: the references, then the smallest gaps."""
 
 NO_IMAGES = "left out of this page by --no-images"
 
 
 def explorer_data(
-    cells: Sequence[Cell], frame: pd.DataFrame, results: Path, thumbnails: Thumbnails | None, progress: Progress
+    cells: Sequence[Cell], frame: pd.DataFrame, reader: OutputsReader, thumbnails: Thumbnails | None, progress: Progress
 ) -> dict[str, Any]:
-    """What static/ draws: `columns`, `cells`, `runs` and `edges`.
+    """Return what static/ draws: `columns`, `cells`, `runs` and `edges`.
 
     Each cell has its rows in the order of the leaderboard, the levels of its oracles, paired differences and the
     forgotten images by seed; a row's `runs` are positions in `runs`, by seed. A value is mean, spread and the ends of
@@ -46,7 +43,7 @@ def explorer_data(
     Args:
         cells: of the leaderboard.
         frame: the runs, as unbench.load_results gives them.
-        results: the folder with their outputs and metrics.
+        reader: of the results folder, for their outputs and metrics.
         thumbnails: draws the forgotten images; None leaves them out.
         progress: shows of how many cells the outputs have been read.
 
@@ -58,12 +55,11 @@ def explorer_data(
     numbered = [row for rows in tables for row in rows]
     ok = frame[frame["status"] == "ok"]
     keys = {key: number for number, row in enumerate(numbered) for key in row["run_keys"].split()}
-    metrics = load_metrics(results)
+    metrics = load_metrics(reader.results)
     stored = stored_values(_of_runs(metrics, ok), keys) if keys else {}
     shadows = shadow_values(metrics, numbered)
-    runs = {run["run_key"]: run for run in records(ok[["run_key", "attempt", "seed"]])}
-    reader = _Reader(Store(results), runs, thumbnails)
-    pairs = paired(tables, read_comparisons(results))
+    examples = _Examples(reader, thumbnails)
+    pairs = paired(tables, read_comparisons(reader.results))
     found, start = [], 0
     together = list(zip(cells, tables, pairs, strict=True))
     for cell, rows, differences in progress.track(together, "cells"):
@@ -71,10 +67,10 @@ def explorer_data(
             n: {of: stored.get((start + n, of), {}) | shadows.get((start + n, of), {}) for of in _OF}
             for n in range(len(rows))
         }
-        found.append({**_cell(cell, rows, evaluated), "comparisons": differences, **reader.cell(rows)})
+        found.append({**_cell(cell, rows, evaluated), "comparisons": differences, **examples.cell(rows)})
         start += len(rows)
     names = {name for cell in found for row in cell["rows"] for name in row["values"]}
-    return {"columns": describe_columns(names), "cells": found, "runs": reader.read, "edges": list(EDGES)}
+    return {"columns": describe_columns(names), "cells": found, "runs": examples.read, "edges": list(EDGES)}
 
 
 _OF = ("unlearned", "oracle", "oracle_2")
@@ -82,7 +78,7 @@ Evaluated = dict[int, dict[str, dict[str, Value]]]
 
 
 def _of_runs(metrics: pd.DataFrame, ok: pd.DataFrame) -> pd.DataFrame:
-    """The stored metrics of these very attempts, and of no others."""
+    """Return the stored metrics of these very attempts, and of no others."""
     return metrics[metrics["seed"].notna()].merge(ok[["run_key", "attempt"]], on=["run_key", "attempt"])
 
 
@@ -106,7 +102,7 @@ def _cell(cell: Cell, rows: Sequence[dict[str, Any]], evaluated: Evaluated) -> d
 
 
 def _shared(members: Sequence[dict[str, dict[str, Value]]]) -> dict[str, dict[str, Value]]:
-    """What rows that share an oracle know of it: the first of them all of its runs, any of them its shadow models."""
+    """Merge what rows that share an oracle know: the first has all of its runs, any may have its shadow models."""
     found: dict[str, dict[str, Value]] = {of: {} for of in _OF}
     for member in reversed(members):
         found = {of: found[of] | member[of] for of in _OF}
@@ -133,7 +129,7 @@ def _row(row: dict[str, Any], main: bool, evaluated: dict[str, dict[str, Value]]
 
 
 def _references(group: OracleGroup, evaluated: dict[str, dict[str, Value]]) -> list[dict[str, Any]]:
-    """The oracle that a group of rows shares, and how far another oracle is from it."""
+    """Return the oracle that a group of rows shares, and how far another oracle is from it."""
     row, members = group.row, list(group.labels)
     levels = board_values(row, [f"oracle_{measure}" for measure in MEASURES])
     oracle = {name.removeprefix("oracle_"): value for name, value in levels.items()}
@@ -149,27 +145,24 @@ def _references(group: OracleGroup, evaluated: dict[str, dict[str, Value]]) -> l
     ]
 
 
-class _Reader:
-    """Reads the outputs of runs, each once, and keeps what the page needs of them.
+class _Examples:
+    """The per-example part of the page.
 
     Attributes:
-        read: of each run that was read what digest_outputs gives.
+        read: what digest_outputs gives, for each run that was read.
     """
 
-    def __init__(self, store: Store, runs: Mapping[str, Mapping[str, Any]], thumbnails: Thumbnails | None) -> None:
-        self._store, self._runs, self._thumbnails = store, runs, thumbnails
-        folder = store.outputs
-        # One listing instead of a question for each of many thousand runs.
-        self._there = {path.stem for path in folder.glob("*.parquet")} if folder.is_dir() else set()
+    def __init__(self, reader: OutputsReader, thumbnails: Thumbnails | None) -> None:
+        self._reader, self._thumbnails = reader, thumbnails
         self.read: list[dict[str, Any]] = []
 
     def cell(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """For the rows of a cell: `outputs` (of each row its runs by seed, or why there are none) and `forgotten`."""
+        """Return `outputs` (by row of a cell, its runs by seed or why there are none), `forgotten` and `classes`."""
         outputs: list[dict[str, Any]] = [{} for _ in rows]
         images: dict[str, Forgotten] = {}
         read = 0
         for number in sorted(range(len(rows)), key=lambda n: rows[n]["method"] not in (ORACLE, NOTHING)):
-            stored = [key for key in rows[number]["run_keys"].split() if self._name(key) in self._there]
+            stored = [key for key in rows[number]["run_keys"].split() if self._reader.has(key)]
             if not stored:
                 outputs[number] = {"runs": {}, "reason": _why(rows[number])}
                 continue
@@ -185,16 +178,18 @@ class _Reader:
     def _row(self, stored: Sequence[str], images: dict[str, Forgotten]) -> dict[str, Any]:
         runs, reasons = dict[str, int](), []
         for key in stored:
-            seed = str(self._runs[key]["seed"])
+            seed = str(self._reader.seed(key))
             try:
-                found, shown = digest_outputs(load_outputs(self._store.folder, self._runs[key]))
-            except DamagedError as error:
-                reasons.append(f"seed {seed}: {error.what}")
+                kept, shown = self._reader.take(key, {"digest": digest_outputs})["digest"]
+            except (DamagedError, MissingValue) as error:
+                reasons.append(f"seed {seed}: {error.what if isinstance(error, DamagedError) else error}")
                 continue
+            found = dict(kept)
             same = images.setdefault(seed, shown)
             if not (np.array_equal(same.ids, shown.ids) and same.total == shown.total):
                 found["said"] = {}
-                found["missing"].append("another forget set than that of the other methods with this seed")
+                reason = "another forget set than that of the other methods with this seed"
+                found["missing"] = [*found["missing"], reason]
             runs[seed] = len(self.read)
             self.read.append(found)
         return {"runs": runs, "reason": "; ".join(reasons)}
@@ -208,9 +203,6 @@ class _Reader:
             "images": drawn if isinstance(drawn, list) else None,
             "reason": drawn if isinstance(drawn, str) else "",
         }
-
-    def _name(self, key: str) -> str:
-        return f"{key}-{self._runs[key]['attempt']}"
 
 
 def _why(row: Mapping[str, Any]) -> str:

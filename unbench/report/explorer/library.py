@@ -11,7 +11,7 @@ from unbench.store.files import write_text
 
 
 def vega() -> str:
-    """One script that defines `vegaEmbed`; about 0.9 MB.
+    """Return one script that defines `vegaEmbed`; about 0.9 MB.
 
     Bundling takes seconds, so the bundle is kept in the cache of unbench, by the version of vl-convert.
     """

@@ -8,7 +8,6 @@ import json
 import re
 from html import escape
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unbench.progress import Progress
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from unbench.analysis.board.cells import Cell
+    from unbench.analysis.outputs import OutputsReader
     from unbench.report.provenance import Provenance
 
 SCRIPTS = ("format.js", "state.js", "controls.js", "table.js", "tradeoff.js", "examples.js", "compare.js", "main.js")
@@ -31,31 +31,31 @@ SCRIPTS = ("format.js", "state.js", "controls.js", "table.js", "tradeoff.js", "e
 def explorer_html(
     cells: Sequence[Cell],
     frame: pd.DataFrame,
-    results: Path,
+    reader: OutputsReader,
     images: bool = True,
     origin: Provenance | None = None,
     progress: Progress | None = None,
 ) -> str:
-    """The page; the same results, and the same files of data sets at hand, give the same text.
+    """Return the page: the same results, with the same files of data sets at hand, give the same text.
 
     Args:
         cells: of the leaderboard.
         frame: the runs, as unbench.load_results gives them.
-        results: the folder with their outputs and metrics.
+        reader: of the results folder, for their outputs and metrics.
         images: whether the forgotten images are put into the page.
-        origin: what the page was made from, to be told at its end.
+        origin: what the page was made from, for its end.
         progress: shows of how many cells the outputs have been read.
 
     Raises:
         StoreError: a stored file is corrupt.
         CardError: the data sets' cards cannot be read.
     """
-    data = explorer_data(cells, frame, results, Thumbnails() if images else None, progress or Progress())
+    data = explorer_data(cells, frame, reader, Thumbnails() if images else None, progress or Progress())
     return page(data, origin)
 
 
 def page(data: dict[str, Any], origin: Provenance | None = None) -> str:
-    """The page that shows `data`, which is as explorer_data gives it."""
+    """Return the page that shows `data`, which explorer_data made."""
     library, scripts = _script(vega()), _script("\n".join(_static(name) for name in SCRIPTS))
     hashes = " ".join(f"'sha256-{_sha256(script)}'" for script in (library, scripts))
     parts = {
@@ -76,13 +76,13 @@ def _static(name: str) -> str:
 
 
 def _json(data: dict[str, Any]) -> str:
-    """JSON in which no text can end the element that it is in."""
+    """Write JSON in which no text can end the element around it."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 def _script(text: str) -> str:
-    """A script in which no string can end the element that it is in, or begin a comment of HTML."""
+    """Escape a script, so that no string in it can end the element around it or begin a comment of HTML."""
     return text.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 

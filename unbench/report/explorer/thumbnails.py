@@ -33,12 +33,12 @@ class Thumbnails:
         self._loaded: dict[tuple[str, str], Dataset | str] = {}
 
     def classes(self, row: Mapping[str, Any]) -> list[str] | None:
-        """Names of the classes of a row's data set; None if its files are not at hand."""
+        """Return the names of the classes of a row's data set; None if its files are not at hand."""
         data = self._data(row)
         return None if isinstance(data, str) else list(data.classes)
 
     def draw(self, row: Mapping[str, Any], ids: NDArray[np.int64]) -> list[str] | str:
-        """The images with these ids as data URLs, or in words why there are none.
+        """Return the images with these ids as data URLs, or in words why there are none.
 
         Args:
             row: of the leaderboard, for its data set.

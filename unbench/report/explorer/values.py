@@ -20,7 +20,7 @@ Value = list[float | None] | str
 
 
 def board_values(row: Mapping[str, Any], names: Iterable[str] = VALUES) -> dict[str, Value]:
-    """The columns of a row of the leaderboard that have a value or a reason; one that does not apply is absent."""
+    """Return the columns of a row that have a value or a reason; one that does not apply is absent."""
     missing, found = json_object(row["missing"]), dict[str, Value]()
     for name in names:
         mean = row[f"{name}_mean"]
@@ -32,13 +32,13 @@ def board_values(row: Mapping[str, Any], names: Iterable[str] = VALUES) -> dict[
 
 
 def failure(row: Mapping[str, Any]) -> str:
-    """What became of the runs of a row that did not end well; empty if all did."""
+    """Summarise the failed runs behind a row; empty if none failed."""
     failures = json.loads(row["failures"])
     return "; ".join(f"seed {f['seed']}: {f['status']}: {clean(f['error']) or 'no reason is stored'}" for f in failures)
 
 
 def stored_values(metrics: pd.DataFrame, keys: Mapping[str, int]) -> dict[tuple[int, str], dict[str, Value]]:
-    """Means over the runs of each row of what `unbench evaluate` stored.
+    """Average over the runs of each row what `unbench evaluate` stored.
 
     A metric that one run of a row lacks, or that two of them have by different definitions, has a reason in its place.
 
@@ -62,7 +62,7 @@ def stored_values(metrics: pd.DataFrame, keys: Mapping[str, int]) -> dict[tuple[
 
 
 def _over_seeds(entries: Sequence[tuple[Any, ...]], n: int) -> Value:
-    """The mean of one metric from value, version and reason of each of n runs."""
+    """Average one metric, given value, version and reason of each of n runs."""
     values = [value for value, _, _ in entries if present(value)]
     if len({version for _, version, _ in entries}) > 1:
         return "its seeds were evaluated by different versions of the metric; 'unbench evaluate' mends that"
@@ -74,5 +74,5 @@ def _over_seeds(entries: Sequence[tuple[Any, ...]], n: int) -> Value:
 
 
 def rounded(number: Any) -> float | None:
-    """Six digits, more than any page shows; None for what is missing or infinite."""
+    """Round to six digits, more than any page shows; None for what is missing or infinite."""
     return float(f"{number:.6g}") if present(number) else None

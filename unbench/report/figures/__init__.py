@@ -1,1 +1,4 @@
-"""Plots of the leaderboard: each one plain data first, sketched (`gallery`), and drawn second, by the `studio`."""
+"""Figures of the leaderboard: plain data first (`catalogue` lists them), drawn second, by the `renderer`.
+
+No module here imports Matplotlib before something is drawn, so that a report's own process never does.
+"""

@@ -1,15 +1,20 @@
-"""Accuracy on the forget, retain and test set per method, each beside its own oracle's."""
+"""Accuracy on the forget, retain and test set beside the oracle's: of each method, and of each pathway of a memory."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from unbench.analysis.board.formatting import shorten
+from unbench.analysis.rows.noted import NotedTable, listing, noted
 from unbench.analysis.rows.records import records
 from unbench.analysis.rows.values import present
 from unbench.config.reference_names import ORACLE
-from unbench.report.figures.style import ORACLE_COLOUR, Palette, PlotData, new_figure
+from unbench.report.figures.labels import text_width
+from unbench.report.figures.layout import PanelRow, new_figure
+from unbench.report.figures.style import ORACLE_COLOUR, Palette
+from unbench.store.schema import PATHWAYS, Row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,54 +24,77 @@ if TYPE_CHECKING:
 SETS = {"forget_acc": "Forget set", "retain_acc": "Retain set", "test_acc": "Test set"}
 MOST = 24
 """Rows that fit on a page; the best come first."""
+MOST_AUDITED = 6
+"""Methods of an audit that fit on a page, with four bars each; the best come first."""
+_PITCH = 0.27
+"""Inches from one bar to the next."""
 
 
-def accuracy_data(rows: pd.DataFrame) -> PlotData:
-    """One row per leaderboard row and set: label, method, set, mean, std, oracle, n_seeds.
+def accuracy_data(rows: pd.DataFrame) -> NotedTable:
+    """Return one row per leaderboard row and set: label, method, set, mean, std, oracle, n_seeds.
 
     Args:
         rows: of one cell of the leaderboard.
     """
-    import pandas as pd
-
-    known: list[dict[str, object]] = []
+    known: list[Row] = []
     left_out: list[str] = []
-    too_many: list[str] = []
+    too_many = 0
     for row in records(rows):
         if not any(present(row[f"{column}_mean"]) for column in SETS):
             left_out.append(str(row["label"]))
-            continue
-        if len(known) >= MOST * len(SETS):
-            too_many.append(str(row["label"]))
-            continue
-        known += [
-            {
-                "label": row["label"],
-                "method": row["method"],
-                "set": column.removesuffix("_acc"),
-                "mean": row[f"{column}_mean"],
-                "std": row[f"{column}_std"],
-                "oracle": row[f"oracle_{column}_mean"],
-                "n_seeds": row["n_seeds"],
-            }
-            for column in SETS
-        ]
-    columns = ["label", "method", "set", "mean", "std", "oracle", "n_seeds"]
-    notes = []
-    if left_out:
-        notes.append(f"Without numbers: {', '.join(left_out)}.")
-    if too_many:
-        notes.append(f"Not drawn for want of room: {len(too_many)} rows with a larger gap.")
-    return PlotData(pd.DataFrame(known, columns=columns), tuple(notes))
+        elif len(known) >= MOST * len(SETS):
+            too_many += 1
+        else:
+            about = {name: row[name] for name in ("label", "method", "n_seeds")}
+            known += [{**about, **_level(row, column, f"oracle_{column}")} for column in SETS]
+    room = f"Not drawn for want of room: {too_many} rows with a larger gap." if too_many else ""
+    return noted(known, "label method set mean std oracle n_seeds", listing("Without numbers", left_out), room)
 
 
-def draw_accuracy(data: PlotData, title: str, palette: Palette) -> Figure:
-    """Horizontal bars in three panels."""
-    return draw_levels(data, title, palette, "each method's own oracle")
+def audit_data(rows: Sequence[dict[str, Any]]) -> NotedTable:
+    """Return one row per method, pathway, model and set: label, method, pathway, model, set, mean, std, oracle.
+
+    The pathways of a memory model are its image and its memory alone, before and after deletion.
+
+    Args:
+        rows: of one cell of the leaderboard; of each method the one that the audit shows.
+    """
+    from unbench.report.sections.audit import MODELS, audited
+
+    chosen = audited(rows)
+    known = []
+    for row, pathway, (prefix, when) in product(chosen[:MOST_AUDITED], PATHWAYS, MODELS.items()):
+        if prefix != "oracle_":
+            label = f"{row['label']}, {pathway} alone, {when.removesuffix(' deletion')}"
+            about = {"label": label, "method": row["method"], "pathway": pathway, "model": when}
+            known += [
+                {**about, **_level(row, f"{prefix}{pathway}_{column}", f"oracle_{pathway}_{column}")} for column in SETS
+            ]
+    if not any(present(row["mean"]) for row in known):
+        known = []
+    left = [str(row["label"]) for row in chosen[MOST_AUDITED:]]
+    columns = "label method pathway model set mean std oracle"
+    return noted(known, columns, listing("Not drawn for want of room", left))
 
 
-def draw_levels(data: PlotData, title: str, palette: Palette, whose: str) -> Figure:
-    """A bar for each label and set beside the level that it should have.
+def _level(row: Row, column: str, oracle: str) -> Row:
+    """Return the columns of one bar: what it shows, and the level of the oracle beside it."""
+    name = next(name for name in SETS if column.endswith(name)).removesuffix("_acc")
+    return {"set": name, "mean": row[f"{column}_mean"], "std": row[f"{column}_std"], "oracle": row[f"{oracle}_mean"]}
+
+
+def draw_accuracy(data: NotedTable, title: str, palette: Palette) -> Figure:
+    """Draw horizontal bars in three panels."""
+    return _draw_levels(data, title, palette, "each method's own oracle")
+
+
+def draw_audit(data: NotedTable, title: str, palette: Palette) -> Figure:
+    """Draw horizontal bars in three panels."""
+    return _draw_levels(data, title, palette, "the same pathway of its own oracle")
+
+
+def _draw_levels(data: NotedTable, title: str, palette: Palette, whose: str) -> Figure:
+    """Draw a bar for each label and set beside the level that it should have.
 
     Args:
         data: with the columns label, method, set, mean, std, oracle, in the order of the bars.
@@ -79,35 +107,45 @@ def draw_levels(data: PlotData, title: str, palette: Palette, whose: str) -> Fig
     said = f"Black line: the level of {whose}; in parentheses the difference to it, in points."
     if table["std"].notna().any():
         said += " Whiskers: sample standard deviation over seeds."
-    figure = new_figure(1.15 + 0.27 * len(labels), title, [said, *data.notes])
-    panels = figure.subplots(1, len(SETS), sharey=True, squeeze=False)[0]
-    for panel, (column, name) in zip(panels, SETS.items(), strict=True):
+    names = [shorten(label, 34) for label in labels]
+    # Right of each panel stand its numbers, as wide as "100.0 (+100.0)".
+    figure, panels = new_figure(
+        title,
+        [said, *data.notes],
+        [PanelRow(0.28, _PITCH * (len(labels) + 0.2))],
+        len(SETS),
+        left=0.17 + text_width(names, 8),
+        right=0.83,
+        between=0.87,
+    )
+    for number, (panel, (column, name)) in enumerate(zip(panels, SETS.items(), strict=True)):
         _bars(panel, records(table[table["set"] == column.removesuffix("_acc")]), palette)
         panel.set_xlim(0, 100)
         panel.set_xticks(range(0, 101, 25))
         panel.grid(axis="x")
+        panel.set_ylim(len(labels) - 0.4, -0.6)
+        panel.set_yticks([] if number else range(len(labels)), [] if number else names)
         panel.tick_params(axis="y", length=0)
         panel.set_title(name, loc="left")
         panel.set_xlabel("accuracy, %")
-    panels[0].set_yticks(range(len(labels)), [shorten(label, 34) for label in labels])
-    panels[0].set_ylim(len(labels) - 0.4, -0.6)
     return figure
 
 
-def _bars(panel: Axes, rows: Sequence[dict[str, Any]], palette: Palette) -> None:
-    """All bars at once, and all lines: one by one they take most of the time that a plot takes."""
+def _bars(panel: Axes, rows: Sequence[Row], palette: Palette) -> None:
+    """Draw all bars at once, and all lines: one by one they take most of the time that a figure takes."""
+    from matplotlib.collections import PolyCollection
+
     known = [(place, row) for place, row in enumerate(rows) if present(row["mean"])]
     oracles = [row["method"] == ORACLE for _, row in known]
-    panel.barh(
-        [place for place, _ in known],
-        [row["mean"] for _, row in known],
-        height=0.72,
+    bars = PolyCollection(
+        [[(0, n - 0.36), (row["mean"], n - 0.36), (row["mean"], n + 0.36), (0, n + 0.36)] for n, row in known],
         # The oracle's is hollow, so that its whiskers show: on black they would not.
-        color=["white" if own else palette.colour(row["method"]) for own, (_, row) in zip(oracles, known, strict=True)],
-        edgecolor=[ORACLE_COLOUR if own else "white" for own in oracles],
-        linewidth=[1.2 if own else 0.4 for own in oracles],
+        facecolors=["white" if row["method"] == ORACLE else palette.colour(row["method"]) for _, row in known],
+        edgecolors=[ORACLE_COLOUR if own else "white" for own in oracles],
+        linewidths=[1.2 if own else 0.4 for own in oracles],
         zorder=2,
     )
+    panel.add_collection(bars, autolim=False)
     levels = [
         (place, row["oracle"])
         for own, (place, row) in zip(oracles, known, strict=True)
@@ -125,13 +163,11 @@ def _bars(panel: Axes, rows: Sequence[dict[str, Any]], palette: Palette) -> None
         )
     at_edge = panel.get_yaxis_transform()
     for place, row in enumerate(rows):
-        if present(row["mean"]):
-            panel.text(1.04, place, _said(row), va="center", fontsize=6.8, transform=at_edge)
-        else:
-            panel.text(1, place, "missing", va="center", fontsize=6.5, color="#666666")
+        text = _number(row) if present(row["mean"]) else "missing"
+        panel.text(1.04, place, text, va="center", fontsize=6.8, transform=at_edge)
 
 
-def _said(row: dict[str, Any]) -> str:
+def _number(row: Row) -> str:
     text = f"{row['mean']:.1f}"
     if present(row["oracle"]) and row["method"] != ORACLE:
         text += f" ({row['mean'] - row['oracle']:+.1f})".replace("-", "−")

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unbench.analysis.board.oracles import OracleGroup
+from unbench.analysis.looks import evenly_spaced
+from unbench.analysis.outputs import best
+from unbench.analysis.rows.noted import NotedTable
 from unbench.config.reference_names import ORACLE
-from unbench.metrics.attacks import cross_entropy
-from unbench.metrics.outputs import Model
-from unbench.report.figures.outputs import Columns, Stored, best
-from unbench.report.figures.panels import by_label, name_panels, panel_grid
-from unbench.report.figures.style import DOTTED, Palette, PlotData
+from unbench.report.figures.layout import by_label, name_panels, panel_grid
+from unbench.report.figures.style import DOTTED, Palette
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,28 +31,21 @@ _END = 1e-5
 """The probability, and its distance from one, at which the axes end."""
 
 
-def confidence_look(stored: Stored, model: Model) -> Columns:
-    """One row per forgotten image: example_id, probability (of its true label, 0 to 1)."""
-    forgotten = stored.outputs.examples(model, "forget")
-    ids = stored.ids[stored.outputs.splits == "forget"]
-    return {"example_id": ids, "probability": np.exp(-cross_entropy(forgotten))}
-
-
-def confidence_data(seen: PlotData, oracle_of: Mapping[str, OracleGroup]) -> PlotData:
-    """One row per forgotten image, seed and panel: label, method, seed, example_id, before, after (0 to 1).
+def confidence_data(seen: NotedTable, oracle_of: Mapping[str, OracleGroup]) -> NotedTable:
+    """Return one row per forgotten image, seed and panel: label, method, seed, example_id, before, after (0 to 1).
 
     `before` is by the original, `after` by the unlearned model. Each oracle has a panel of its own, in which `after`
     is by the oracle; it comes before the first row that has this oracle.
 
     Args:
-        seen: what look_at found by confidence_look.
+        seen: the table of unbench.analysis.looks.confidence_look.
         oracle_of: whose oracle each label of the cell has.
     """
     import pandas as pd
 
     columns = ["label", "method", "seed", "example_id", "before", "after"]
     if seen.table.empty:
-        return PlotData(pd.DataFrame(columns=columns), seen.notes)
+        return NotedTable(pd.DataFrame(columns=columns), seen.notes)
     cut = best(seen, MOST)
     parts, drawn = [], set()
     for name, own in cut.table.groupby("label", sort=False):
@@ -71,18 +64,18 @@ def confidence_data(seen: PlotData, oracle_of: Mapping[str, OracleGroup]) -> Plo
         if "unlearned" in models:
             parts.append(models["unlearned"].merge(before))
     table = pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
-    return PlotData(table, cut.notes)
+    return NotedTable(table, cut.notes)
 
 
 def _oracle(group: OracleGroup) -> str:
-    """What the panel of an oracle is called."""
+    """Return the name of the panel of an oracle."""
     if not group.who:
         return "oracle"
     return "oracle (post-hoc)" if group.shared else f"oracle of {group.who}"
 
 
-def draw_confidence(data: PlotData, title: str, palette: Palette) -> Figure:
-    """A panel per row and oracle, in it a point per forgotten image."""
+def draw_confidence(data: NotedTable, title: str, palette: Palette) -> Figure:
+    """Draw a panel per row and oracle, in it a point per forgotten image."""
     table = data.table
     parts = by_label(table)
     said = (
@@ -92,7 +85,9 @@ def draw_confidence(data: PlotData, title: str, palette: Palette) -> Figure:
     if max(map(len, parts.values())) > IMAGES:
         said += f" Drawn are {IMAGES} images of each panel, evenly spaced."
     notes = (said, *data.notes)
-    figure, panels = panel_grid(list(parts), title, notes, x="p before", y="p after", tall=2.4, low=1.9)
+    figure, panels = panel_grid(
+        list(parts), title, notes, x="p before", y="p after", left=0.7, square=True, legend=False
+    )
     ticks, texts = _log_odds(np.array(list(_TICKS))), list(_TICKS.values())
     panels[0].set_yticks(ticks, texts)
     # The outer numbers would run into their neighbours.
@@ -109,7 +104,7 @@ def draw_confidence(data: PlotData, title: str, palette: Palette) -> Figure:
 
 def _panel(panel: Axes, table: pd.DataFrame, palette: Palette) -> None:
     method = str(table["method"].iloc[0])
-    shown = table.iloc[np.unique(np.linspace(0, len(table) - 1, min(len(table), IMAGES)).astype(np.int64))]
+    shown = table.iloc[evenly_spaced(len(table), IMAGES)]
     ends = _log_odds(np.array([_END, 1 - _END]))
     panel.plot(ends, ends, **DOTTED, zorder=1)
     panel.plot(
@@ -123,12 +118,11 @@ def _panel(panel: Axes, table: pd.DataFrame, palette: Palette) -> None:
         markeredgewidth=0.5,
         alpha=0.6,
     )
-    panel.tick_params(labelsize=7)
     panel.grid(True)
 
 
 def _log_odds(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Natural log-odds, cut off where the axes end: those of 0 and 1 are infinite."""
+    """Return natural log-odds, cut off where the axes end: those of 0 and 1 are infinite."""
     inside = np.clip(probabilities, _END, 1 - _END)
     odds: NDArray[np.float64] = np.log(inside / (1 - inside))
     return odds

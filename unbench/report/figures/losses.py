@@ -4,67 +4,45 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-from matplotlib.ticker import FuncFormatter, NullLocator
-
-from unbench.metrics.attacks import cross_entropy
-from unbench.metrics.outputs import Model, Split
-from unbench.report.figures.outputs import Columns, Stored, best
-from unbench.report.figures.panels import by_label, model_legend, name_panels, panel_grid
-from unbench.report.figures.style import FAINT, Palette, PlotData, model_look
+from unbench.analysis.looks import LOSS_EDGES, SETS
+from unbench.analysis.outputs import best
+from unbench.analysis.rows.noted import NotedTable
+from unbench.report.figures.layout import by_label, name_panels, panel_grid
+from unbench.report.figures.style import FAINT, Palette, model_look
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SETS: tuple[Split, ...] = ("forget", "retain", "test")
 MOST = 12
 """Panels that fit on a page; the best come first."""
-
-EDGES = tuple(float(f"{edge:.4g}") for edge in np.logspace(-5, 1.5, 53))
-"""Losses at which the shares are counted, in nats; what is above the last is in none."""
 
 _BAND = 0.8
 """Height of a share of one, bands of two sets being 1 apart."""
 
 
-def losses_look(stored: Stored, model: Model) -> Columns:
-    """How many images have a loss of at most each edge: set, loss (nats), count, images."""
-    counts, images = [], []
-    for split in SETS:
-        losses = np.sort(cross_entropy(stored.outputs.examples(model, split)))
-        counts.append(np.searchsorted(losses, EDGES, side="right"))
-        images.append(np.full(len(EDGES), len(losses)))
-    return {
-        "set": np.repeat(np.array(SETS, dtype=object), len(EDGES)),
-        "loss": np.tile(EDGES, len(SETS)),
-        "count": np.concatenate(counts),
-        "images": np.concatenate(images),
-    }
-
-
-def losses_data(seen: PlotData) -> PlotData:
-    """One row per edge of each distribution: label, method, model, set, loss (nats), share (percent), images.
+def losses_data(seen: NotedTable) -> NotedTable:
+    """Return one row per edge of each distribution: label, method, model, set, loss (nats), share (percent), images.
 
     `share` is that of the images of all seeds together that have a loss of at most `loss`; `images` is their number.
 
     Args:
-        seen: what look_at found by losses_look.
+        seen: the table of unbench.analysis.looks.losses_look.
     """
     import pandas as pd
 
     columns = ["label", "method", "model", "set", "loss", "share", "images"]
     if seen.table.empty:
-        return PlotData(pd.DataFrame(columns=columns), seen.notes)
+        return NotedTable(pd.DataFrame(columns=columns), seen.notes)
     cut = best(seen, MOST)
     places = ["label", "method", "model", "set", "loss"]
     table = cut.table.groupby(places, sort=False)[["count", "images"]].sum().reset_index()
-    return PlotData(table.assign(share=100 * table["count"] / table["images"])[columns], cut.notes)
+    return NotedTable(table.assign(share=100 * table["count"] / table["images"])[columns], cut.notes)
 
 
-def draw_losses(data: PlotData, title: str, palette: Palette) -> Figure:
-    """A panel per row, in it a band per set with three step curves."""
+def draw_losses(data: NotedTable, title: str, palette: Palette) -> Figure:
+    """Draw a panel per row, in it a band per set with three step curves."""
     table = data.table
     parts = by_label(table)
     labels = list(parts)
@@ -72,30 +50,27 @@ def draw_losses(data: PlotData, title: str, palette: Palette) -> Figure:
         "Each band: the share of the images of one set, from none to all, whose loss is at most that on the axis; "
         "all seeds together. Where the curve of the unlearned model leaves the oracle's, the losses tell them apart."
     )
-    figure, panels = panel_grid(
-        labels, f"{title}\n", (said, *data.notes), x="loss, nats (log)", y="", tall=2.3, low=2.0
-    )
+    figure, panels = panel_grid(labels, title, (said, *data.notes), x="loss, nats (log)", y="")
     for panel, part in zip(panels, parts.values(), strict=True):
         _panel(panel, part, palette)
     first = panels[0]
     first.set_xscale("log")
-    first.set_xlim(EDGES[0], EDGES[-1])
+    first.set_xlim(LOSS_EDGES[0], LOSS_EDGES[-1])
     first.set_ylim(-0.12, len(SETS) - 1 + _BAND + 0.08)
     ticks = [10.0**power for power in (-5, -3, -1, 1)]
     first.set_xticks(ticks)
-    first.xaxis.set_minor_locator(NullLocator())
-    first.xaxis.set_major_formatter(FuncFormatter(lambda loss, _: f"{loss:g}".replace("e-0", "e-")))
+    first.xaxis.set_ticks([], minor=True)
+    first.xaxis.set_major_formatter(lambda loss, _: f"{loss:g}".replace("e-0", "e-"))
     first.set_yticks([_base(split) + _BAND / 2 for split in SETS], list(SETS))
     for panel in panels:
         panel.tick_params(axis="y", length=0)
         panel.grid(axis="x")
     name_panels(panels, labels)
-    model_legend(figure)
     return figure
 
 
 def _base(split: str) -> int:
-    """Where the band of a set begins, the first at the top."""
+    """Return where the band of a set begins, the first at the top."""
     return len(SETS) - 1 - SETS.index(split)
 
 
@@ -105,6 +80,5 @@ def _panel(panel: Axes, table: pd.DataFrame, palette: Palette) -> None:
         base = _base(str(split))
         heights = base + _BAND * part["share"].to_numpy() / 100
         panel.plot(part["loss"].to_numpy(), heights, drawstyle="steps-post", **model_look(str(model), method, palette))
-    for split in SETS:
-        for level in (_base(split), _base(split) + _BAND):
-            panel.axhline(level, color=FAINT, linewidth=0.5, zorder=0)
+    levels = [level for split in SETS for level in (_base(split), _base(split) + _BAND)]
+    panel.hlines(levels, LOSS_EDGES[0], LOSS_EDGES[-1], color=FAINT, linewidth=0.5, zorder=0)

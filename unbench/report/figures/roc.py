@@ -1,4 +1,4 @@
-"""ROC curves of the loss attack, forget set against test set, from the stored outputs."""
+"""ROC curves of membership inference, whole and, on log axes, at the low end that a whole curve hides."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unbench.analysis.board.formatting import points, shorten
-from unbench.metrics.attacks import SCORES, attack
-from unbench.metrics.outputs import Model
-from unbench.report.figures.outputs import MODELS, Columns, Stored
-from unbench.report.figures.panels import by_label, name_width, panel_grid
-from unbench.report.figures.style import DOTTED, Palette, PlotData, model_look
+from unbench.analysis.board.formatting import points
+from unbench.analysis.outputs import MODELS
+from unbench.analysis.rows.noted import NotedTable
+from unbench.report.figures.layout import KEY_LINE, by_label, draw_key, name_panels, panel_grid
+from unbench.report.figures.style import DOTTED, Palette, model_look
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,21 +18,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-_GRID = np.linspace(0, 1, 401)
+LOWEST = 1e-3
+"""Where the low end begins: a false positive rate of one in a thousand."""
+
+_GRID, _LOW_GRID = np.linspace(0, 1, 401), np.logspace(-3, 0, 61)
 
 
-def roc_look(stored: Stored, model: Model) -> Columns:
-    """The corners of one curve: auroc (percent), fpr, tpr; exact, so that the area under them is the auroc."""
-    curve = attack(stored.outputs, model, SCORES["loss"])
-    return {"auroc": np.full(len(curve.fpr), 100 * curve.area()), "fpr": curve.fpr, "tpr": curve.tpr}
-
-
-def draw_roc(data: PlotData, title: str, palette: Palette) -> Figure:
-    """A panel per row with its original and its own oracle.
+def draw_roc(data: NotedTable, title: str, palette: Palette) -> Figure:
+    """Draw a panel per row with its original and its own oracle.
 
     Args:
-        data: what look_at found by roc_look.
-        title: over the figure.
+        data: the table of unbench.analysis.looks.roc_look.
+        title: above the figure.
         palette: of the report.
     """
     table = data.table
@@ -41,22 +37,24 @@ def draw_roc(data: PlotData, title: str, palette: Palette) -> Figure:
     said = "Numbers: AUROC in percent; 50 is chance (dotted)."
     if table["seed"].nunique() > 1:
         said += " Curves: mean true positive rate over seeds; ± sample standard deviation over seeds."
-    x, y = "false positive rate", "true positive rate"
-    figure, panels = panel_grid(list(parts), title, (said, *data.notes), x=x, y=y, tall=2.75, low=2.2)
+    names: dict[str, Any] = {"x": "false positive rate", "y": "true positive rate"}
+    figure, panels = panel_grid(list(parts), title, (said, *data.notes), **names, square=True, above=0.7, legend=False)
     panels[0].set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
-    for panel, (label, part) in zip(panels, parts.items(), strict=True):
-        _panel(panel, part, shorten(label, name_width(len(parts))), palette)
+    for panel, part in zip(panels, parts.values(), strict=True):
+        _panel(panel, part, palette)
+    name_panels(panels, list(parts), lift=len(MODELS) * KEY_LINE + 0.1)
     return figure
 
 
 def mean_curve(table: pd.DataFrame, grid: NDArray[np.float64] = _GRID) -> NDArray[np.float64]:
-    """Mean over seeds of the true positive rate at each false positive rate of a grid, as long as that."""
+    """Return the mean over seeds of the true positive rate at each false positive rate of a grid, as long as that."""
     rates = [np.interp(grid, curve["fpr"], curve["tpr"]) for _, curve in table.groupby("seed", sort=True)]
     return np.asarray(np.mean(rates, axis=0), dtype=np.float64)
 
 
-def _panel(panel: Axes, table: pd.DataFrame, name: str, palette: Palette) -> None:
+def _panel(panel: Axes, table: pd.DataFrame, palette: Palette) -> None:
     panel.plot([0, 1], [0, 1], **DOTTED)
+    entries = []
     method = str(table["method"].iloc[0])
     for model in MODELS:
         part = table[table["model"] == model]
@@ -64,21 +62,53 @@ def _panel(panel: Axes, table: pd.DataFrame, name: str, palette: Palette) -> Non
             continue
         areas = part.groupby("seed")["auroc"].first()
         look: dict[str, Any] = model_look(model, method, palette)
-        look["label"] = f"{model} {points(areas.mean(), areas.std(ddof=1), 1)}"
+        entries.append((f"{model} {points(areas.mean(), areas.std(ddof=1), 1)}", look))
         if part["seed"].nunique() == 1:
             panel.plot(part["fpr"], part["tpr"], **look)
         else:
             panel.plot(_GRID, mean_curve(part), **look)
-    panel.set_aspect("equal")
     panel.grid(True)
     # Above the panel: a curve can pass through any corner inside it.
-    panel.legend(
-        title=name,
-        title_fontproperties={"weight": "bold", "size": 8},
-        alignment="left",
-        loc="lower left",
-        bbox_to_anchor=(-0.03, 0.98),
-        fontsize=7,
-        handlelength=1.8,
-        labelspacing=0.25,
+    draw_key(panel, "above", entries)
+
+
+def roc_low_data(seen: NotedTable) -> NotedTable:
+    """Return one row per rate of each mean curve: label, method, model, fpr, tpr; rates of 0.001 to 1.
+
+    Args:
+        seen: the table of unbench.analysis.looks.roc_look.
+    """
+    import pandas as pd
+
+    columns = ["label", "method", "model", "fpr", "tpr"]
+    parts = [
+        pd.DataFrame(dict(zip(columns, (*who, _LOW_GRID, mean_curve(curves, _LOW_GRID)), strict=True)))
+        for who, curves in seen.table.groupby(columns[:3], sort=False)
+    ]
+    return NotedTable(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns), seen.notes)
+
+
+def draw_roc_low(data: NotedTable, title: str, palette: Palette) -> Figure:
+    """Draw a panel per row with its original and its own oracle, both axes log."""
+    parts = by_label(data.table)
+    said = (
+        "Log axes show the low end. Dotted: chance. Mean over seeds; below one false positive among the test images "
+        "a curve is interpolated, and where it ends below the axis nobody is found."
     )
+    names: dict[str, Any] = {"x": "false positive rate (log)", "y": "true positive rate (log)"}
+    figure, panels = panel_grid(list(parts), title, (said, *data.notes), **names)
+    first = panels[0]
+    first.set(xscale="log", yscale="log", xlim=(LOWEST, 1), ylim=(LOWEST, 1.15))
+    for axis in (first.xaxis, first.yaxis):
+        axis.set_ticks([1e-3, 1e-2, 1e-1, 1])
+        axis.set_ticks([], minor=True)
+        axis.set_major_formatter(lambda rate, _: f"{rate:g}")
+    for panel, rows in zip(panels, parts.values(), strict=True):
+        panel.plot([LOWEST, 1], [LOWEST, 1], **DOTTED, zorder=1)
+        for model in MODELS:
+            part = rows[rows["model"] == model]
+            look = model_look(model, str(rows["method"].iloc[0]), palette)
+            panel.plot(part["fpr"].to_numpy(), part["tpr"].to_numpy(), **look)
+        panel.grid(True)
+    name_panels(panels, list(parts))
+    return figure

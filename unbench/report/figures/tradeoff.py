@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
-
 from unbench.analysis.board.formatting import amount, points, shorten
+from unbench.analysis.rows.noted import NotedTable, listing, noted
 from unbench.analysis.rows.records import records
 from unbench.analysis.rows.values import or_zero, present
-from unbench.report.figures.gap_axis import gap_axis
-from unbench.report.figures.place import Anchor, place_labels
-from unbench.report.figures.style import DOTTED, Palette, PlotData, new_figure
+from unbench.report.figures.labels import STEP, Label, label_points, text_width
+from unbench.report.figures.layout import PanelRow, draw_key, gap_axis, key_height, new_figure, whiskers
+from unbench.report.figures.style import DOTTED, Palette
+from unbench.store.schema import Row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,13 +25,22 @@ if TYPE_CHECKING:
 OWNERS_WIDTH = 22
 """Letters of the names of those who share an oracle: a wider legend would squeeze the plot."""
 
+_COLUMNS = {
+    "label": "label",
+    "method": "method",
+    "seconds": "unlearn_seconds_mean",
+    "gap": "avg_gap_mean",
+    "gap_std": "avg_gap_std",
+    "floor": "avg_gap_floor_mean",
+    "oracle_seconds": "oracle_seconds_mean",
+}
 _DASHES = ((0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (9, 2)))
 _INKS = ("#333333", "#A0A0A0")
 """Of lines: paler where the dashes come round again."""
 
 
-def tradeoff_data(rows: pd.DataFrame, oracle_of: Mapping[str, OracleGroup]) -> PlotData:
-    """One row per leaderboard row: label, method, seconds, gap, gap_std, floor, oracle_seconds, oracle.
+def tradeoff_data(rows: pd.DataFrame, oracle_of: Mapping[str, OracleGroup]) -> NotedTable:
+    """Return one row per leaderboard row: label, method, seconds, gap, gap_std, floor, oracle_seconds, oracle.
 
     `oracle` says whose oracle it is where a cell has several, and is empty where all rows share one.
 
@@ -40,60 +48,55 @@ def tradeoff_data(rows: pd.DataFrame, oracle_of: Mapping[str, OracleGroup]) -> P
         rows: of one cell of the leaderboard.
         oracle_of: whose oracle each label of the cell has.
     """
-    import pandas as pd
-
-    known: list[dict[str, Any]] = []
+    known: list[Row] = []
     left_out = []
     for row in records(rows):
-        if not (present(row["avg_gap_mean"]) and present(row["unlearn_seconds_mean"])):
+        if present(row["avg_gap_mean"]) and present(row["unlearn_seconds_mean"]):
+            whose = oracle_of[row["label"]].who if row["label"] in oracle_of else ""
+            known.append({"oracle": whose, **{name: row[column] for name, column in _COLUMNS.items()}})
+        else:
             left_out.append(str(row["label"]))
-            continue
-        known.append(
-            {
-                "label": row["label"],
-                "method": row["method"],
-                "seconds": row["unlearn_seconds_mean"],
-                "gap": row["avg_gap_mean"],
-                "gap_std": row["avg_gap_std"],
-                "floor": row["avg_gap_floor_mean"],
-                "oracle_seconds": row["oracle_seconds_mean"],
-                "oracle": oracle_of[row["label"]].who if row["label"] in oracle_of else "",
-            }
-        )
-    columns = ["label", "method", "seconds", "gap", "gap_std", "floor", "oracle_seconds", "oracle"]
-    notes = (f"Without a gap or a time: {', '.join(left_out)}.",) if left_out else ()
-    return PlotData(pd.DataFrame(known, columns=columns), notes)
+    return noted(known, " ".join([*_COLUMNS, "oracle"]), listing("Without a gap or a time", left_out))
 
 
-def draw_tradeoff(data: PlotData, title: str, palette: Palette) -> Figure:
-    """A point per row, best at the lower left."""
+def draw_tradeoff(data: NotedTable, title: str, palette: Palette) -> Figure:
+    """Draw a point per row, best at the lower left."""
     rows = records(data.table)
     notes = data.notes
     if data.table["gap_std"].notna().any():
         notes = ("Whiskers: sample standard deviation of the gap over seeds.", *notes)
-    figure = new_figure(4.3 + 0.1 * max(0, len(rows) - 10), title, notes)  # many rows need room for their labels
-    axes = figure.subplots()
-    places = _time_axis(axes, rows)
+    floors = _by_value([(row["floor"], row["oracle"]) for row in rows], points)
+    times = _by_value([(row["oracle_seconds"], row["oracle"]) for row in rows], amount)
+    lines = len(floors) + len(times)
+    names = [shorten(row["label"], 28) for row in rows]
+    figure, (axes,) = new_figure(
+        title,
+        notes,
+        [PanelRow(0.1, max(3.4, 1.15 * STEP * len(rows)))],
+        left=0.5,
+        right=0.25 + text_width(names),
+        below=key_height(lines, 2),
+    )
+    xs = _time_axis(axes, rows)
     floor = max((row["floor"] for row in rows if present(row["floor"])), default=0.0)
-    largest = max(row["gap"] + or_zero(row["gap_std"]) for row in rows)
-    gap_axis(axes, "y", largest, floor)
-    _references(axes, rows)
-    anchors = []
-    for row, x in zip(rows, places, strict=True):
-        colour, marker = palette.colour(row["method"]), palette.marker(row["method"])
-        spread = or_zero(row["gap_std"])
-        if spread > 0:
-            axes.errorbar(x, row["gap"], yerr=spread, color=colour, linewidth=0.9, capsize=2, zorder=4)
-        size = 90 if marker == "*" else 42
-        axes.scatter(x, row["gap"], s=size, c=colour, marker=marker, edgecolors="white", linewidths=0.6, zorder=5)
-        anchors.append(Anchor(x, row["gap"], shorten(row["label"], 40), colour, spread))
+    spread = [or_zero(row["gap_std"]) for row in rows]
+    gaps = [row["gap"] for row in rows]
+    gap_axis(axes, "y", max(map(sum, zip(gaps, spread, strict=True))), floor)
+    _references(axes, floors, times)
+    colours = [palette.colour(row["method"]) for row in rows]
+    whiskers(axes, xs, gaps, spread, colours)
+    for x, row, colour in zip(xs, rows, colours, strict=True):
+        marker = palette.marker(row["method"])
+        size = 9.5 if marker == "*" else 6.5
+        rim: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.6, "zorder": 5}
+        axes.plot(x, row["gap"], color=colour, marker=marker, markersize=size, linestyle="none", **rim)
     axes.grid(axis="y")
-    place_labels(figure, axes, anchors)
+    label_points(axes, [Label(*point) for point in zip(xs, gaps, names, colours, strict=True)])
     return figure
 
 
-def _time_axis(axes: Axes, rows: list[dict[str, Any]]) -> list[float]:
-    """Seconds on a log scale, with a place of its own for 0, which no log scale has; the x of each row."""
+def _time_axis(axes: Axes, rows: Sequence[Row]) -> list[float]:
+    """Scale seconds by their logarithm, with a place of its own for 0, which has none; return the x of each row."""
     times = [row["seconds"] for row in rows] + [row["oracle_seconds"] for row in rows]
     positive = [time for time in times if present(time) and time > 0]
     bottom = math.floor(math.log10(min(positive, default=0.1)))
@@ -104,51 +107,46 @@ def _time_axis(axes: Axes, rows: list[dict[str, Any]]) -> list[float]:
     axes.set_xscale("log")
     axes.set_xlim(10.0 ** (bottom - (1.2 * span if instant else 0.15)), 10.0 ** (top + 0.15))
     axes.set_xticks([zero] * instant + [10.0**power for power in range(bottom, top + 1)])
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: "0" if instant and x == zero else f"{x:g}"))
+    axes.xaxis.set_major_formatter(lambda x, _: "0" if instant and x == zero else f"{x:g}")
     minor = [step * 10.0**power for power in range(bottom, top) for step in range(2, 10)]
-    axes.xaxis.set_minor_locator(FixedLocator(minor))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xticks(minor, [""] * len(minor), minor=True)
     axes.set_xlabel("unlearning time, seconds (log scale)")
     if instant:
         axes.axvline(10.0 ** (bottom - 0.12 * span), **DOTTED)
     return [row["seconds"] if row["seconds"] > 0 else zero for row in rows]
 
 
-def _references(axes: Axes, rows: list[dict[str, Any]]) -> None:
-    """The noise floor, with a band below it, and the oracle's training time: a line per oracle."""
-    floors = _by_value([(row["floor"], row["oracle"]) for row in rows], points)
-    times = _by_value([(row["oracle_seconds"], row["oracle"]) for row in rows], amount)
+def _references(axes: Axes, floors: list[tuple[float, str]], times: list[tuple[float, str]]) -> None:
+    """Draw the noise floor, with a band below it, and the oracle's training time: a line per oracle."""
     if floors:
         # Only as high as the lowest floor: a band up to another's would call a method noise that is not.
         axes.axhspan(0, min(floor for floor, _ in floors), color="#EFEFEF", zorder=0)
-    handles: list[Line2D] = []
-    for number, (floor, who) in enumerate(floors):
-        line = axes.axhline(floor, linewidth=0.9, **_line(number))
-        line.set_label(f"noise floor{who}: {points(floor)} points")
-        handles.append(line)
-    for number, (time, who) in enumerate(times):
-        line = axes.axvline(time, linewidth=1.1, **_line(number))
-        line.set_label(f"training the oracle{who}: {amount(time)} s")
-        handles.append(line)
-    if handles:
-        axes.legend(
-            handles=handles,
-            loc="upper left",
-            bbox_to_anchor=(-0.02, -0.13),
-            ncols=2 if len(handles) > 2 or len(floors) == len(times) == 1 else 1,
-            fontsize=7,
-            handlelength=2.8,
-            borderpad=0,
-        )
+    across, up = axes.get_yaxis_transform(), axes.get_xaxis_transform()
+    looks = [_line(number, 0.9) for number in range(len(floors))]
+    entries = [
+        (f"noise floor{who}: {points(floor)} points", look) for (floor, who), look in zip(floors, looks, strict=True)
+    ]
+    axes.hlines([floor for floor, _ in floors], 0, 1, transform=across, **_together(looks))
+    looks = [_line(number, 1.1) for number in range(len(times))]
+    entries += [
+        (f"training the oracle{who}: {amount(time)} s", look) for (time, who), look in zip(times, looks, strict=True)
+    ]
+    axes.vlines([time for time, _ in times], 0, 1, transform=up, **_together(looks))
+    draw_key(axes, "below", entries, columns=2)
 
 
-def _line(number: int) -> dict[str, Any]:
+def _line(number: int, width: float) -> dict[str, Any]:
     rounds, dashes = divmod(number, len(_DASHES))
-    return {"linestyle": _DASHES[dashes], "color": _INKS[rounds % len(_INKS)]}
+    return {"linestyle": _DASHES[dashes], "color": _INKS[rounds % len(_INKS)], "linewidth": width}
+
+
+def _together(looks: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the looks of several lines as those of one collection."""
+    return {f"{name}s": [look[name] for look in looks] for name in ("linestyle", "color", "linewidth")}
 
 
 def _by_value(pairs: list[tuple[Any, str]], show: Callable[[Any], str]) -> list[tuple[float, str]]:
-    """Distinct values with whose they are; nobody's name where all are alike to the digits shown."""
+    """Return distinct values with whose they are; nobody's name where all are alike to the digits shown."""
     owners: dict[str, tuple[float, list[str]]] = {}
     for value, who in pairs:
         if present(value):

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
-
 from unbench.analysis.board.formatting import points, shorten
 from unbench.analysis.rows.labels import CELL
+from unbench.analysis.rows.noted import NotedTable
 from unbench.analysis.rows.values import as_text
 from unbench.config.reference_names import NOTHING
 from unbench.experiment.tuning.search import TUNING_SEED
-from unbench.report.figures.style import NOTHING_COLOUR, Palette, PlotData, new_figure
+from unbench.report.figures.labels import text_width
+from unbench.report.figures.layout import KEY_LINE, KEY_SIZE, PanelRow, draw_key, new_figure
+from unbench.report.figures.style import NOTHING_COLOUR, Palette
 from unbench.store.schema import COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from unbench.analysis.board.cells import Cell
 
+_CURVE: dict[str, Any] = {"markersize": 4.5, "markeredgecolor": "white", "markeredgewidth": 0.4, "linewidth": 1.1}
+_IDLE: dict[str, Any] = {"color": NOTHING_COLOUR, "linewidth": 1.0, "linestyle": (0, (5, 2))}
 _SAME = ("method_version", "numerics_version")
 """Versions of which a curve has the newest alone."""
 _NEEDED = (*CELL, "method", *_SAME, "seed", "run_key", "attempt", "started_at", "status", "val_gap")
 
 
 def load_trials(results: Path) -> pd.DataFrame:
-    """What a curve needs of every stored trial, named as in unbench.store.schema.COLUMNS; empty where nothing was
-    tuned.
+    """Read what a curve needs of every stored trial; empty where nothing was tuned.
+
+    Columns are named as in unbench.store.schema.COLUMNS.
 
     They are in RESULTS/tuning, a results folder of its own, or gathered in RESULTS/tuning/trials.parquet.
 
@@ -52,8 +58,8 @@ def load_trials(results: Path) -> pd.DataFrame:
     return trials[trials["seed"] == TUNING_SEED].drop_duplicates(["run_key", "attempt"])
 
 
-def tuning_data(trials: pd.DataFrame, cell: Cell) -> PlotData:
-    """One row per trial: method, trial (from 1), status, gap (validation, points; missing where it has none), best.
+def tuning_data(trials: pd.DataFrame, cell: Cell) -> NotedTable:
+    """Return one row per trial: method, trial (from 1), status, gap (of validation, in points, or missing), best.
 
     `best` is the smallest gap so far, missing before the first. Trials are in the order in which they began, told in
     whole seconds: those of one second are in the order of their keys. The final, on other forget sets, is no trial.
@@ -88,48 +94,49 @@ def tuning_data(trials: pd.DataFrame, cell: Cell) -> PlotData:
     table = pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
     tried = table[table["method"] != NOTHING]
     if tried["best"].notna().any():
-        return PlotData(table)
-    return PlotData(table[:0], ("No trial has a validation gap.",) if len(tried) else ())
+        return NotedTable(table)
+    return NotedTable(table[:0], ("No trial has a validation gap.",) if len(tried) else ())
 
 
-def draw_tuning(data: PlotData, title: str, palette: Palette) -> Figure:
-    """A step curve per method, marked where it improves, best at the bottom."""
+def draw_tuning(data: NotedTable, title: str, palette: Palette) -> Figure:
+    """Draw a step curve per method, marked where it improves, best at the bottom."""
     tried = data.table[data.table["method"] != NOTHING]
     curves = {str(method): rows for method, rows in tried.groupby("method") if rows["best"].notna().any()}
     ranked = sorted(curves.items(), key=lambda pair: (pair[1]["best"].min(), pair[0]))
+    looks = {method: {"color": palette.colour(method), "marker": palette.marker(method), **_CURVE} for method in curves}
+    entries = [(f"{points(rows['best'].min())}  {shorten(method, 24)}", looks[method]) for method, rows in ranked]
+    idle = data.table.loc[data.table["method"] == NOTHING, "best"].min()
+    if idle == idle:
+        entries.append((f"{points(idle)}  doing nothing", _IDLE))
     said = "Trial 1 has the method's defaults. Markers: trials that improve. On the right: the smallest gap of each."
-    figure = new_figure(max(3.6, 0.9 + 0.155 * len(ranked)), title, [said, *data.notes])
-    axes = figure.subplots()
+    row = PanelRow(0.12, max(2.8, KEY_LINE * len(entries)))
+    right = 0.5 + text_width((text for text, _ in entries), KEY_SIZE)
+    figure, (axes,) = new_figure(title, [said, *data.notes], [row], right=right)
     for method, rows in ranked:
         known = rows[rows["best"].notna()]
         improves = known["best"].diff().fillna(-1).to_numpy() < 0
-        last = known["best"].iloc[-1]
-        axes.plot(
-            known["trial"].to_numpy(),
-            known["best"].to_numpy(),
-            drawstyle="steps-post",
-            color=palette.colour(method),
-            marker=palette.marker(method),
-            markevery=improves.nonzero()[0].tolist(),
-            markersize=4.5,
-            markeredgecolor="white",
-            markeredgewidth=0.4,
-            linewidth=1.1,
-            label=f"{points(last)}  {shorten(method, 24)}",
-        )
-    idle = data.table.loc[data.table["method"] == NOTHING, "best"].min()
+        marked = improves.nonzero()[0].tolist()
+        trials, best = known["trial"].to_numpy(), known["best"].to_numpy()
+        axes.plot(trials, best, drawstyle="steps-post", markevery=marked, **looks[method])
     if idle == idle:
-        look: dict[str, Any] = {"color": NOTHING_COLOUR, "linewidth": 1.0, "linestyle": (0, (5, 2))}
-        axes.axhline(idle, label=f"{points(idle)}  doing nothing", **look)
+        axes.axhline(idle, **_IDLE)
     if tried["best"].min() > 0:
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda gap, _: f"{gap:g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        _log_axis(axes)
     axes.set_xlim(0.6, tried["trial"].max() + 0.4)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.locator_params(axis="x", integer=True)
     axes.set_xlabel("trial")
     axes.set_ylabel("smallest validation gap so far, points (log)")
     axes.grid(True)
-    figure.legend(loc="outside right upper", fontsize=7, handlelength=2.2, labelspacing=0.35)
+    draw_key(axes, "right", entries)
     return figure
+
+
+def _log_axis(axes: Axes) -> None:
+    """Make the vertical axis logarithmic, with numbers at 1, 2 and 5 of each power of ten."""
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [step * 10.0**power for power in powers for step in (1, 2, 5)]
+    axes.set_yticks(ticks, [f"{gap:g}" for gap in ticks])
+    axes.yaxis.set_minor_formatter("")
+    axes.set_ylim(low, high)

@@ -17,10 +17,10 @@ from unbench.report.table import Cells, ReportTable, TableCell, texts
 from unbench.store.schema import Row
 
 if TYPE_CHECKING:
-    from unbench.report.figures.drawing import Drawing
+    from unbench.report.figures.spec import Picture
 
 
-def overview(settings: Sequence[CrossSetting], diagrams: Mapping[str, Drawing]) -> str:
+def overview(settings: Sequence[CrossSetting], diagrams: Mapping[str, Picture]) -> str:
     """Write a section for each preset with several cells; empty if there is none.
 
     Args:
