@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.metadata
+import pkgutil
 import subprocess
 import sys
 import types
@@ -43,19 +44,9 @@ def test_a_star_import_brings_the_same_names() -> None:
     assert set(found) - {"__builtins__"} == {name for name in dir(unbench) if not name.startswith("__")}
 
 
-@pytest.mark.parametrize("first", ["import unbench.report.csv", "unbench.run", "unbench.report"])
-def test_report_is_a_function_and_a_room_whichever_is_imported_first(first: str) -> None:
-    code = f"""
-import unbench
-{first}
-import unbench.report.csv
-print(unbench.report.csv.__name__)
-try:
-    unbench.report(formats=["word"])
-except unbench.errors.UnknownNameError as error:
-    print(error)
-"""
-    assert python(code) == "unbench.report.csv\nunknown format 'word'; known: csv, explorer, html, md, tex\n"
+def test_no_room_has_the_name_of_a_function() -> None:
+    rooms = {module.name for module in pkgutil.iter_modules(unbench.__path__)}
+    assert not rooms & set(unbench.__all__), "importing the room would hide the function"
 
 
 def test_the_version_is_the_packages() -> None:

@@ -12,7 +12,7 @@ from PIL import Image, ImageChops
 import unbench
 from unbench.config import registry
 from unbench.experiment.run import run as run_function
-from unbench.report import FILES, report
+from unbench.reporting import FILES, report
 
 REPO = Path(__file__).resolve().parents[1]
 README = (REPO / "README.md").read_text("utf-8")

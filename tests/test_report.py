@@ -32,16 +32,16 @@ from unbench.analysis.rows.noted import NotedTable
 from unbench.analysis.rows.values import clean
 from unbench.errors import StoreError
 from unbench.progress import LogProgress
-from unbench.report import FILES, report
-from unbench.report.figures.accuracy import accuracy_data
-from unbench.report.figures.labels import Label, label_points
-from unbench.report.figures.layout import PanelRow, new_figure
-from unbench.report.figures.roc import draw_roc, mean_curve
-from unbench.report.figures.style import Palette
-from unbench.report.figures.tradeoff import draw_tradeoff, tradeoff_data
-from unbench.report.markup import escape
-from unbench.report.run_table import run_table
-from unbench.report.terminal import leaderboard_table
+from unbench.reporting import FILES, report
+from unbench.reporting.figures.accuracy import accuracy_data
+from unbench.reporting.figures.labels import Label, label_points
+from unbench.reporting.figures.layout import PanelRow, new_figure
+from unbench.reporting.figures.roc import draw_roc, mean_curve
+from unbench.reporting.figures.style import Palette
+from unbench.reporting.figures.tradeoff import draw_tradeoff, tradeoff_data
+from unbench.reporting.markup import escape
+from unbench.reporting.run_table import run_table
+from unbench.reporting.terminal import leaderboard_table
 from unbench.store.results import Store, load_results
 
 
@@ -495,7 +495,7 @@ def test_leaderboard_table_fits_80_columns(made: tuple[Path, Path]) -> None:
 
 def test_importing_is_cheap_and_drawing_leaves_pyplot_alone(made: tuple[Path, Path], tmp_path: Path) -> None:
     code = (
-        "import sys; from unbench.report import report\n"
+        "import sys; from unbench.reporting import report\n"
         "assert not {'pandas', 'matplotlib', 'torch'} & set(sys.modules)\n"
         f"report({str(made[0])!r}, {str(tmp_path)!r})\n"
         "assert not {'matplotlib.pyplot', 'torch'} & set(sys.modules)"

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from unbench.experiment.run import run as run
     from unbench.experiment.shadow_models.grow import shadow as shadow
     from unbench.experiment.tuning import tune as tune
-    from unbench.report import report as report
-    from unbench.report.export import export as export
+    from unbench.reporting import report as report
+    from unbench.reporting.export import export as export
     from unbench.store.results import load_metrics as load_metrics
     from unbench.store.results import load_outputs as load_outputs
     from unbench.store.results import load_results as load_results
@@ -73,9 +73,7 @@ def __getattr__(name: str) -> Any:
     elif name == "registry":  # its former place, which scripts of other people know
         value = import_module("unbench.config.registry")
     elif name in (homes := _homes()):
-        home = import_module(homes[name])
-        # `unbench.report` is a room and a function, whichever was imported first: its module can be called.
-        value = home if home.__name__ == f"{__name__}.{name}" else getattr(home, name)
+        value = getattr(import_module(homes[name]), name)
     else:
         raise AttributeError(f"module 'unbench' has no attribute '{name}'")
     globals()[name] = value

@@ -9,8 +9,8 @@ from unbench.analysis.board.cells import split_cells
 from unbench.analysis.board.leaderboard import leaderboard
 from unbench.analysis.outputs import OutputsReader
 from unbench.progress import Progress
-from unbench.report.explorer.data import explorer_data
-from unbench.report.explorer.page import explorer_html
+from unbench.reporting.explorer.data import explorer_data
+from unbench.reporting.explorer.page import explorer_html
 from unbench.store.results import load_results
 
 REFERENCE = Path(__file__).resolve().parents[2] / "results" / "reference"

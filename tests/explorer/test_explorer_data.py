@@ -20,8 +20,8 @@ from unbench.analysis.looks import EDGES, SHOWN, digest_outputs
 from unbench.analysis.outputs import RunExamples
 from unbench.config import registry
 from unbench.data import Dataset, load_dataset
-from unbench.report.explorer.thumbnails import Thumbnails
-from unbench.report.explorer.values import stored_values
+from unbench.reporting.explorer.thumbnails import Thumbnails
+from unbench.reporting.explorer.values import stored_values
 from unbench.store.metric_rows import MetricRow, MetricsFile, identity_of
 from unbench.store.results import Store, load_metrics
 from unbench.store.schema import COMPARISON_COLUMNS, METRIC_COLUMNS, OUTPUT_COLUMNS

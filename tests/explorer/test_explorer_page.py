@@ -17,10 +17,10 @@ from explorer_pages import REFERENCE, data_of, page_of
 from fakes import fake_run
 
 from unbench.errors import SpecError
-from unbench.report import FILES, explorer, report
-from unbench.report.explorer.data import NO_IMAGES
-from unbench.report.explorer.library import vega
-from unbench.report.explorer.page import page
+from unbench.reporting import FILES, explorer, report
+from unbench.reporting.explorer.data import NO_IMAGES
+from unbench.reporting.explorer.library import vega
+from unbench.reporting.explorer.page import page
 from unbench.store.results import Store
 
 NASTY = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&<!-- {{library}}"
@@ -171,6 +171,6 @@ def test_nothing_but_the_report_imports_the_explorer() -> None:
     importers = {
         path.relative_to(root).as_posix()
         for path in root.rglob("*.py")
-        if "unbench.report.explorer" in path.read_text("utf-8") and path.parent != Path(explorer.__file__).parent
+        if "unbench.reporting.explorer" in path.read_text("utf-8") and path.parent != Path(explorer.__file__).parent
     }
     assert importers == {"report/__init__.py"}

@@ -19,14 +19,20 @@ from unbench.analysis.board.ablations import AblationStudy, studies
 from unbench.analysis.board.cells import board_ranks, split_cells
 from unbench.analysis.board.leaderboard import leaderboard
 from unbench.analysis.rows.noted import NotedTable
-from unbench.report import report
-from unbench.report.csv import leaderboard_csv
-from unbench.report.figures.ablation import ablation_data, accuracy_gap_data, draw_ablation, draw_accuracy_gap, pareto
-from unbench.report.figures.spec import Pictures
-from unbench.report.figures.style import Palette
-from unbench.report.markdown import leaderboard_markdown
-from unbench.report.sections.ablation import ablation_section
-from unbench.report.terminal import leaderboard_table
+from unbench.reporting import report
+from unbench.reporting.csv import leaderboard_csv
+from unbench.reporting.figures.ablation import (
+    ablation_data,
+    accuracy_gap_data,
+    draw_ablation,
+    draw_accuracy_gap,
+    pareto,
+)
+from unbench.reporting.figures.spec import Pictures
+from unbench.reporting.figures.style import Palette
+from unbench.reporting.markdown import leaderboard_markdown
+from unbench.reporting.sections.ablation import ablation_section
+from unbench.reporting.terminal import leaderboard_table
 from unbench.store.results import Store, load_results
 
 DEFAULT = {"rule": "mean", "k": 4, "rate": 0.1}

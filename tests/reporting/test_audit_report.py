@@ -12,10 +12,10 @@ from unbench.analysis.board.cells import split_cells
 from unbench.analysis.board.formatting import DASH
 from unbench.analysis.board.leaderboard import AUDIT, DEPLOYMENT, leaderboard
 from unbench.analysis.rows.records import records
-from unbench.report.figures.spec import Pictures
-from unbench.report.markdown import leaderboard_markdown
-from unbench.report.sections.audit import audit_section, audited
-from unbench.report.sections.deployment import deployment_section
+from unbench.reporting.figures.spec import Pictures
+from unbench.reporting.markdown import leaderboard_markdown
+from unbench.reporting.sections.audit import audit_section, audited
+from unbench.reporting.sections.deployment import deployment_section
 from unbench.store.results import Store, load_results
 from unbench.store.schema import COLUMNS
 

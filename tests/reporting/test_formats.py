@@ -18,10 +18,10 @@ from rich.console import Console
 from unbench.analysis.board.cells import split_cells
 from unbench.analysis.board.leaderboard import leaderboard
 from unbench.errors import UnknownNameError
-from unbench.report import FILES, report
-from unbench.report.latex import escape, leaderboard_latex
-from unbench.report.table import ReportTable, TableCell
-from unbench.report.terminal import leaderboard_table
+from unbench.reporting import FILES, report
+from unbench.reporting.latex import escape, leaderboard_latex
+from unbench.reporting.table import ReportTable, TableCell
+from unbench.reporting.terminal import leaderboard_table
 from unbench.store.results import Store, load_results
 
 NASTY = "<script>a</script>|*b*_c%&#$^~{}\\d"

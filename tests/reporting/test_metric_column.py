@@ -15,7 +15,7 @@ from unbench import evaluate, load_metrics
 from unbench.analysis.board.rank_basis import BY_GAP, ideal_of, rank_basis
 from unbench.errors import UnknownNameError
 from unbench.metrics import METRICS
-from unbench.report import report
+from unbench.reporting import report
 from unbench.store.results import Store
 from unbench.store.schema import METRIC_COLUMNS
 

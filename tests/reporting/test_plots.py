@@ -17,7 +17,7 @@ from svg import texts_of
 from typer.testing import CliRunner
 
 from unbench.analysis import outputs
-from unbench.analysis.board.cells import Cell, split_cells
+from unbench.analysis.board.cells import BoardCell, split_cells
 from unbench.analysis.board.critical import CriticalDifference
 from unbench.analysis.board.leaderboard import AUDIT, leaderboard
 from unbench.analysis.looks import LOSS_EDGES, confidence_look, digest_outputs, losses_look, roc_look
@@ -27,17 +27,17 @@ from unbench.analysis.rows.records import records
 from unbench.cli import app
 from unbench.errors import StoreError, UnknownNameError
 from unbench.metrics.outputs import RunOutputs
-from unbench.report import report
-from unbench.report.figures.accuracy import audit_data, draw_audit
-from unbench.report.figures.confidence import confidence_data, draw_confidence
-from unbench.report.figures.losses import draw_losses, losses_data
-from unbench.report.figures.memory import draw_memory, memory_data
-from unbench.report.figures.ranks_diagram import critical_data
-from unbench.report.figures.roc import draw_roc_low, roc_low_data
-from unbench.report.figures.spec import Picture
-from unbench.report.figures.style import Palette, style
-from unbench.report.figures.tuning import draw_tuning, load_trials, tuning_data
-from unbench.report.sections.audit import audited
+from unbench.reporting import report
+from unbench.reporting.figures.accuracy import audit_data, draw_audit
+from unbench.reporting.figures.confidence import confidence_data, draw_confidence
+from unbench.reporting.figures.losses import draw_losses, losses_data
+from unbench.reporting.figures.memory import draw_memory, memory_data
+from unbench.reporting.figures.ranks_diagram import critical_data
+from unbench.reporting.figures.roc import draw_roc_low, roc_low_data
+from unbench.reporting.figures.spec import Picture
+from unbench.reporting.figures.style import Palette, style
+from unbench.reporting.figures.tuning import draw_tuning, load_trials, tuning_data
+from unbench.reporting.sections.audit import audited
 from unbench.store.results import Store, load_results
 from unbench.store.schema import COLUMNS, OUTPUT_COLUMNS
 from unbench.store.tables import arrow_schema, write_arrow, write_table
@@ -57,7 +57,7 @@ def printed() -> Iterator[None]:
         yield
 
 
-def cells_of(store: Store) -> list[Cell]:
+def cells_of(store: Store) -> list[BoardCell]:
     return split_cells(leaderboard(load_results(store.folder)))
 
 

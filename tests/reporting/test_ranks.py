@@ -18,13 +18,13 @@ from unbench.analysis.board.critical import CriticalDifference, critical_differe
 from unbench.analysis.board.cross_setting import CrossSetting, cross_settings
 from unbench.analysis.board.leaderboard import leaderboard
 from unbench.analysis.board.ranks import Ranked, Ranking, cell_ranks
-from unbench.report import report
-from unbench.report.figures.ranks_diagram import critical_data, draw_critical_difference
-from unbench.report.figures.renderer import render
-from unbench.report.figures.spec import FigureSpec
-from unbench.report.figures.style import style
-from unbench.report.sections.overview import overview, side_by_side_table
-from unbench.report.table import TableCell
+from unbench.reporting import report
+from unbench.reporting.figures.ranks_diagram import critical_data, draw_critical_difference
+from unbench.reporting.figures.renderer import render
+from unbench.reporting.figures.spec import FigureSpec
+from unbench.reporting.figures.style import style
+from unbench.reporting.sections.overview import overview, side_by_side_table
+from unbench.reporting.table import TableCell
 from unbench.store.results import Store, load_results
 
 CELLS = ("digits", "cub", "cars", "pets", "svhn", "aircraft")

@@ -15,11 +15,11 @@ from svg import texts_of
 from unbench.analysis.rows.noted import NotedTable
 from unbench.errors import StoreError
 from unbench.progress import Progress
-from unbench.report.figures.accuracy import draw_accuracy
-from unbench.report.figures.layout import PanelRow, new_figure
-from unbench.report.figures.renderer import Renderer, figure_csv
-from unbench.report.figures.spec import FigureSpec
-from unbench.report.figures.style import Palette
+from unbench.reporting.figures.accuracy import draw_accuracy
+from unbench.reporting.figures.layout import PanelRow, new_figure
+from unbench.reporting.figures.renderer import Renderer, figure_csv
+from unbench.reporting.figures.spec import FigureSpec
+from unbench.reporting.figures.style import Palette
 
 COUNT = 4
 NASTY = "a<b>&_$x^2$\"'{}"
@@ -66,7 +66,7 @@ def test_a_figure_is_written_as_all_that_is_wanted(tmp_path: Path) -> None:
 
 @pytest.fixture
 def processes(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    return lambda count: monkeypatch.setattr("unbench.report.figures.renderer.cpu_count", lambda: count)
+    return lambda count: monkeypatch.setattr("unbench.reporting.figures.renderer.cpu_count", lambda: count)
 
 
 def test_several_processes_draw_the_same(tmp_path: Path, processes: Callable[[int], None]) -> None:
@@ -95,7 +95,7 @@ def test_a_picture_that_cannot_be_written_is_named_and_those_before_it_are_kept(
 def test_a_report_imports_no_matplotlib_into_its_own_process(tmp_path: Path) -> None:
     code = (
         "import sys\nfrom pathlib import Path\n"
-        "import unbench.report.figures.renderer, unbench.report.figures.catalogue\n"
+        "import unbench.reporting.figures.renderer, unbench.reporting.figures.catalogue\n"
         "assert not any(name.partition('.')[0] == 'matplotlib' for name in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -16,8 +16,8 @@ from unbench.analysis.board.references import references
 from unbench.analysis.board.selection import select
 from unbench.analysis.rows.defaults import tuned_values_of
 from unbench.errors import UnknownNameError
-from unbench.report import report
-from unbench.report.provenance import Provenance, digest
+from unbench.reporting import report
+from unbench.reporting.provenance import Provenance, digest
 from unbench.store.results import Store, load_results
 
 TUNED = """

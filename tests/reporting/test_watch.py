@@ -21,8 +21,8 @@ from unbench.analysis.board.cells import split_cells
 from unbench.analysis.board.leaderboard import leaderboard
 from unbench.cli import console
 from unbench.errors import SpecError, StoreError
-from unbench.report import report
-from unbench.report.watch import LONGEST, watch
+from unbench.reporting import report
+from unbench.reporting.watch import LONGEST, watch
 from unbench.store.results import Store, load_results
 from unbench.store.schema import METRIC_COLUMNS
 from unbench.store.tables import write_table

@@ -49,7 +49,7 @@ def print_json(value: Any, indent: int | None = None) -> None:
 def print_runs(rows: list[dict[str, Any]], results: Path) -> None:
     """Print the table at the end of `unbench run`, and the paths of what was written."""
     from unbench.analysis.rows.defaults import tuned_values_of
-    from unbench.report.run_table import run_table
+    from unbench.reporting.run_table import run_table
     from unbench.store.results import Store
 
     with tuned_values_of(results):
@@ -64,7 +64,7 @@ def print_runs(rows: list[dict[str, Any]], results: Path) -> None:
 
 def print_leaderboard(cells: Sequence[BoardCell], clear: bool = False) -> None:
     """Print the leaderboard as tables; `clear` clears the terminal first."""
-    from unbench.report.terminal import leaderboard_table
+    from unbench.reporting.terminal import leaderboard_table
 
     screen = console(stderr=False)
     table = leaderboard_table(cells)

@@ -80,8 +80,8 @@ def report(
 ) -> None:
     """Write leaderboard.md, .csv, .tex and .html, explorer.html and plots from stored results."""
     from unbench.progress import ConsoleProgress
-    from unbench.report import ReportOptions, check_options
-    from unbench.report import report as write
+    from unbench.reporting import ReportOptions, check_options
+    from unbench.reporting import report as write
 
     options: ReportOptions = {
         "datasets": dataset or (),
@@ -110,7 +110,7 @@ def report(
 
 def _watch(results: Path, out: Path, interval: float, make: Callable[[], object]) -> None:
     """Write the report again whenever the results have changed, until Ctrl-C."""
-    from unbench.report.watch import watch
+    from unbench.reporting.watch import watch
 
     hint = f"watching {results} every {interval:g} s; Ctrl-C ends it"
 
@@ -135,7 +135,7 @@ def export(
     plugin: Plugin = None,
 ) -> None:
     """Write runs and metrics for other tools."""
-    from unbench.report.export import export as write
+    from unbench.reporting.export import export as write
 
     for path in write(results, out, kind):
         print(path)

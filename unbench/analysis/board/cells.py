@@ -159,6 +159,3 @@ def short_titles(cells: Sequence[BoardCell]) -> tuple[str, ...]:
 def safe(name: str) -> str:
     """Return at most 60 letters, digits, dots and underscores: hyphens separate the parts of a file name."""
     return re.sub(r"[^A-Za-z0-9.]+", "_", name).strip("_.")[:60] or "_"
-
-
-Cell = BoardCell  # the name that figures and explorer import

@@ -1,0 +1,137 @@
+"""Renders figures to files, in processes of their own while the rest of the report is written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from joblib import cpu_count
+from joblib.externals.loky import get_reusable_executor
+
+from unbench.config.interpreter import collect_rarely
+from unbench.progress import Progress
+from unbench.reporting.figures.spec import FigureSpec
+from unbench.store.files import write_bytes, write_text
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from matplotlib.figure import Figure
+
+    from unbench.analysis.rows.noted import NotedTable
+
+MOST_WORKERS = 4
+"""Beyond this many, processes take longer to start than the figures of a report take to draw."""
+
+IDLE = 60
+"""Seconds after which processes that have nothing to draw end; a report that is watched uses them again before."""
+
+
+class Renderer:
+    """Renders the figures of one report into a folder.
+
+    Processes start, and import what they need, as soon as there is a renderer; each figure that is added is drawn by
+    the next one that is free.
+
+    Args:
+        folder: to write in.
+        formats: of unbench.report.PLOT_FORMATS.
+        data: whether the numbers behind each figure are written too.
+    """
+
+    def __init__(self, folder: Path, formats: Sequence[str] = ("png",), data: bool = False) -> None:
+        self._folder, self._formats, self._data = folder, tuple(dict.fromkeys(formats)), data
+        self._executor = _executor()
+        self._rendered: list[tuple[str, Callable[[], dict[str, bytes]]]] = []
+
+    def add(self, spec: FigureSpec) -> tuple[str, ...]:
+        """Begin to render a figure.
+
+        Returns:
+            The names that its files have or will have, <name>.png, .svg and .csv as asked for; none where there is
+            nothing to draw.
+
+        Raises:
+            StoreError: the data cannot be written.
+        """
+        if spec.data.table.empty:
+            return ()
+        draw = partial(render, spec, self._formats)
+        self._rendered.append((spec.name, self._executor.submit(draw).result if self._executor else draw))
+        names = [f"{spec.name}.{kind}" for kind in self._formats]
+        if self._data:
+            names.append(f"{spec.name}.csv")
+            write_text(self._folder / names[-1], figure_csv(spec.data))
+        return tuple(names)
+
+    def finish(self, progress: Progress) -> None:
+        """Wait for all figures and write them, showing how many are done.
+
+        Raises:
+            StoreError: a picture cannot be written.
+        """
+        for name, result in progress.track(self._rendered, "pictures"):
+            for kind, content in result().items():
+                write_bytes(self._folder / f"{name}.{kind}", content)
+
+
+def render(spec: FigureSpec, kinds: Sequence[str]) -> dict[str, bytes]:
+    """Draw a figure once; return the content of a file of each kind: png or svg."""
+    from unbench.reporting.figures.style import style
+
+    with style():
+        figure = spec.figure()
+        return {kind: _printed(figure, kind) for kind in kinds}
+
+
+def _printed(figure: Figure, kind: str) -> bytes:
+    """Return the content of a file, which does not depend on when and by what it was written."""
+    file = BytesIO()
+    if kind == "svg":
+        from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+        FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None, "Creator": None})
+    else:
+        from matplotlib import rcParams
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from PIL import Image
+
+        dots = rcParams["figure.dpi"]
+        figure.set_dpi(dots)  # an SVG that was printed before leaves 72
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        # Without transparency, and compressed less hard than Matplotlib does it: half the time, and no larger.
+        picture = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
+        picture.save(file, "png", compress_level=3, dpi=(dots, dots))
+    return file.getvalue()
+
+
+def figure_csv(data: NotedTable) -> str:
+    """Return what a figure shows as CSV: ten digits, which show no binary noise and lose nothing of use."""
+    return str(data.table.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
+
+
+def _executor() -> Executor | None:
+    """Start the processes that draw; None where there is one processor, which then draws at the end."""
+    workers = min(cpu_count(), MOST_WORKERS)
+    if workers < 2:
+        return None
+    executor: Executor = get_reusable_executor(
+        workers, timeout=IDLE, initializer=_prepare, env={"OMP_NUM_THREADS": "1"}
+    )
+    executor.submit(int)  # starts them all
+    return executor
+
+
+def _prepare() -> None:
+    """Import what drawing takes, while the report still reads its rows; give way to it."""
+    collect_rarely()
+    if hasattr(os, "nice"):
+        os.nice(5)
+    import matplotlib.backends.backend_agg  # noqa: F401
+    import pandas  # noqa: F401
