@@ -17,6 +17,8 @@ from unbench.sweeps.limits import limited
 from unbench.sweeps.tasks import Task
 from unbench.sweeps.work import _guarded, _last_words_path, last_words
 
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # of the watch
+
 
 @pytest.fixture(autouse=True)
 def ended(monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -76,7 +78,6 @@ def test_a_watch_ends_with_its_task(monkeypatch: pytest.MonkeyPatch, ended: list
     assert ended == []
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_process_is_ended_even_if_it_cannot_say_why(ended: list[int]) -> None:
     def speak(reason: str) -> None:
         raise OSError("the disk is full")
