@@ -112,9 +112,11 @@ def report(
     documents = set(formats) - {"csv", "explorer"}
     renderer = None
     if documents:
-        from unbench.report.figures.renderer import Renderer
+        from unbench.report.figures.renderer import MOST_WORKERS, Renderer
 
-        renderer = Renderer(Path(out), plot_formats, plot_data)  # its processes start while rows are read
+        # Its processes start while rows are read. Without plots there are the diagrams of ranks alone.
+        workers = MOST_WORKERS if plots is None or plots else 1
+        renderer = Renderer(Path(out), plot_formats, plot_data, workers)
     everything = load_results(results)
     frame = selection.of(everything)
     check_stored("datasets", plots or (), everything)
