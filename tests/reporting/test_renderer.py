@@ -92,7 +92,7 @@ def test_a_picture_that_cannot_be_written_is_named_and_those_before_it_are_kept(
     assert sorted(path.name for path in tmp_path.glob("*.png") if path.is_file()) == ["p0.png", "p1.png", "p2.png"]
 
 
-def test_a_report_imports_no_matplotlib_into_its_own_process(tmp_path: Path) -> None:
+def test_a_report_imports_no_matplotlib_into_its_own_process() -> None:
     code = (
         "import sys\nfrom pathlib import Path\n"
         "import unbench.reporting.figures.renderer, unbench.reporting.figures.catalogue\n"

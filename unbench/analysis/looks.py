@@ -22,7 +22,7 @@ SPLITS: tuple[Split, ...] = ("retain", "forget", "test")
 EDGES = tuple(float(f"{edge:.4g}") for edge in np.logspace(-5, 1.5, 27))
 """Edges of the bins of digest_outputs, in nats. The first and last bin also hold what is below and above them."""
 SHOWN = 48
-"""Forgotten images of one run that a digest holds at most: more than a person looks at."""
+"""ForgottenImages images of one run that a digest holds at most: more than a person looks at."""
 
 
 def roc_look(run: RunExamples, model: Model) -> Columns:
@@ -54,7 +54,7 @@ def confidence_look(run: RunExamples, model: Model) -> Columns:
 
 
 @dataclass(frozen=True)
-class Forgotten:
+class ForgottenImages:
     """The forgotten images that a digest holds.
 
     Attributes:
@@ -68,7 +68,7 @@ class Forgotten:
     total: int
 
 
-def digest_outputs(run: RunExamples) -> tuple[dict[str, Any], Forgotten]:
+def digest_outputs(run: RunExamples) -> tuple[dict[str, Any], ForgottenImages]:
     """Return confusion matrices, histograms of losses and predictions for forgotten images of one run.
 
     Returns:
@@ -97,7 +97,7 @@ def digest_outputs(run: RunExamples) -> tuple[dict[str, Any], Forgotten]:
                 found["confusion"][split] = _confusion(examples)
             if split == "forget":
                 found["said"][model] = _predictions(examples, chosen)
-    return found, Forgotten(ids[chosen], labels[chosen], len(ids))
+    return found, ForgottenImages(ids[chosen], labels[chosen], len(ids))
 
 
 def evenly_spaced(count: int, most: int) -> NDArray[np.int64]:

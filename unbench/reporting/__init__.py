@@ -96,10 +96,12 @@ def report(
     files = {name: Path(out) / file for name, file in FILES.items() if name in formats}
     renderer = None
     if {"md", "html"} & files.keys():
-        from unbench.reporting.figures.renderer import Renderer
+        from unbench.reporting.figures.renderer import MOST_WORKERS, Renderer
 
-        # Its processes start while rows are read.
-        renderer = Renderer(Path(out), options.get("plot_formats", ("png",)), options.get("plot_data", False))
+        # Its processes start while rows are read. Without plots there are the diagrams of ranks alone.
+        workers = MOST_WORKERS if options.get("plots") is None or options.get("plots") else 1
+        kinds, data = options.get("plot_formats", ("png",)), options.get("plot_data", False)
+        renderer = Renderer(Path(out), kinds, data, workers)
     source = _Source.read(Path(results), options)
     # The numbers first: an OUT that cannot be written is found before any time goes into drawing.
     if "csv" in files:

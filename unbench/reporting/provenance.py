@@ -48,7 +48,7 @@ class Provenance:
 
         Args:
             frame: the runs as unbench.load_results returns them, after filtering.
-            options: as in unbench.report.ReportOptions.
+            options: as in unbench.reporting.ReportOptions.
         """
         options = options or {}
         filters, metric = arguments(options), options.get("metric", BY_GAP.metric)

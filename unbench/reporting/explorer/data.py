@@ -10,7 +10,7 @@ import numpy as np
 from unbench.analysis.board.cells import BoardCell
 from unbench.analysis.board.oracles import OracleGroup
 from unbench.analysis.board.row_status import hparams_of, made_with
-from unbench.analysis.looks import EDGES, Forgotten, digest_outputs
+from unbench.analysis.looks import EDGES, ForgottenImages, digest_outputs
 from unbench.analysis.outputs import MOST, OutputsReader
 from unbench.analysis.rows.records import records
 from unbench.analysis.rows.values import clean, json_list
@@ -163,7 +163,7 @@ class _Examples:
     def cell(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Return `outputs` (by row of a cell, its runs by seed or why there are none), `forgotten` and `classes`."""
         outputs: list[dict[str, Any]] = [{} for _ in rows]
-        images: dict[str, Forgotten] = {}
+        images: dict[str, ForgottenImages] = {}
         read = 0
         for number in sorted(range(len(rows)), key=lambda n: rows[n]["method"] not in (ORACLE, NOTHING)):
             stored = [key for key in rows[number]["run_keys"].split() if self._reader.has(key)]
@@ -179,7 +179,7 @@ class _Examples:
         classes = self._thumbnails.classes(rows[0]) if self._thumbnails and forgotten else None
         return {"outputs": outputs, "forgotten": forgotten, "classes": classes}
 
-    def _row(self, stored: Sequence[str], images: dict[str, Forgotten]) -> dict[str, Any]:
+    def _row(self, stored: Sequence[str], images: dict[str, ForgottenImages]) -> dict[str, Any]:
         runs, reasons = dict[str, int](), []
         for key in stored:
             seed = str(self._reader.seed(key))
@@ -198,7 +198,7 @@ class _Examples:
             self.read.append(found)
         return {"runs": runs, "reason": "; ".join(reasons)}
 
-    def _images(self, row: Mapping[str, Any], shown: Forgotten) -> dict[str, Any]:
+    def _images(self, row: Mapping[str, Any], shown: ForgottenImages) -> dict[str, Any]:
         drawn = self._thumbnails.draw(row, shown.ids) if self._thumbnails else NO_IMAGES
         return {
             "ids": shown.ids.tolist(),

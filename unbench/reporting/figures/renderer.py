@@ -40,13 +40,16 @@ class Renderer:
 
     Args:
         folder: to write in.
-        formats: of unbench.report.PLOT_FORMATS.
+        formats: of unbench.reporting.PLOT_FORMATS.
         data: whether the numbers behind each figure are written too.
+        workers: how many processes may draw. They are used only where there is more than one processor.
     """
 
-    def __init__(self, folder: Path, formats: Sequence[str] = ("png",), data: bool = False) -> None:
+    def __init__(
+        self, folder: Path, formats: Sequence[str] = ("png",), data: bool = False, workers: int = MOST_WORKERS
+    ) -> None:
         self._folder, self._formats, self._data = folder, tuple(dict.fromkeys(formats)), data
-        self._executor = _executor()
+        self._executor = _executor(min(cpu_count(), workers))
         self._rendered: list[tuple[str, Callable[[], dict[str, bytes]]]] = []
 
     def add(self, spec: FigureSpec) -> tuple[str, ...]:
@@ -116,10 +119,9 @@ def figure_csv(data: NotedTable) -> str:
     return str(data.table.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
 
 
-def _executor() -> Executor | None:
+def _executor(workers: int) -> Executor | None:
     """Start the processes that draw; None where there is one processor, which then draws at the end."""
-    workers = min(cpu_count(), MOST_WORKERS)
-    if workers < 2:
+    if cpu_count() < 2:
         return None
     executor: Executor = get_reusable_executor(
         workers, timeout=IDLE, initializer=_prepare, env={"OMP_NUM_THREADS": "1"}

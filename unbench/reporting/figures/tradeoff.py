@@ -121,28 +121,24 @@ def _references(axes: Axes, floors: list[tuple[float, str]], times: list[tuple[f
     if floors:
         # Only as high as the lowest floor: a band up to another's would call a method noise that is not.
         axes.axhspan(0, min(floor for floor, _ in floors), color="#EFEFEF", zorder=0)
-    across, up = axes.get_yaxis_transform(), axes.get_xaxis_transform()
-    looks = [_line(number, 0.9) for number in range(len(floors))]
-    entries = [
-        (f"noise floor{who}: {points(floor)} points", look) for (floor, who), look in zip(floors, looks, strict=True)
-    ]
-    axes.hlines([floor for floor, _ in floors], 0, 1, transform=across, **_together(looks))
-    looks = [_line(number, 1.1) for number in range(len(times))]
-    entries += [
-        (f"training the oracle{who}: {amount(time)} s", look) for (time, who), look in zip(times, looks, strict=True)
-    ]
-    axes.vlines([time for time, _ in times], 0, 1, transform=up, **_together(looks))
+    texts = [f"noise floor{who}: {points(floor)} points" for floor, who in floors]
+    entries = _lines(axes.hlines, axes.get_yaxis_transform(), floors, texts, 0.9)
+    texts = [f"training the oracle{who}: {amount(time)} s" for time, who in times]
+    entries += _lines(axes.vlines, axes.get_xaxis_transform(), times, texts, 1.1)
     draw_key(axes, "below", entries, columns=2)
 
 
-def _line(number: int, width: float) -> dict[str, Any]:
-    rounds, dashes = divmod(number, len(_DASHES))
-    return {"linestyle": _DASHES[dashes], "color": _INKS[rounds % len(_INKS)], "linewidth": width}
-
-
-def _together(looks: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the looks of several lines as those of one collection."""
-    return {f"{name}s": [look[name] for look in looks] for name in ("linestyle", "color", "linewidth")}
+def _lines(
+    draw: Callable[..., object], transform: Any, values: list[tuple[float, str]], texts: list[str], width: float
+) -> list[tuple[str, dict[str, Any]]]:
+    """Draw lines across the axes, all at once; return their entries of the key."""
+    rounds = [divmod(number, len(_DASHES)) for number in range(len(values))]
+    looks = [
+        {"linestyle": _DASHES[dash], "color": _INKS[turn % len(_INKS)], "linewidth": width} for turn, dash in rounds
+    ]
+    together: dict[str, Any] = {f"{name}s": [look[name] for look in looks] for name in ("linestyle", "color")}
+    draw([value for value, _ in values], 0, 1, transform=transform, linewidths=width, **together)
+    return list(zip(texts, looks, strict=True))
 
 
 def _by_value(pairs: list[tuple[Any, str]], show: Callable[[Any], str]) -> list[tuple[float, str]]:
