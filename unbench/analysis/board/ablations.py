@@ -132,6 +132,3 @@ def _sorted(points: Sequence[Point]) -> list[Point]:
     if all(is_number(point.value) for point in points):
         return sorted(points, key=lambda point: float(point.value))
     return sorted(points, key=lambda point: point.text)
-
-
-Study = AblationStudy  # the name that the figures import

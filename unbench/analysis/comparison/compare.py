@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
-from types import MappingProxyType
 from typing import TYPE_CHECKING, get_args
 
 from unbench.analysis.comparison.measures import PairedNumber, circumstances, metric_pairs, row_pairs
@@ -67,29 +66,16 @@ def diff(a: Path | str, b: Path | str, *, log: Callable[[str], None] = lambda li
         StoreError: a folder does not exist or holds no runs, or a file in it is corrupt.
         SpecError: no run is on both sides, or a commit is unknown.
     """
-    first, second = read_side(a, log), read_side(b, log)
-    if not first.runs.keys() & second.runs.keys():
-        raise SpecError(f"{a} and {b} have no run in common: no method, setting and seed is on both sides")
-    return compare(first, second, log=log)
-
-
-def compare(
-    first: Side, second: Side, *, metrics: bool = True, log: Callable[[str], None] = lambda line: None
-) -> pd.DataFrame:
-    """Compare two sides that have been read, as `diff` does; they need not have a run in common.
-
-    Args:
-        first, second: A and B.
-        metrics: whether evaluated metrics are compared as well.
-        log: takes a line about what else differs.
-    """
     import pandas as pd
 
+    first, second = read_side(a, log), read_side(b, log)
     matched = {key: (first.runs[key], second.runs[key]) for key in sorted(first.runs.keys() & second.runs.keys())}
+    if not matched:
+        raise SpecError(f"{a} and {b} have no run in common: no method, setting and seed is on both sides")
     ok = {key: rows for key, rows in matched.items() if rows[0]["status"] == rows[1]["status"] == "ok"}
     if line := circumstances(ok.values()):
         log(line)
-    found = [*_statuses(matched), *_alone(first, second), *_numbers(first, second, ok, metrics)]
+    found = [*_statuses(matched), *_alone(first, second), *_numbers(first, second, ok)]
     found.sort(key=lambda each: (_ORDER.index(each.verdict), each.configuration))
     labels = _labels(first, second)
     rows = [
@@ -99,16 +85,11 @@ def compare(
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(NUMBERS, float))
 
 
-def summary(frame: pd.DataFrame, words: Mapping[str, str] = MappingProxyType({})) -> str:
-    """Summarise the result of `diff` in one line: the number of common runs, and of rows with each verdict.
-
-    Args:
-        frame: of `diff`.
-        words: what to call a verdict, if not by its own name.
-    """
+def summary(frame: pd.DataFrame) -> str:
+    """Summarise the result of `diff` in one line: the number of common runs, and of rows with each verdict."""
     runs = int(frame.loc[frame["measure"] == "status", "seeds"].sum())
     counts = frame.loc[(frame["measure"] != "status") | (frame["verdict"] != "same"), "verdict"].value_counts()
-    counted = ", ".join(f"{counts[verdict]} {words.get(verdict, verdict)}" for verdict in _ORDER if verdict in counts)
+    counted = ", ".join(f"{counts[verdict]} {verdict}" for verdict in _ORDER if verdict in counts)
     return f"{runs} common run{'' if runs == 1 else 's'}: {counted or 'no numbers to compare'}"
 
 
@@ -142,13 +123,11 @@ def _alone(first: Side, second: Side) -> Iterator[Finding]:
             yield Finding(configuration, "run", verdict, note=seed_words(found))
 
 
-def _numbers(
-    first: Side, second: Side, ok: Mapping[tuple[Configuration, int], tuple[Row, Row]], metrics: bool
-) -> list[Finding]:
+def _numbers(first: Side, second: Side, ok: Mapping[tuple[Configuration, int], tuple[Row, Row]]) -> list[Finding]:
     """Judge each number of a configuration, and list each that one side has lost."""
     groups: dict[tuple[Configuration, str], dict[int, PairedNumber]] = {}
     for (configuration, seed), (one, other) in ok.items():
-        evaluated = metric_pairs(first.metrics(one), second.metrics(other)) if metrics else ()
+        evaluated = metric_pairs(first.metrics(one), second.metrics(other))
         for pair in (*row_pairs(one, other), *evaluated):
             groups.setdefault((configuration, pair.measure), {})[seed] = pair
     judged: list[Finding] = []

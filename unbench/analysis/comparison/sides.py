@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from unbench.analysis.rows.records import plain_records
 from unbench.analysis.rows.reruns import ASKED, newest_reruns
@@ -14,11 +13,8 @@ from unbench.store.metric_rows import read_metric_rows
 from unbench.store.results import Store, load_results, newest_attempts
 from unbench.store.schema import Row
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 Configuration = tuple[str, ...]
-"""Values of a run in the columns ASKED: what was asked for, except the seed."""
+"""Values of a run in the columns ASKED: what was asked for, except the seed; JSON is as `sorted_json` writes it."""
 
 
 @dataclass(frozen=True)
@@ -26,15 +22,11 @@ class Side:
     """One side of a comparison.
 
     Attributes:
-        name: as the caller wrote it.
         store: its results folder.
-        frame: its rows, one for each run.
         runs: configuration and seed to the one row that represents them.
     """
 
-    name: str
     store: Store
-    frame: pd.DataFrame
     runs: dict[tuple[Configuration, int], Row]
 
     def metrics(self, row: Row) -> list[Row]:
@@ -42,19 +34,15 @@ class Side:
         return [vars(one) for one in read_metric_rows(self.store.metrics_path(row))]
 
 
-def read_side(
-    asked: Path | str,
-    log: Callable[[str], None],
-    keep: Callable[[pd.DataFrame], pd.DataFrame] = lambda frame: frame,
-) -> Side:
+def read_side(asked: Path | str, log: Callable[[str], None]) -> Side:
     """Read the runs of FOLDER, or for FOLDER@COMMIT those made at the commit whose hash begins with COMMIT.
 
-    Of the attempts at a run, the newest ok one counts, else the newest.
+    Of the attempts at a run, the newest ok one counts, else the newest. Of runs that differ only in versions, data or
+    training recipe, the newest ok one represents them all.
 
     Args:
         asked: FOLDER or FOLDER@COMMIT.
         log: takes a line about runs that are left out, or that were made with uncommitted changes.
-        keep: selects rows among those of all runs.
 
     Raises:
         StoreError: there is no such folder, it holds no runs, or a file in it is corrupt.
@@ -69,35 +57,18 @@ def read_side(
         raise StoreError(f"there are no runs in {folder}")
     if commit is not None:
         frame = frame[frame["git_commit"] == _commit(commit, frame["git_commit"].dropna().unique().tolist(), folder)]
-    side = make_side(asked, folder, newest_attempts(keep(frame)), log)
+    frame = newest_attempts(frame)
+    newest = newest_reruns(frame)
+    if older := len(frame) - len(newest):
+        log(f"{asked}: leaving out {older} older run(s), run again since with other versions, data or training")
+    side = Side(Store(folder), {(_configuration(row), int(row["seed"])): row for row in plain_records(newest)})
     dirty = sum(row["git_dirty"] is True for row in side.runs.values())
     if commit is not None and dirty:
         log(f"{asked}: {dirty} of {len(side.runs)} runs were made with uncommitted changes to that commit")
     return side
 
 
-def make_side(name: Path | str, folder: Path, frame: pd.DataFrame, log: Callable[[str], None]) -> Side:
-    """Build a side from rows that have been read already.
-
-    Of runs that differ only in versions, data or training recipe, the newest ok one represents them all.
-
-    Args:
-        name: what `log` calls it.
-        folder: the results folder of the rows.
-        frame: one row for each run.
-        log: takes a line about runs that are left out.
-    """
-    newest = newest_reruns(frame)
-    runs: dict[tuple[Configuration, int], Row] = {
-        (configuration_of(row), int(row["seed"])): row for row in plain_records(newest)
-    }
-    if older := len(frame) - len(newest):
-        log(f"{name}: leaving out {older} older run(s), run again since with other versions, data or training")
-    return Side(str(name), Store(folder), frame, runs)
-
-
-def configuration_of(row: Row) -> Configuration:
-    """Return what was asked for in a run, except the seed; its hyper-parameters are as `sorted_json` writes them."""
+def _configuration(row: Row) -> Configuration:
     return tuple(str(row[name]) for name in ASKED)
 
 

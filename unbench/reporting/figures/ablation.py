@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from unbench.analysis.board.ablations import Study
+    from unbench.analysis.board.ablations import AblationStudy
 
 ACROSS = 4
 LOG_SPAN = 30
@@ -41,7 +41,7 @@ _MANY = 24
 _FLOOR: dict[str, Any] = {"color": "#555555", "marker": "_", "markersize": 13, "markeredgewidth": 1.4}
 
 
-def ablation_data(study: Study) -> NotedTable:
+def ablation_data(study: AblationStudy) -> NotedTable:
     """Return one row per value of each hyper-parameter.
 
     Columns: method, hparam, value (text), x, log, ordered, default, gap, gap_std, floor, acc, acc_std. `x` is its place
@@ -69,7 +69,7 @@ def ablation_data(study: Study) -> NotedTable:
     return noted(known, columns, listing("Without a gap and an accuracy", left_out))
 
 
-def accuracy_gap_data(study: Study) -> NotedTable:
+def accuracy_gap_data(study: AblationStudy) -> NotedTable:
     """Return one row per variant: method, label, gap, gap_std, floor, acc, acc_std, default, front.
 
     `front`: no other variant has both a gap as small and an accuracy as high, one of the two better.
