@@ -293,4 +293,4 @@ def test_shadow_models_and_evaluation_from_the_command_line(tmp_path: Path) -> N
         assert (wrong.returncode, wrong.stdout) == (2, "")
         assert "did you mean" in wrong.stderr.splitlines()[-1]
     odd = unbench("shadow", "-m", "none", *SMOKE, "--count", "5", cwd=tmp_path)
-    assert odd.returncode == 2 and "pairs" in odd.stderr
+    assert odd.returncode == 2 and "must be even" in odd.stderr
