@@ -30,7 +30,6 @@ def accuracy(examples: Examples) -> Number:
 
 
 @_accuracy_metric(
-    name="test_acc",
     title="Test accuracy (TA)",
     definition="Accuracy on the test set; in scenario class, on the test images of the remaining classes.",
     formula="100/|T| * sum_{(x,y) in T} 1[argmax f(x) = y]",
@@ -41,7 +40,6 @@ def test_acc(run: RunOutputs, model: Model) -> Number:
 
 
 @_accuracy_metric(
-    name="retain_acc",
     title="Retain accuracy (RA)",
     definition="Accuracy on the training images that are kept.",
     formula="100/|Dr| * sum_{(x,y) in Dr} 1[argmax f(x) = y]",
@@ -52,7 +50,6 @@ def retain_acc(run: RunOutputs, model: Model) -> Number:
 
 
 @_accuracy_metric(
-    name="forget_acc",
     title="Forget accuracy (FA)",
     definition="Accuracy on the training images to forget. The ideal is the oracle's value, not 0.",
     formula="100/|Df| * sum_{(x,y) in Df} 1[argmax f(x) = y]",
@@ -63,7 +60,6 @@ def forget_acc(run: RunOutputs, model: Model) -> Number:
 
 
 @_accuracy_metric(
-    name="forget_class_test_acc",
     title="Test accuracy on the forgotten class",
     definition="Accuracy on the test images of the forgotten class; defined only in scenario class.",
     formula="100/|Tc| * sum_{(x,y) in T, y=c} 1[argmax f(x) = y]",
@@ -77,7 +73,6 @@ def forget_class_test_acc(run: RunOutputs, model: Model) -> Number:
 
 
 @_accuracy_metric(
-    name="val_acc",
     title="Validation accuracy (VA)",
     definition="Accuracy on the validation set, which may be used to choose hyper-parameters; in scenario class, on "
     "the validation images of the remaining classes.",

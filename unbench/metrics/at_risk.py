@@ -20,7 +20,6 @@ _attack = partial(membership_attack, source="part of unbench; loss attack: Yeom 
 
 
 @_attack(
-    name="worst_class_mia_auroc",
     title="Membership inference on the worst class",
     definition=f"Highest AUROC of the loss attack over the classes with at least {LEAST} forgotten and {LEAST} test "
     "images, each compared within its class. An average would hide a class that leaks. The highest of several noisy "
@@ -49,7 +48,6 @@ def worst_class_mia_auroc(run: RunOutputs, model: Model) -> Number:
 
 
 @_attack(
-    name="hardest_decile_mia_auroc",
     title="Membership inference on the hardest tenth",
     definition="AUROC of the loss attack between the tenth of the forget set and the tenth of the test set with the "
     "highest loss under the oracle. Unusual images are remembered most, and an average over all images hides them. The "

@@ -32,7 +32,6 @@ Feature = Callable[[Examples], NDArray[np.float64]]
 
 
 @membership_attack(
-    name="mia_logistic_acc",
     title="Accuracy of the logistic-regression attack",
     definition="Cross-validated accuracy of a logistic regression that tells forget from test images by their loss, "
     "given equally many of each. It has one threshold, so it misses differences in spread; values below 50 are noise.",

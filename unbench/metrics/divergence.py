@@ -134,7 +134,6 @@ _distance(
 
 
 @metric(
-    name="zrf_uniform",
     title="Zero Retrain Forgetting against uniform outputs (ZRF)",
     definition="One minus the Jensen-Shannon divergence between predictions on the forget set and the uniform "
     "distribution. At 1 the model answers at random, which the oracle does not: high is not good.",

@@ -45,7 +45,6 @@ _quality = partial(
 
 
 @_quality(
-    name="forgetting_quality_f",
     title="Forgetting quality without utility (F)",
     definition="Mean points of an image; the points halve with every 0.5 of the epsilon that tells unlearned models "
     "from retrained ones. Compare only at equal numbers of shadow models, and with the value of retraining.",
@@ -59,7 +58,6 @@ def forgetting_quality_f(method: ShadowOutputs, oracle: ShadowOutputs) -> float:
 
 
 @_quality(
-    name="forgetting_quality",
     title="Forgetting quality",
     definition="F times the retain and test accuracy that is left, relative to retraining. Compare only at equal "
     "numbers of shadow models, and with the value of retraining.",

@@ -34,7 +34,6 @@ def average_gap(model: Mapping[str, Number], oracle: Mapping[str, Number]) -> Nu
 
 
 @metric(
-    name="avg_gap",
     title="Average Gap",
     definition="Mean over TA, RA, FA and MIA of the distance to the oracle of the same seed. For a second oracle, "
     "which differs only in its seed, it is the noise floor.",
@@ -51,7 +50,6 @@ def avg_gap(run: RunOutputs, model: Model) -> Number:
 
 
 @metric(
-    name="val_gap",
     title="Average Gap on validation",
     definition="Average Gap with the validation set in place of the test set; used to choose hyper-parameters.",
     formula="as avg_gap, with V for T",

@@ -47,7 +47,6 @@ _iam = partial(
 
 
 @_iam(
-    name="iam_completeness",
     title="Unlearning completeness (IAM)",
     definition="Mean over the forget set of 1 - m(x), where membership m(x) places the model between shadow models "
     "that never saw the image and the original, which fitted it.",
@@ -61,7 +60,6 @@ def iam_completeness(run: RunOutputs, model: Model, references: References) -> N
 
 
 @_iam(
-    name="iam_auroc",
     attack=True,
     title="Interpolated membership (IAM, AUROC)",
     definition="AUROC of m(x) with the forget set as members and the test set as non-members; the fitted end of the "

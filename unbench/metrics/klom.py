@@ -43,7 +43,6 @@ _klom = partial(
 
 
 @_klom(
-    name="klom_95",
     title="KL divergence of margins (KLoM, 95th percentile)",
     definition="95th percentile over images of the divergence between margins under unlearned and under retrained "
     "models. Compare only at equal numbers of shadow models, and with the value of retraining.",
@@ -54,7 +53,6 @@ def klom_95(method: ShadowOutputs, oracle: ShadowOutputs) -> float:
 
 
 @_klom(
-    name="klom_mean",
     title="KL divergence of margins (KLoM, mean)",
     definition="Mean over images of the divergence between margins under unlearned and under retrained models. Compare "
     "only at equal numbers of shadow models, and with the value of retraining.",

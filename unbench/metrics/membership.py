@@ -121,7 +121,6 @@ def tpr(run: RunOutputs, model: Model, score: str, rate: float) -> Number:
 
 
 @membership_attack(
-    name="mia_auroc",
     title="Membership inference (MIA)",
     definition="AUROC of the loss attack with the forget set as members and the test set as non-members, never folded: "
     "below 50, the forgotten images look less familiar than unseen ones.",

@@ -89,10 +89,13 @@ METRICS: dict[str, Metric] = {}
 
 
 def metric(**record: Any) -> Callable[[Callable[..., Number]], Callable[..., Number]]:
-    """Register a function as the metric with this record: the fields of Metric but `function`."""
+    """Register a function as the metric with this record: the fields of Metric but `function`.
+
+    The metric has the function's name unless the record has another.
+    """
 
     def register(function: Callable[..., Number]) -> Callable[..., Number]:
-        made = Metric(function=function, **record)
+        made = Metric(**{"name": function.__name__, "function": function, **record})
         if made.name in METRICS:
             raise ValueError(f"two metrics are called '{made.name}'")
         METRICS[made.name] = made

@@ -37,7 +37,6 @@ def first_step(reached: NDArray[np.bool_]) -> int:
 
 
 @metric(
-    name="relearn_steps",
     title="Relearning time",
     definition="Steps of training on the whole training set until the loss on the forget set is at most 0.1 nats.",
     formula="min {t: loss_f(t) <= 0.1}, Adam at 1e-3, batches of the preset, at most 200 steps",
@@ -54,7 +53,6 @@ def relearn_steps(run: RunOutputs, model: Model, probes: ProbeOutputs) -> Number
 
 
 @metric(
-    name="anamnesis_index",
     title="Anamnesis index (AIN)",
     definition="Steps until the accuracy on the forget set is within 5 % of the original's, as a multiple of the "
     "oracle's. Far below 1: remnants; far above: scars that reveal that something was forgotten.",
@@ -87,7 +85,6 @@ _restoration = partial(
 
 
 @_restoration(
-    name="refit_forget_acc",
     title="Forget accuracy after refitting the last layer",
     definition="Accuracy on the forget set of a new last layer, fitted on features of retained images alone. Above the "
     "oracle's, only the last layer had forgotten.",
@@ -101,7 +98,6 @@ def refit_forget_acc(run: RunOutputs, model: Model, probes: ProbeOutputs) -> Num
 
 
 @_restoration(
-    name="restored_forget_acc",
     title="Forget accuracy after training on other images",
     definition="Accuracy on the forget set after one pass over as many retained images as were forgotten, and over no "
     "forgotten image. Above the oracle's, what was forgotten was still near.",
@@ -113,7 +109,6 @@ def restored_forget_acc(run: RunOutputs, model: Model, probes: ProbeOutputs) -> 
 
 
 @_restoration(
-    name="restored_mia_auroc",
     attack=True,
     title="Membership inference after training on other images",
     definition="The loss attack, forget against test, after the same training as restored_forget_acc: does it bring "

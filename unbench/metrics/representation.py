@@ -90,7 +90,6 @@ _cka_metric(
 
 
 @percent(
-    name="knn_forget_acc",
     title="k-NN accuracy of the features on the forget set",
     definition="Accuracy on the forget set of the vote of the 5 retained images with the most similar features: what "
     "the features know of the forgotten images, whatever the last layer makes of it.",
@@ -108,7 +107,6 @@ def knn_forget_acc(run: RunOutputs, model: Model, probes: ProbeOutputs) -> Numbe
 
 
 @membership_attack(
-    name="probe_mia_auroc",
     title="Linear probe for membership",
     definition="AUROC of a logistic regression that tells the features of forgotten images from those of test images, "
     "on images that it was not fitted on: what a linear attacker with labelled examples of both finds.",

@@ -92,7 +92,6 @@ def separate_sides(
 
 
 @membership_attack(
-    name="ratio_mia_auroc",
     title="Ratio attack (AUROC)",
     definition="AUROC, forget against test, of how much likelier the label is than under shadow models that never saw "
     "the image. Test images are judged by as many shadow models as forgotten ones.",
@@ -117,7 +116,6 @@ _rmia = partial(
 
 
 @_rmia(
-    name="rmia_auroc",
     title="Robust membership inference (RMIA, AUROC)",
     definition="AUROC, forget against test, of the share of validation images that gain less than an image does from "
     "being judged by this model instead of by models that never saw it.",
@@ -128,7 +126,6 @@ def rmia_auroc(run: RunOutputs, model: Model, references: References) -> Number:
 
 
 @_rmia(
-    name="rmia_tpr_at_1pct",
     title="Robust membership inference (RMIA, TPR at 1 % FPR)",
     definition="Share of the forget set that RMIA finds when it mistakes at most 1 % of the test set for forgotten.",
     ideal="equal to the oracle, near 1",

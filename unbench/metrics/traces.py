@@ -33,7 +33,6 @@ LEAST = 4
 
 
 @of_shadows(
-    name="trace_detection_acc",
     title="Detection of unlearning traces",
     definition="Cross-validated accuracy of a classifier that tells unlearned from retrained shadow models by "
     "statistics of their answers to the test set.",

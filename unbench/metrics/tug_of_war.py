@@ -15,7 +15,6 @@ _tug_of_war = partial(
 
 
 @_tug_of_war(
-    name="tow",
     title="Tug of War (ToW)",
     definition="Product over FA, RA and TA of one minus the distance to the oracle of the same seed, so that no "
     "measure makes up for another. For a second oracle, it is the noise floor.",
@@ -28,7 +27,6 @@ def tow(run: RunOutputs, model: Model) -> Number:
 
 
 @_tug_of_war(
-    name="tow_mia",
     title="Tug of War with the loss attack (ToW-MIA)",
     definition="ToW with the AUROC of the loss attack in place of FA. Not comparable with published ToW-MIA, which "
     "uses another attack.",

@@ -64,7 +64,6 @@ _ulira = partial(
 
 
 @_ulira(
-    name="ulira_auroc",
     title="U-LiRA (AUROC)",
     definition="Probability that a (model, image) pair whose model forgot the image scores higher than a pair whose "
     "model never saw it. For a method that does nothing, this is LiRA.",
@@ -75,7 +74,6 @@ def ulira_auroc(method: ShadowOutputs, oracle: ShadowOutputs) -> Number:
 
 
 @_ulira(
-    name="ulira_balanced_acc",
     title="U-LiRA (balanced accuracy)",
     definition="Share of (model, image) pairs for which the likelier of the two is true, averaged over forgotten and "
     "never seen, which are equally likely a priori.",
@@ -86,7 +84,6 @@ def ulira_balanced_acc(method: ShadowOutputs, oracle: ShadowOutputs) -> Number:
 
 
 @_ulira(
-    name="ulira_tpr_at_1pct",
     title="U-LiRA (TPR at 1 % FPR)",
     definition="Share of forgotten pairs found when at most 1 % of the never seen pairs are mistaken for forgotten.",
     ideal="1: forgotten and never seen cannot be told apart",

@@ -26,7 +26,6 @@ _leakage = partial(
 
 
 @_leakage(
-    name="update_leakage_test_auroc",
     title="Update leakage against unseen images",
     definition="AUROC of an attacker who sees the model before and after, and takes for forgotten the images whose "
     "label lost most probability; forget against test set, never folded. For the oracle, it is what even perfect "
@@ -42,7 +41,6 @@ def update_leakage_test_auroc(run: RunOutputs, model: Model) -> Number:
 
 
 @_leakage(
-    name="update_leakage_retain_auroc",
     title="Update leakage against retained images",
     definition="Which of the training images were deleted? As update_leakage_test_auroc, but forget against retain "
     "set: all were trained on, and only some were forgotten. Not defined in scenario class, where the label gives them "
