@@ -323,7 +323,7 @@ def test_damaged_outputs_are_a_reason_without_the_folder(store: Store) -> None:
     row = fake_run(store, "ft", 0)
     store.outputs_path(row).write_bytes(b"broken")
     text = json.dumps(data_of(store.folder))
-    assert "no Parquet file" in text and str(store.folder) not in text
+    assert "not a Parquet file" in text and str(store.folder) not in text
 
 
 # Images

@@ -173,4 +173,4 @@ def test_nothing_but_the_report_imports_the_explorer() -> None:
         for path in root.rglob("*.py")
         if "unbench.reporting.explorer" in path.read_text("utf-8") and path.parent != Path(explorer.__file__).parent
     }
-    assert importers == {"report/__init__.py"}
+    assert importers == {"reporting/__init__.py"}

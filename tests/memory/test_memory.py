@@ -68,7 +68,7 @@ def test_keys_are_scaled_to_unit_length_and_zero_stays_zero() -> None:
 @pytest.mark.parametrize(
     ("ids", "keys", "message"),
     [
-        (torch.tensor([1, 1]), torch.ones(2, 3), "once"),
+        (torch.tensor([1, 1]), torch.ones(2, 3), "must not repeat"),
         (torch.arange(3), torch.ones(2, 3), "2 keys for 3 ids"),
         (torch.arange(2), torch.tensor([[1.0], [torch.nan]]), "finite"),
         (torch.arange(2), torch.tensor([[1.0], [torch.inf]]), "finite"),
