@@ -12,10 +12,9 @@ from unbench.analysis.rows.values import clean, json_object
 from unbench.config.grammar import write_call
 from unbench.reporting.explorer.values import rounded
 from unbench.store.results import Store
-from unbench.store.schema import COMPARISON_COLUMNS, PLACE
+from unbench.store.schema import COMPARISON_COLUMNS, PLACE, Row
 from unbench.store.tables import read_table
 
-Row = dict[str, Any]
 Place = tuple[str, ...]
 Pair = list[Any]
 """Two row numbers, mean of first minus second, its interval's ends, p by Holm's method, and why there is no p."""
