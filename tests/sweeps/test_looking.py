@@ -180,6 +180,7 @@ def test_garbage_of_each_kind_is_found_and_nothing_else_goes(done: Path, inline:
     made = litter(done)
     new = {str(path.relative_to(done)) for path in (done / "runs").iterdir() if "-2." in path.name}
     new |= {str(path.relative_to(done)) for path in (done / "outputs").iterdir() if "-2." in path.name}
+    new |= {str(path.relative_to(done)) for path in (done / "metrics").iterdir() if "-2." in path.name}
 
     found = find_garbage(done)
     # Lock files that nobody holds are of no use either, whoever made them.
