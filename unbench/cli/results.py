@@ -13,7 +13,6 @@ import typer
 
 from unbench.analysis.comparison.rule import NOISE_RULE
 from unbench.cli.console import console, log, print_leaderboard, print_rows
-from unbench.cli.interrupting import end_now
 from unbench.cli.options import AsJson, Plugin, Results
 
 Names = list[str] | None
@@ -124,8 +123,8 @@ def _watch(results: Path, out: Path, interval: float, make: Callable[[], object]
         log(hint)
         watch(results, write, interval=interval, log=log)
     except KeyboardInterrupt:
+        # The process then ends as usual, not by end_now: those that draw must end first, or their semaphores leak.
         log(f"stopped watching {results}")
-        end_now(0)
 
 
 def export(
