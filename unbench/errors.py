@@ -86,7 +86,7 @@ class DamagedError(StoreError):
 
 
 class AccessError(RuntimeError):
-    """A method's attempt to use data that its card does not declare. Becomes a row with status `failed`."""
+    """A method's attempt to use data that its card does not declare. Its run is stored with status `failed`."""
 
 
 class DivergedError(RuntimeError):

@@ -44,7 +44,7 @@ def plain_scores(phi: np.ndarray, forgotten: np.ndarray) -> np.ndarray:
 
 
 def plain_auroc(scores: np.ndarray, forgotten: np.ndarray, models: np.ndarray, targets: np.ndarray) -> float:
-    """Compare pair by pair, over different targets; `models` and `targets` are how often each counts."""
+    """Compare pair by pair, over different targets; `models` and `targets` say how often each is counted."""
     wins = pairs = 0.0
     many = forgotten.sum(axis=0)
     for m, t in zip(*np.nonzero(forgotten), strict=True):

@@ -27,7 +27,7 @@ DERIVED = {
     "train_seconds": ("seconds", "none"),
     "oracle_seconds": ("seconds", "none"),
 }
-"""Numbers of a run that are no metrics of its outputs: unit and ideal value."""
+"""Numbers of a run that are not metrics of its outputs: unit and ideal value."""
 
 OF_A_RUN = (
     *("run_key", "status", "method", "dataset", "scenario", "preset", "seed", "hparams"),

@@ -22,7 +22,7 @@ ONLY = "Only this; may be repeated."
 def evaluate(
     results: Results = Path("results"),
     metric: Annotated[
-        Names, typer.Option("--metric", help="May be repeated; all but the slow ones by default.")
+        Names, typer.Option("--metric", help="Can be repeated; by default, all but the slow ones.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

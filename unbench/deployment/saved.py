@@ -43,7 +43,7 @@ class EncoderRecord(BaseModel, extra="forbid", frozen=True):
 
     @classmethod
     def of(cls, encoder: Encoder | None) -> EncoderRecord | None:
-        """Return the record of an encoder; None for none."""
+        """Return the record of an encoder; None if there is none."""
         if encoder is None:
             return None
         return cls(name=encoder.name, version=encoder.version, trained_on=encoder.trained_on)

@@ -45,7 +45,7 @@ class ReferenceExamples:
 
 @dataclass(frozen=True, eq=False)  # hashed by identity, to share work on the same models
 class References:
-    """Splits of a run under shadow models; the models that never saw an example show how hard it is."""
+    """Splits of a run under shadow models; models that never saw an example show how hard it is."""
 
     splits: dict[Split, ReferenceExamples]
 

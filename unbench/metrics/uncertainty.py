@@ -116,7 +116,7 @@ def paired_differences(values: Mapping[str, Mapping[int, float]], level: float =
     differences are 0, p is 1.
 
     Args:
-        values: method to seed to value; NaN stands for none.
+        values: method to seed to value; NaN where there is none.
         level: of the intervals, 0 to 1.
 
     Returns:

@@ -15,7 +15,7 @@ class TableCell:
 
     Attributes:
         text: a number as it is shown, or a name; empty for a blank cell.
-        spread: the sample standard deviation as it is shown; empty for none.
+        spread: the sample standard deviation as it is shown; empty if there is none.
         mark: a sign behind the number, such as WITHIN_NOISE.
         remark: words behind the text, such as "(oracle)".
         notes: footnotes: why the value is missing, which runs failed.

@@ -90,7 +90,11 @@ def holders(folder: Path) -> dict[str, Holder]:
 
 
 def is_held(folder: Path, name: str) -> bool:
-    """Return True if a living process holds a lock; raises StoreError if the file system refuses to tell."""
+    """Return True if a living process holds a lock.
+
+    Raises:
+        StoreError: the file system cannot tell.
+    """
     path = folder / f"{name}.lock"
     if not path.exists():
         return False

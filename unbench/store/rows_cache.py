@@ -30,8 +30,8 @@ ORIGIN = (
     Column("cached_file", "string", "name of the file that a row is from"),
     Column("cached_size", "int64", "its size, bytes"),
     Column("cached_mtime_ns", "int64", "when it was changed last, nanoseconds"),
-    Column("cached_size_beside", "int64", "size of the file beside it, bytes; 0 for none"),
-    Column("cached_mtime_ns_beside", "int64", "when that was changed last, nanoseconds; 0 for none"),
+    Column("cached_size_beside", "int64", "size of the file beside it, bytes; 0 if there is none"),
+    Column("cached_mtime_ns_beside", "int64", "when that was changed last, nanoseconds; 0 if there is none"),
 )
 
 Stamp = tuple[int, int]

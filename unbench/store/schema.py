@@ -127,9 +127,9 @@ COLUMNS: tuple[Column, ...] = (
     Column("started_at", "string", "UTC, ISO 8601"),
     Column("command", "string", "the command that repeats this run"),
     _measured("val_acc", "accuracy on validation after unlearning, percent"),
-    Column("stem", "string", "encoder whose frozen feature maps take the place of the pixels; null for none"),
+    Column("stem", "string", "encoder whose frozen feature maps take the place of the pixels; null if there is none"),
     Column("stem_trained_on", "string", "data that the stem was trained on"),
-    Column("key_encoder", "string", "encoder of the keys by which the method finds images; null for none"),
+    Column("key_encoder", "string", "encoder of the keys by which the method finds images; null if there is none"),
     Column("key_encoder_trained_on", "string", "data that this encoder was trained on"),
     *AUDIT,
     *DEPLOYMENT,
@@ -183,10 +183,10 @@ METRIC_COLUMNS: tuple[Column, ...] = (
     Column("metric_version", "int64", "version of its definition"),
     Column("of", "string", "model of the run: unlearned, original, oracle, oracle_2, or a pathway: oracle_image, ..."),
     Column("value", "double", "in the metric's unit; null if it cannot be computed"),
-    Column("low", "double", "lower end of the 95 % bootstrap interval; null for none"),
+    Column("low", "double", "lower end of the 95 % bootstrap interval; null if there is none"),
     Column("high", "double", "its upper end"),
     Column("missing", "string", "why there is no value"),
-    Column("shadows", "int64", "number of shadow models that it was computed from; null for none"),
+    Column("shadows", "int64", "number of shadow models that it was computed from; null if there is none"),
     Column("unbench_version", "string", "version"),
 )
 """One row for each metric of each model of a run: the one place where a metric's value is stored."""
@@ -197,7 +197,7 @@ SEEDS_COLUMNS: tuple[Column, ...] = (
     Column("of", "string", "model of the runs"),
     Column("seeds", "int64", "number of runs with a value"),
     Column("mean", "double", "over the seeds, in the metric's unit"),
-    Column("low", "double", "lower end of the 95 % t-interval over the seeds; null for none"),
+    Column("low", "double", "lower end of the 95 % t-interval over the seeds; null if there is none"),
     Column("high", "double", "its upper end"),
     Column("reason", "string", "why there is no interval"),
 )

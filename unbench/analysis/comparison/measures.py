@@ -53,7 +53,7 @@ class PairedNumber:
 
     Attributes:
         measure: a column of a run's row, or a metric.
-        a, b: its values; None for none.
+        a, b: its values; None if there is none.
         variance: of b - a by noise alone, in the measure's unit squared; None if it is unknown.
         note: why a value is missing, or why the two cannot be compared, else "".
         comparable: whether both mean the same.

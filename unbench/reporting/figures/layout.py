@@ -213,7 +213,7 @@ def gap_axis(axes: Axes, which: Literal["x", "y"], largest: float, floor: float,
         axes: to set up.
         which: of its two axes.
         largest: gap to make room for, its whisker included.
-        floor: the highest noise floor shown, 0 for none.
+        floor: the highest noise floor shown, 0 if there is none.
         label: whether the axis is named.
     """
     horizontal = which == "x"
