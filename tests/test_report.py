@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from fakes import fake_run
+from joblib import Parallel, delayed, parallel_config
 from PIL import Image
 from rich.console import Console
 from sklearn.metrics import auc
@@ -212,6 +213,12 @@ def test_it_tells_how_far_drawing_and_reading_are(
     assert [line.partition(":")[0] for line in done] == ["plots", "explorer"]
     drawn, read = (int(line.split()[-1]) for line in done)
     assert 1 <= drawn <= read == cells
+
+
+def test_the_processes_that_draw_do_not_stand_in_the_way_of_other_work(made: tuple[Path, Path], tmp_path: Path) -> None:
+    report(made[0], tmp_path, plots=["digits"])
+    with parallel_config(backend="loky", inner_max_num_threads=1):  # as shadow models are trained
+        assert Parallel(n_jobs=2)(delayed(abs)(number) for number in (-1, -2)) == [1, 2]
 
 
 def test_same_results_same_bytes_wherever_they_lie(made: tuple[Path, Path], tmp_path: Path) -> None:

@@ -254,8 +254,8 @@ def test_a_memory_model_is_audited_and_accounted_for(results: Path) -> None:
     assert row["stem"] is None
     assert row["memory_entries"] == row["n_train"] - row["n_forget"]
     names = [column.name for column in COLUMNS]
-    applicable = names[names.index("original_image_test_acc") - 10 :]
-    assert [name for name in applicable if row[name] is None] == []
+    applicable = names[names.index("image_test_acc") :]
+    assert [name for name in applicable if row[name] is None] == ["metric_versions"], "no definition is a later one"
     # Deletion cannot change what the image pathway says.
     for measure in MEASURES:
         assert row[f"image_{measure}"] == row[f"original_image_{measure}"]

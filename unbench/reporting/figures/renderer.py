@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from joblib import cpu_count
-from joblib.externals.loky import get_reusable_executor
+from joblib.executor import get_memmapping_executor
 
 from unbench.config.interpreter import collect_rarely
 from unbench.progress import Progress
@@ -123,7 +123,8 @@ def _executor(workers: int) -> Executor | None:
     """Start the processes that draw; None where there is one processor, which then draws at the end."""
     if cpu_count() < 2:
         return None
-    executor: Executor = get_reusable_executor(
+    # Joblib's own, not loky's, which joblib would take for its own where this process trains shadow models later.
+    executor: Executor = get_memmapping_executor(
         workers, timeout=IDLE, initializer=_prepare, env={"OMP_NUM_THREADS": "1"}
     )
     executor.submit(int)  # starts them all
