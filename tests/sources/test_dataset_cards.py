@@ -10,6 +10,7 @@ import pytest
 from unbench.config import registry
 from unbench.config.cards import DatasetCard
 from unbench.data import sources
+from unbench.data.sources.torchvision import Flowers102, Svhn
 
 CARDS = registry.datasets()
 WANTED = {
@@ -51,6 +52,15 @@ def test_class_counts_are_those_of_torchvision():
 
     assert CARDS["fashion_mnist"].classes == len(library.FashionMNIST.classes)
     assert CARDS["flowers102"].classes == len(library.Flowers102.classes)
+
+
+def test_checksums_are_those_of_torchvision():
+    from torchvision import datasets as library
+
+    published = {name: md5 for _, name, md5 in library.SVHN.split_list.values()}
+    published |= dict(library.Flowers102._file_dict.values())
+    for kind in (Svhn, Flowers102):
+        assert kind.md5.items() <= published.items()
 
 
 def test_the_example_in_the_readme_is_a_card():

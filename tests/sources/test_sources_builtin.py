@@ -44,7 +44,7 @@ def test_digits_split_covers_every_image_once(source, tmp_path):
 
 
 def test_digits_without_their_file_say_so(source, tmp_path, monkeypatch):
-    monkeypatch.setattr("unbench.data.sources.sklearn.find_spec", lambda name: None)
+    monkeypatch.setattr("unbench.data.sources.builtin.find_spec", lambda name: None)
     with pytest.raises(DataMissingError, match=r"digits\.csv\.gz"):
         source("digits").fetch(tmp_path)
 

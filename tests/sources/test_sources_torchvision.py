@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import source_layouts as layouts
 
-from unbench.data.sources.fashion_mnist import CONTENT_MD5
+from unbench.data.sources.torchvision import FashionMnist
 from unbench.errors import DataError, DataMissingError
 
 DEBIAN = Path("/usr/share/datasets")
@@ -69,7 +69,7 @@ def test_each_differing_file_is_reported(source, tmp_path):
         reported = files.mismatches()
         assert files.published and len(reported) == count
         assert all("differs from the published file (MD5" in line and "\n" not in line for line in reported)
-    assert CONTENT_MD5["t10k-labels-idx1-ubyte"] in source("fashion_mnist").find(tmp_path).mismatches()[3]
+    assert FashionMnist.md5["t10k-labels-idx1-ubyte"] in source("fashion_mnist").find(tmp_path).mismatches()[3]
 
 
 def test_svhn_counts_ten_as_zero(source, consume, tmp_path):

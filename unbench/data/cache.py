@@ -21,8 +21,7 @@ from pydantic import BaseModel
 
 from unbench.config.cards import DatasetCard
 from unbench.data.images import Bytes, Ints
-from unbench.data.sources.base import Files, ImageSource, RawData, RawSplit
-from unbench.data.sources.common import check_range
+from unbench.data.sources.base import Files, ImageSource, RawData, RawSplit, check_range
 from unbench.errors import DataError, refusals_as
 from unbench.progress import Progress
 from unbench.seeds import digest

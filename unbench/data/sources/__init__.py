@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 
 from unbench.config.cards import DatasetCard
 from unbench.config.plugins import load_class
@@ -11,16 +11,16 @@ from unbench.errors import CardError, UnknownNameError
 
 SOURCES = {
     "cub": "cub:Cub",
-    "digits": "sklearn:Digits",
-    "fashion_mnist": "fashion_mnist:FashionMnist",
+    "digits": "builtin:Digits",
+    "fashion_mnist": "torchvision:FashionMnist",
     "flowers102": "torchvision:Flowers102",
     "aircraft": "torchvision:Aircraft",
     "pets": "torchvision:Pets",
     "folder": "folder:Folder",
     "huggingface": "huggingface:HuggingFace",
     "medmnist": "medmnist:MedMnist",
-    "svhn": "svhn:Svhn",
-    "synthetic": "synthetic:Synthetic",
+    "svhn": "torchvision:Svhn",
+    "synthetic": "builtin:Synthetic",
 }
 """Loader name (a card's `source`) to module and class in this package."""
 
@@ -37,8 +37,7 @@ def create(card: DatasetCard) -> ImageSource:
         if lacking:
             raise CardError(f"data set '{card.name}': {card.source} lacks the methods {', '.join(lacking)}")
     elif card.source in SOURCES:
-        module, _, name = SOURCES[card.source].partition(":")
-        kind = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+        kind = pkgutil.resolve_name(f"{__name__}.{SOURCES[card.source]}")
     else:
         raise CardError(f"data set '{card.name}': {UnknownNameError('source', card.source, SOURCES)}")
     source: ImageSource = kind(card)

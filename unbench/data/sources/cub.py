@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from unbench.data.sources.base import RawData, RawSplit
-from unbench.data.sources.common import file_split, reading
+from unbench.data.sources.base import RawData, RawSplit, file_split, reading
 from unbench.data.sources.published import Photographs
 from unbench.errors import DataError
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from unbench.data.sources.base import Files, ImageSource, RawData, RawSplit
-from unbench.data.sources.common import file_split, first, list_files
+from unbench.data.sources.base import Files, ImageSource, RawData, RawSplit, file_split, list_files
 from unbench.errors import DataError
 
 
@@ -33,7 +32,8 @@ class Folder(ImageSource):
         return RawData(classes, splits)
 
     def _folders(self, root: Path) -> dict[str, Path]:
-        base = first([root, root / self.card.name], lambda path: (path / "train").is_dir()) or root
+        named = root / self.card.name
+        base = named if (named / "train").is_dir() and not (root / "train").is_dir() else root
         found = {name: base / name for name in ("train", "val", "test") if (base / name).is_dir()}
         absent = [str(base / name) for name in ("train", "test") if name not in found]
         if absent:

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from unbench.config.cards import DatasetCard
-from unbench.data.sources.base import RawData
-from unbench.data.sources.common import array_split, reading
+from unbench.data.sources.base import RawData, array_split, reading
 from unbench.data.sources.published import NamedFiles
 from unbench.errors import CardError, DataError, UnknownNameError
 

@@ -1,13 +1,87 @@
-"""Fine-grained data sets that torchvision knows as folders of photographs with tables of labels."""
+"""Data sets that torchvision downloads: a few files of small images, or photographs with tables of labels."""
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any, ClassVar
 
-from unbench.data.sources.base import RawData, RawSplit
-from unbench.data.sources.common import file_split, reading
-from unbench.data.sources.published import Photographs
+import numpy as np
+
+from unbench.data.images import Bytes
+from unbench.data.sources.base import RawData, RawSplit, array_split, file_split, reading
+from unbench.data.sources.published import NamedFiles, Photographs, unpacked
+
+
+class FashionMnist(NamedFiles):
+    """Fashion-MNIST: 70,000 grey images of 28x28 pixels in four IDX files, each .gz or unpacked.
+
+    They may be in torchvision's layout, or flat as in Debian's package. Checksums are of what is inside the .gz files:
+    the published ones of the files themselves change when a distribution packs them again.
+    """
+
+    md5: ClassVar = {
+        "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+        "train-labels-idx1-ubyte": "9018921c3c673c538a1fc5bad174d6f9",
+        "t10k-images-idx3-ubyte": "8181f5470baa50b63fa0f6fddb340f0a",
+        "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
+    }
+    files = tuple(f"{name}.gz" for name in md5)
+    places = ("FashionMNIST/raw", "fashion_mnist", "fashion-mnist", ".")
+
+    def download(self, folder: Path) -> None:
+        """Download with torchvision, which checks each file's MD5."""
+        from torchvision.datasets import FashionMNIST
+
+        FashionMNIST(folder, download=True)
+
+    def read(self, root: Path) -> RawData:
+        """Return train and test; raise DataError naming a damaged file."""
+        from torchvision.datasets import FashionMNIST
+
+        paths, count = self.find(root).paths, len(FashionMNIST.classes)
+        splits = {}
+        for split, (images, labels) in {"train": paths[:2], "test": paths[2:]}.items():
+            splits[split] = array_split(read_idx(images), read_idx(labels), count, labels)
+        return RawData(tuple(FashionMNIST.classes), splits)
+
+
+def read_idx(path: Path) -> Bytes:
+    """Read an IDX file of bytes: two zeros, a type (8), the number of dimensions, each as a 32-bit number, the data."""
+    with reading(path), unpacked(path) as file:
+        content = file.read()
+        kind, dimensions = struct.unpack_from(">HBB", content)[1:]
+        if kind != 8:
+            raise ValueError(f"its values have the IDX type {kind}, not 8 (unsigned bytes)")
+        start = 4 + 4 * dimensions
+        return np.frombuffer(content, np.uint8, offset=start).reshape(struct.unpack_from(f">{dimensions}I", content, 4))
+
+
+class Svhn(NamedFiles):
+    """Street View House Numbers: 99,289 colour images of 32x32 pixels in two files ("extra" images are not used)."""
+
+    md5: ClassVar = {
+        "train_32x32.mat": "e26dedcc434d2e4c54c9b2d4a06d8373",
+        "test_32x32.mat": "eb5a983be6a315427106f1b164d9cef3",
+    }
+    files = tuple(md5)
+    places = ("svhn", "SVHN", ".")
+
+    def download(self, folder: Path) -> None:
+        """Download with torchvision, which checks each file's MD5."""
+        from torchvision.datasets import SVHN
+
+        for split in ("train", "test"):
+            SVHN(folder / self.places[0], split, download=True)
+
+    def read(self, root: Path) -> RawData:
+        """Return train and test; raise DataError naming a damaged file."""
+        splits = {}
+        for split, path in zip(("train", "test"), self.find(root).paths, strict=True):
+            with reading(path):
+                dataset = unchecked("SVHN")(path.parent, split)
+            splits[split] = array_split(dataset.data.transpose(0, 2, 3, 1), dataset.labels, 10, path)
+        return RawData(tuple("0123456789"), splits)
 
 
 def unchecked(name: str) -> Any:
@@ -66,9 +140,12 @@ class Flowers102(TorchvisionPhotographs):
     library = "Flowers102"
     home = "flowers-102"
     photographs = "jpg"
-    tables = ("imagelabels.mat", "setid.mat")
+    md5: ClassVar = {
+        "imagelabels.mat": "e0620be6f572b9609742df49c70aed4d",
+        "setid.mat": "a5357ecc9cb78c4bef273ce3793fc85c",
+    }
+    tables = tuple(md5)
     splits: ClassVar = dict.fromkeys(("train", "val", "test"), "setid.mat")
-    published = True
 
     def read(self, root: Path) -> RawData:
         """Return all published splits, after a check of each .mat file: torchvision's errors do not name them."""
@@ -78,13 +155,6 @@ class Flowers102(TorchvisionPhotographs):
             with reading(path):
                 loadmat(path)
         return super().read(root)
-
-    def checksums(self, paths: tuple[Path, ...]) -> dict[Path, str]:
-        """Return the MD5 that torchvision publishes of the two tables."""
-        from torchvision.datasets import Flowers102 as Library
-
-        md5 = dict(Library._file_dict.values())
-        return {path: md5[path.name] for path in paths}
 
 
 class Aircraft(TorchvisionPhotographs):
