@@ -276,7 +276,7 @@ def test_unlearning_erases_the_keys_kept_on_disk(results: Path) -> None:
     data = load_dataset(card, card.presets["smoke"])
     cache = FeatureCache(data)
     pixels = encoders.load("pixels", "cpu")
-    keys = cache.keys(pixels, "train", store=False)
+    keys = cache.keys(pixels, "train")
     table = unbench.load_outputs(results, go("munkey", results, force=True))
     gone = np.asarray(table["example_id"])[np.array(table["split"].to_pylist()) == "forget"]
     assert len(gone) == row["n_forget"]

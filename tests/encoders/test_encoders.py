@@ -17,7 +17,7 @@ from torch import Tensor
 from unbench.config import encoder_names, registry
 from unbench.data import encoders, load_dataset
 from unbench.data.encoders.base import Encoder, EncoderUnavailableError, FeatureEncoder
-from unbench.data.encoders.pca import Pca
+from unbench.data.encoders.pixels import Pca
 from unbench.errors import SpecError, UnbenchError, UnknownNameError
 
 TIMM_VIT = "timm:test_vit"
@@ -35,14 +35,13 @@ def images(count: int, channels: int, side: int) -> Tensor:
 @pytest.fixture
 def tiny_vit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An untrained vision transformer of two narrow layers, stored under the official name of the real weights."""
+    from torchvision import models
     from torchvision.models.vision_transformer import VisionTransformer
-
-    from unbench.data.encoders import torchvision
 
     def build() -> VisionTransformer:
         return VisionTransformer(224, 16, 2, 2, 32, 64)
 
-    monkeypatch.setattr(torchvision, "vit_b_16", build)
+    monkeypatch.setattr(models, "vit_b_16", build)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     folder = tmp_path / "hub" / "checkpoints"
     folder.mkdir(parents=True)
@@ -106,14 +105,14 @@ def test_networks_give_maps_and_keys_in_one_pass(name: str, load: Loader) -> Non
     encoder = load(name)
     assert isinstance(encoder, FeatureEncoder)
     pixels = images(2, 3, 32)
-    maps, keys = encoder.both(pixels)
+    found = encoder.features(pixels)
+    maps, keys = found["maps"], found["keys"]
     assert maps.dtype == keys.dtype == torch.float32
-    assert maps.shape == (2, *encoder.map_shape)
-    assert torch.equal(maps, encoder.maps(pixels))
+    assert maps.shape == (2, *encoder.shapes["maps"])
     assert torch.equal(keys, encoder.keys(pixels))
     assert not any(p.requires_grad for p in encoder.network.parameters())
     assert encoder.state() == {}
-    head = torch.nn.Linear(encoder.map_shape[0], 2)
+    head = torch.nn.Linear(encoder.shapes["maps"][0], 2)
     head(maps.mean((2, 3))).sum().backward()
 
 
@@ -122,15 +121,15 @@ def test_map_shapes(load: Loader) -> None:
     for name, shape in expected.items():
         encoder = load(name)
         assert isinstance(encoder, FeatureEncoder)
-        assert encoder.map_shape == shape
+        assert encoder.shapes["maps"] == shape
 
 
 def test_timm_maps_put_channels_first(load: Loader) -> None:
     encoder = load(TIMM_CHANNELS_LAST)
     assert isinstance(encoder, FeatureEncoder)
-    assert encoder.map_shape == (768, 7, 7)
-    maps, keys = encoder.both(images(1, 3, 32))
-    torch.testing.assert_close(maps.mean((2, 3)), keys)
+    assert encoder.shapes["maps"] == (768, 7, 7)
+    found = encoder.features(images(1, 3, 32))
+    torch.testing.assert_close(found["maps"].mean((2, 3)), found["keys"])
 
 
 def test_grey_images_are_seen_as_grey_colour_images(load: Loader) -> None:

@@ -124,7 +124,7 @@ def _model_fits(card: DatasetCard, preset_name: str) -> None:
     if preset.stem:
         stem = encoders.load(preset.stem, "cpu")
         assert isinstance(stem, FeatureEncoder)
-        images = stem.maps(images.byte())
+        images = stem.features(images.byte())["maps"]
     model = build(preset, (images.shape[1], images.shape[2]), classes).eval()
     with torch.inference_mode():
         shape = model(images).shape

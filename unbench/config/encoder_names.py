@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from unbench.errors import SpecError, UnknownNameError
 
-MAPS = {"pixels": "unbench.data.encoders.pixels", "pca": "unbench.data.encoders.pca"}
-"""Encoders that give only keys, with the modules that load them."""
+MAPS = {"pixels": "unbench.data.encoders.pixels:Pixels", "pca": "unbench.data.encoders.pixels:Pca"}
+"""Encoders that give only keys, with what loads them."""
 
 NETWORKS = {
-    "vit_b_16": "unbench.data.encoders.torchvision",
-    "efficientnet_lite0": "unbench.data.encoders.efficientnet",
+    "vit_b_16": "unbench.data.encoders.networks:load_vit",
+    "efficientnet_lite0": "unbench.data.encoders.networks:load_efficientnet",
 }
-"""Pretrained networks, which also give feature maps, with the modules that load them."""
+"""Pretrained networks, which also give feature maps, with what loads them."""
 
 TIMM = "timm:"
 """Prefix of the name of any pretrained network of timm."""

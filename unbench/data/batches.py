@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -45,12 +45,13 @@ def normalise(pixels: Tensor) -> Tensor:
     return pixels.float().div_(127.5).sub_(1.0) if pixels.dtype == torch.uint8 else pixels.float()
 
 
+@dataclass(eq=False)
 class Batches:
     """An endless supply of epochs over a set of images, shuffled by its own generator.
 
     Iterating once yields one epoch; iterating again yields the next, in another order.
 
-    Args:
+    Attributes:
         images: the set.
         batch_size: images in a batch; the last one may be smaller.
         device: to which batches are moved.
@@ -58,21 +59,16 @@ class Batches:
         augment: any of "crop" and "flip".
     """
 
-    def __init__(
-        self,
-        images: Images,
-        batch_size: int,
-        device: torch.device,
-        seed: int | None = None,
-        augment: tuple[str, ...] = (),
-    ) -> None:
-        if augment and seed is None:
+    images: Images
+    batch_size: int
+    device: torch.device
+    seed: int | None = None
+    augment: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.augment and self.seed is None:
             raise ValueError("augmentation needs a seed")
-        self.images = images
-        self.batch_size = batch_size
-        self.device = device
-        self.augment = augment
-        self.generator = None if seed is None else torch.Generator().manual_seed(seed)
+        self.generator = None if self.seed is None else torch.Generator().manual_seed(self.seed)
 
     def __len__(self) -> int:
         return -(-len(self.images) // self.batch_size)
@@ -81,10 +77,9 @@ class Batches:
         n = len(self.images)
         order = torch.arange(n) if self.generator is None else torch.randperm(n, generator=self.generator)
         for rows in order.split(self.batch_size):
-            picked = rows.numpy()
-            pixels = torch.from_numpy(np.ascontiguousarray(self.images.pixels[picked])).to(self.device)
-            labels = torch.from_numpy(self.images.labels[picked]).to(self.device)
-            keys = None if self.images.keys is None else torch.from_numpy(self.images.keys[picked]).to(self.device)
+            picked = self.images.take(rows.numpy())
+            pixels, labels = (torch.from_numpy(part).to(self.device) for part in (picked.pixels, picked.labels))
+            keys = None if picked.keys is None else torch.from_numpy(picked.keys).to(self.device)
             yield Batch(rows.to(self.device), self._augmented(normalise(pixels)), labels, keys)
 
     def _augmented(self, images: Tensor) -> Tensor:

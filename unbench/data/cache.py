@@ -21,7 +21,7 @@ from pydantic import BaseModel
 
 from unbench.config.cards import DatasetCard
 from unbench.data.images import Bytes, Ints
-from unbench.data.sources.base import Files, ImageSource, RawData, RawSplit, check_range
+from unbench.data.sources.base import Files, ImageSource, RawData, check_range
 from unbench.errors import DataError, refusals_as
 from unbench.progress import Progress
 from unbench.seeds import digest
@@ -90,9 +90,14 @@ def _write(folder: Path, card: DatasetCard, raw: RawData, files: Files, image_si
     with atomic_folder(folder) as temporary:
         hashes = {}
         for split, content in raw.splits.items():
-            shape = (len(content.labels), card.channels, image_size, image_size)
+            count, images = len(content.labels), iter(content.images())
+            shape = (count, card.channels, image_size, image_size)
             pixels = open_memmap(temporary / f"{split}.pixels.npy", mode="w+", dtype=np.uint8, shape=shape)
-            _decode_split(card, split, content, pixels, image_size, progress)
+            for row in progress.named(f"decoding {card.name} {split}").track(range(count), "images"):
+                image = next(images, None)
+                if image is None:
+                    raise DataError(f"{card.name} {split} has {count} labels but only {row} images")
+                pixels[row] = to_bytes(image, card.channels, image_size)
             pixels.flush()
             del pixels
             np.save(temporary / f"{split}.labels.npy", content.labels.astype(np.int64))
@@ -102,18 +107,6 @@ def _write(folder: Path, card: DatasetCard, raw: RawData, files: Files, image_si
             classes=raw.classes, hashes=hashes, mismatches=tuple(files.mismatches()), published=files.published
         )
         (temporary / "manifest.json").write_text(manifest.model_dump_json(indent=1), "utf-8")
-
-
-def _decode_split(
-    card: DatasetCard, split: str, content: RawSplit, pixels: Bytes, image_size: int, progress: Progress
-) -> None:
-    images = iter(content.images())
-    rows = progress.named(f"decoding {card.name} {split}").track(range(len(content.labels)), "images")
-    for row in rows:
-        image = next(images, None)
-        if image is None:
-            raise DataError(f"{card.name} {split} has {len(content.labels)} labels but only {row} images")
-        pixels[row] = to_bytes(image, card.channels, image_size)
 
 
 def to_bytes(image: Image.Image, channels: int, size: int) -> Bytes:

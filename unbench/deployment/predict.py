@@ -95,8 +95,9 @@ class Predictor:
         if self.frozen_backbone is None:
             fed, keys = normalise(pixels), None
         else:
-            maps, keys = self.frozen_backbone.both(pixels)
-            fed = maps.half().float()  # rounded as in training, where maps are stored in half precision
+            found = self.frozen_backbone.features(pixels)
+            keys = found["keys"]
+            fed = found["maps"].half().float()  # rounded as in training, where maps are stored in half precision
         if self.key_encoder is not self.frozen_backbone:
             keys = None if self.key_encoder is None else self.key_encoder.keys(pixels)
         inputs = (fed,) if keys is None else (fed, keys)

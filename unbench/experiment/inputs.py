@@ -9,8 +9,7 @@ import torch
 
 from unbench.data import encoders, load_dataset
 from unbench.data.encoders.base import Encoder, FeatureEncoder
-from unbench.data.encoders.cache import FeatureCache
-from unbench.data.encoders.eviction import Eviction
+from unbench.data.encoders.cache import Eviction, FeatureCache
 from unbench.data.images import Dataset, Images
 from unbench.experiment.settings import Settings
 from unbench.experiment.spec import RunSpec

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING
+import pkgutil
+
+import torch
 
 from unbench.config.encoder_names import MAPS, NETWORKS, TIMM, check_name
-
-if TYPE_CHECKING:
-    import torch
-
-    from unbench.data.encoders.base import Encoder
+from unbench.data.encoders.base import Encoder
+from unbench.data.encoders.networks import load_timm
 
 
 def load(name: str, device: torch.device | str) -> Encoder:
@@ -21,14 +19,9 @@ def load(name: str, device: torch.device | str) -> Encoder:
         EncoderUnavailableError: a package or its weights are missing and cannot be downloaded.
     """
     check_name(name)
-    import torch
-
     # Networks are built with random weights before the real ones replace them.
     with torch.random.fork_rng(devices=[]):
         if name.startswith(TIMM):
-            from unbench.data.encoders import timm
-
-            return timm.load(name.removeprefix(TIMM), torch.device(device))
-        module = importlib.import_module({**MAPS, **NETWORKS}[name])
-        encoder: Encoder = module.load(torch.device(device))
+            return load_timm(name.removeprefix(TIMM), torch.device(device))
+        encoder: Encoder = pkgutil.resolve_name({**MAPS, **NETWORKS}[name])(torch.device(device))
         return encoder

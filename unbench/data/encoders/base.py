@@ -63,9 +63,18 @@ class Encoder(ABC):
     def dim(self) -> int:
         """Length of a key; for pixels and PCA known after `fit`."""
 
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of one image's features of each kind, as `features` returns them."""
+        return {"keys": (self.dim,)}
+
     @abstractmethod
     def keys(self, pixels: Tensor) -> Tensor:
         """Compute keys of images, uint8 (B, C, S, S), as float32 (B, D) on the encoder's device."""
+
+    def features(self, pixels: Tensor) -> dict[str, Tensor]:
+        """Compute all that the encoder gives for images, uint8 (B, C, S, S), in one pass: "keys", and maybe "maps"."""
+        return {"keys": self.keys(pixels)}
 
     def state(self) -> dict[str, Tensor]:
         """Return what `fit` learnt, on the CPU; empty where the weights are fixed."""
@@ -98,31 +107,27 @@ class FeatureEncoder(Encoder):
         self._mean = 255 * torch.tensor(mean, device=device).view(3, 1, 1)
         self._std = 255 * torch.tensor(std, device=device).view(3, 1, 1)
 
-    def both(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    def features(self, pixels: Tensor) -> dict[str, Tensor]:
         """Compute maps float32 (B, C', h, w) and keys float32 (B, D) of images, uint8 (B, C, S, S), in one pass."""
         # Not inference_mode: a head that is trained on the maps could not keep its tensors for the backward pass.
         with torch.no_grad():
             maps, keys = self._features(self._prepare(pixels))
-        return maps.float(), keys.float()
-
-    def maps(self, pixels: Tensor) -> Tensor:
-        """Compute maps float32 (B, C', h, w) of images, uint8 (B, C, S, S)."""
-        return self.both(pixels)[0]
+        return {"maps": maps.float(), "keys": keys.float()}
 
     def keys(self, pixels: Tensor) -> Tensor:
         """Compute keys float32 (B, D) of images, uint8 (B, C, S, S)."""
-        return self.both(pixels)[1]
+        return self.features(pixels)["keys"]
 
     @property
     def dim(self) -> int:
         """Length of a key."""
-        return self._shapes[1][0]
+        return self.shapes["keys"][0]
 
-    @property
-    def map_shape(self) -> tuple[int, int, int]:
-        """Channels, rows and columns of a map."""
-        channels, rows, columns = self._shapes[0]
-        return channels, rows, columns
+    @cached_property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Channels, rows and columns of a map, and the length of a key."""
+        blank = torch.zeros(1, 3, self.side, self.side, dtype=torch.uint8)
+        return {kind: tuple(values.shape[1:]) for kind, values in self.features(blank).items()}
 
     @abstractmethod
     def _features(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -135,8 +140,3 @@ class FeatureEncoder(Encoder):
                 images, size=(self.side, self.side), mode="bilinear", align_corners=False, antialias=True
             )
         return (images.expand(-1, 3, -1, -1) - self._mean) / self._std
-
-    @cached_property
-    def _shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        maps, keys = self.both(torch.zeros(1, 3, self.side, self.side, dtype=torch.uint8))
-        return tuple(maps.shape[1:]), tuple(keys.shape[1:])

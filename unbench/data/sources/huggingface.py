@@ -175,14 +175,13 @@ def images(paths: Sequence[Path], column: str) -> Iterator[Image.Image]:
     # Python as it exits (huggingface/datasets issue 7467).
     for path in paths:
         with reading(path), parquet.ParquetFile(path) as file:
-            number = 0
-            for batch in file.iter_batches(ROWS, columns=[column], use_threads=False):
-                for row in Encoded(decode=False).cast_storage(batch.column(column)).to_pylist():
-                    where = f"{path}, row {number}"
-                    if not (row and row["bytes"]):
-                        raise DataError(f"{where} has no image in '{column}'")
-                    yield decode(io.BytesIO(row["bytes"]), where)
-                    number += 1
+            parts = (batch.column(column) for batch in file.iter_batches(ROWS, columns=[column], use_threads=False))
+            rows = chain.from_iterable(Encoded(decode=False).cast_storage(part).to_pylist() for part in parts)
+            for number, row in enumerate(rows):
+                where = f"{path}, row {number}"
+                if not (row and row["bytes"]):
+                    raise DataError(f"{where} has no image in '{column}'")
+                yield decode(io.BytesIO(row["bytes"]), where)
 
 
 def _files(folder: Path) -> list[Path]:
