@@ -14,8 +14,7 @@ from unbench.config.cards import DatasetCard, MethodCard, read_card
 from unbench.config.grammar import expand, parse_call
 from unbench.errors import CardError, SpecError, UnknownNameError
 from unbench.experiment.spec import RunSpec
-from unbench.methods.base import Method
-from unbench.methods.loading import load_method
+from unbench.methods.base import Method, load_method
 
 REPO = Path(__file__).resolve().parents[1]
 

@@ -22,8 +22,8 @@ from unbench.methods.components.gradients import (
     per_example_gradients,
     weighted_gradient,
 )
+from unbench.models.convolutional import resnet18
 from unbench.models.parts import frozen_copy
-from unbench.models.resnet import resnet18
 from unbench.models.vit import VisionTransformer
 
 CLASSES = 3

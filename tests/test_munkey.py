@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 from dataclasses import replace
 from pathlib import Path
-from types import MethodType
 
 import numpy as np
 import pytest
@@ -291,10 +290,10 @@ def test_filling_trains_tokens_alone(inputs: Inputs, monkeypatch: pytest.MonkeyP
     moved: list[set[str]] = []
     original = Munkey._descend
 
-    def spy(self: Munkey, loss: MethodType, *rest: object) -> None:
-        model = loss.__self__.model  # type: ignore[attr-defined]
+    def spy(self: Munkey, shown: Pathways, *rest: object) -> None:
+        model = shown.model
         before = {name: p.detach().clone() for name, p in model.named_parameters()}
-        original(self, loss, *rest)  # type: ignore[arg-type]
+        original(self, shown, *rest)  # type: ignore[arg-type]
         moved.append({name for name, p in model.named_parameters() if not torch.equal(p, before[name])})
 
     monkeypatch.setattr(Munkey, "_descend", spy)

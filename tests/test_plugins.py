@@ -21,8 +21,7 @@ from unbench.cli import app
 from unbench.config import registry
 from unbench.data import load_dataset, sources
 from unbench.errors import CardError
-from unbench.methods.base import Method
-from unbench.methods.loading import load_method
+from unbench.methods.base import Method, load_method
 
 REPO = Path(__file__).resolve().parents[1]
 CODE = """

@@ -17,7 +17,7 @@ from unbench import methods
 from unbench.experiment.run import run
 
 FOLDER = Path(methods.__file__).parent
-METHOD_FILES = [path for path in sorted(FOLDER.glob("*.py")) if path.stem not in ("__init__", "base", "loading")]
+METHOD_FILES = [path for path in sorted(FOLDER.glob("*.py")) if path.stem not in ("__init__", "base")]
 
 
 def python(code: str) -> str:

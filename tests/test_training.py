@@ -13,8 +13,7 @@ from unbench.data.batches import Batches, normalise, random_crop
 from unbench.data.images import Images
 from unbench.errors import DivergedError, NotApplicableError, SpecError
 from unbench.models import build, build_transformer
-from unbench.models.norm import BatchNorm
-from unbench.models.resnet import resnet18
+from unbench.models.convolutional import BatchNorm, resnet18
 from unbench.progress import Progress
 from unbench.training.loops import predict, seeded, train_classifier, warmup_cosine
 

@@ -11,8 +11,7 @@ from unbench.config.cards import Value
 from unbench.data import Dataset
 from unbench.data.batches import Batches
 from unbench.data.images import Images
-from unbench.methods.base import Access, Context, Method
-from unbench.methods.loading import load_method
+from unbench.methods.base import Access, Context, Method, load_method
 from unbench.progress import Progress
 
 CPU = torch.device("cpu")

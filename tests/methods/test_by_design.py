@@ -27,15 +27,14 @@ from unbench.errors import NotApplicableError, SpecError
 from unbench.experiment.inputs import Inputs, make_method, prepare
 from unbench.experiment.spec import RunSpec
 from unbench.methods import sisa
-from unbench.methods.base import Method
+from unbench.methods.base import Method, load_method
 from unbench.methods.components.keyed import KeyedMethod
 from unbench.methods.knn import NearestNeighbours, Weights
-from unbench.methods.loading import load_method
 from unbench.methods.preforget import ABSENT, PromptBank, Subsets
 from unbench.methods.rac import RetrievalClassifier
 from unbench.methods.ridge import RidgeClassifier
 from unbench.methods.sisa import ShardedEnsemble
-from unbench.models.memory.labels import LabelMemory
+from unbench.models.memory import LabelMemory
 from unbench.progress import Progress
 from unbench.training.loops import predict
 
@@ -330,7 +329,9 @@ ANGLES = [0.1, 0.2, 0.3, 0.4]
 def test_neighbours_vote_by_hand(weights: Weights, votes: list[float]) -> None:
     keys = [[math.cos(a), math.sin(a)] for a in [*ANGLES, 2.0]]
     memory = memory_of(keys, [0, 1, 1, 0, 2])
-    out = NearestNeighbours(memory, 4, weights)(torch.zeros(1, 1, 1, 1), torch.tensor([[1.0, 0.0]])).exp()[0]
+    out = NearestNeighbours(memory, 4, weights, 0.07, True)(torch.zeros(1, 1, 1, 1), torch.tensor([[1.0, 0.0]])).exp()[
+        0
+    ]
     expected = torch.tensor([votes[0] + votes[3], votes[1] + votes[2], 0.0]) / sum(votes)
     torch.testing.assert_close(out, expected, atol=2e-5, rtol=0)
     assert 0 < out[2] < 2e-6, "no votes, and a finite logarithm"
@@ -347,7 +348,7 @@ def test_neighbours_vote_by_hand(weights: Weights, votes: list[float]) -> None:
 )
 def test_of_equal_votes_the_class_met_first_wins(weights: Weights, labels: list[int], winner: int) -> None:
     keys = [[math.cos(a / 10), math.sin(a / 10)] for a in range(1, 1 + len(labels))]
-    model = NearestNeighbours(memory_of(keys, labels), len(labels), weights)
+    model = NearestNeighbours(memory_of(keys, labels), len(labels), weights, 0.07, True)
     assert model(torch.zeros(1, 1, 1, 1), torch.tensor([[1.0, 0.0]])).argmax(1).item() == winner
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def begin(methods: Iterable[MethodCard]) -> None:
     """Announce that work begins, and import the code of its methods; raise CardError if it cannot be used."""
-    from unbench.methods.loading import load_method
+    from unbench.methods.base import load_method
 
     log("unbench is starting ...")
     for card in methods:

@@ -19,8 +19,7 @@ from unbench.data.cache import to_bytes
 from unbench.data.encoders.base import Encoder, FeatureEncoder
 from unbench.deployment.saved import EncoderRecord, ModelRecord, SavedModel, faults_as
 from unbench.errors import DataError, StoreError
-from unbench.methods.base import Context, Method
-from unbench.methods.loading import load_method
+from unbench.methods.base import Context, Method, load_method
 from unbench.progress import Progress
 from unbench.training.devices import choose_device
 

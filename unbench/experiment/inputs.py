@@ -13,8 +13,7 @@ from unbench.data.encoders.cache import Eviction, FeatureCache
 from unbench.data.images import Dataset, Images
 from unbench.experiment.settings import Settings
 from unbench.experiment.spec import RunSpec
-from unbench.methods.base import Context, Method
-from unbench.methods.loading import load_method
+from unbench.methods.base import Context, Method, load_method
 from unbench.progress import Progress
 
 

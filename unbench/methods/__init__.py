@@ -26,6 +26,7 @@ from unbench.methods.components.gradients import per_example_gradients as per_ex
 from unbench.methods.components.gradients import weighted_gradient as weighted_gradient
 from unbench.methods.components.held_out import HeldOutAnswers as HeldOutAnswers
 from unbench.methods.components.keyed import KeyedMethod as KeyedMethod
+from unbench.methods.components.keyed import MemoryMethod as MemoryMethod
 from unbench.methods.components.losses import divergence as divergence
 from unbench.methods.components.losses import divergence_from as divergence_from
 from unbench.methods.components.masks import highest as highest
@@ -34,9 +35,9 @@ from unbench.methods.components.memory_costs import build_memory as build_memory
 from unbench.methods.components.memory_costs import memory_costs as memory_costs
 from unbench.methods.components.memory_costs import prediction_costs as prediction_costs
 from unbench.models import build_transformer as build_transformer
+from unbench.models.memory import LabelMemory as LabelMemory
 from unbench.models.memory import Memory as Memory
-from unbench.models.memory.labels import LabelMemory as LabelMemory
-from unbench.models.memory.vectors import unit as unit
+from unbench.models.memory.exact import unit as unit
 from unbench.models.munkey import MemoryTransformer as MemoryTransformer
 from unbench.models.munkey import split_pathways as split_pathways
 from unbench.models.parts import convolutions as convolutions

@@ -15,9 +15,10 @@ from torch import nn
 
 from unbench import models
 from unbench.config.cards import MethodCard, Preset, Value
+from unbench.config.plugins import load_class
 from unbench.data.batches import Batch, Batches
 from unbench.data.images import Images, Ints
-from unbench.errors import AccessError
+from unbench.errors import AccessError, CardError
 from unbench.progress import Progress
 from unbench.seeds import derive_seed
 from unbench.training.loops import seeded, train_classifier
@@ -207,3 +208,15 @@ class Method:
 
     def _settings(self, *names: str) -> dict[str, Any]:
         return {name: self.context.number(name) for name in names if name in self.context.hparams}
+
+
+def load_method(card: MethodCard) -> type[Method]:
+    """Import the class that a method card points at: from the file beside the card, or else an installed module.
+
+    Raises:
+        CardError: there is no such class, it is not a subclass of Method, or importing it raises.
+    """
+    found = load_class(card, card.code)
+    if not issubclass(found, Method):
+        raise CardError(f"method '{card.name}': {card.code} must be a subclass of unbench.methods.Method")
+    return found

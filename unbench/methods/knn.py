@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from unbench.methods import Access, Images, KeyedMethod, LabelMemory
+from unbench.methods import Images, LabelMemory, MemoryMethod
 
 Weights = Literal["plurality", "distance", "softmax", "rank"]
 
@@ -17,7 +17,7 @@ _TIE = 1e-4
 """Bonus of the first vote, halved with each rank: of classes with equal votes the one met first wins."""
 
 
-class NearestNeighbourMemory(KeyedMethod):
+class NearestNeighbourMemory(MemoryMethod):
     """A memory of frozen keys and labels whose nearest entries vote. There is no training.
 
     Objective:
@@ -39,29 +39,16 @@ class NearestNeighbourMemory(KeyedMethod):
         image's own entry by name, this one by its key.
     """
 
-    def build(self, images: int) -> NearestNeighbours:
-        """Return a memory with room for `images` entries, keys still empty."""
-        return self._build(self.blank(images))
-
     def train(self, images: Images, seed: int) -> NearestNeighbours:
         """Store the images' keys and labels."""
-        return self._build(images).to(self.context.device).eval()
+        return self.model_for(images).to(self.context.device).eval()
 
-    def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
-        """Delete the entries of the forgotten ids, and their keys kept on disk. No gradient, no image, no label."""
-        assert isinstance(model, NearestNeighbours)
-        self.delete(model.memory, access.forget_ids)
-        return model
-
-    def _build(self, images: Images) -> NearestNeighbours:
-        context = self.context
-        return NearestNeighbours(
-            self.labelled_memory(images),
-            context.count("neighbours"),
-            context.choice("weights"),
-            context.number("temperature"),
-            bool(context.hparams["leave_one_out"]),
-        )
+    def model_for(self, images: Images) -> NearestNeighbours:
+        """Return the classifier that answers by the labels of `images`."""
+        context, memory = self.context, self.labelled_memory(images)
+        neighbours, temperature = context.count("neighbours"), context.number("temperature")
+        leave_one_out = bool(context.hparams["leave_one_out"])
+        return NearestNeighbours(memory, neighbours, context.choice("weights"), temperature, leave_one_out)
 
 
 class NearestNeighbours(nn.Module):
@@ -77,12 +64,7 @@ class NearestNeighbours(nn.Module):
     """
 
     def __init__(
-        self,
-        memory: LabelMemory,
-        neighbours: int,
-        weights: Weights = "rank",
-        temperature: float = 0.07,
-        leave_one_out: bool = True,
+        self, memory: LabelMemory, neighbours: int, weights: Weights, temperature: float, leave_one_out: bool
     ) -> None:
         super().__init__()
         self.memory = memory

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from dataclasses import InitVar, dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from unbench.methods import (
-    Access,
     Batch,
     Batches,
     Images,
-    KeyedMethod,
     Memory,
+    MemoryMethod,
     MemoryTransformer,
     build_memory,
     build_transformer,
@@ -26,10 +24,8 @@ from unbench.methods import (
     split_pathways,
 )
 
-Loss = Callable[[Batch], Tensor]
 
-
-class Munkey(KeyedMethod):
+class Munkey(MemoryMethod):
     """A transformer with one key and one learnable token per image; forgetting deletes entries.
 
     Objective:
@@ -46,15 +42,11 @@ class Munkey(KeyedMethod):
         The paper has no public code. What it leaves open is decided so that the objective above is met.
     """
 
-    def build(self, images: int) -> MemoryTransformer:
-        """Return an untrained model with room for `images` entries, keys still empty."""
-        return self._build(self.blank(images))
-
     def train(self, images: Images, seed: int) -> MemoryTransformer:
         """Train weights and tokens together, then the tokens alone for the share `fill` of the epochs."""
         context, recipe = self.context, self.context.preset.training
         with seeded(seed):
-            model = self._build(images).to(context.device)
+            model = self.model_for(images).to(context.device)
             names = ("own", "null", "drop_image", "drop_patches", "dropout")
             shown = Pathways(model, seed, **{name: context.number(name) for name in names})
             batches = Batches(images, recipe.batch_size, context.device, seed, recipe.augment)
@@ -66,17 +58,13 @@ class Munkey(KeyedMethod):
             weights = [p for name, p in model.named_parameters() if name != "memory.tokens"]
             together = recipe.epochs - round(context.number("fill") * recipe.epochs)
             model.train()
-            self._descend(shown.loss, batches, together, [{"params": weights}, tokens], recipe.warmup_epochs)
+            self._descend(shown, batches, together, [{"params": weights}, tokens], recipe.warmup_epochs)
             shown.dropout = shown.drop_patches = 0.0  # what a token has to add shows on images as they are
-            with _frozen(weights):
-                self._descend(shown.loss, batches, recipe.epochs - together, [tokens], 0)
+            model.requires_grad_(False)
+            model.memory.tokens.requires_grad_()
+            self._descend(shown, batches, recipe.epochs - together, [tokens], 0)
+            model.requires_grad_()
         return model.eval()
-
-    def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
-        """Delete the entries of the forgotten ids, and their keys kept on disk. No gradient, no image, no label."""
-        assert isinstance(model, MemoryTransformer)
-        self.delete(model.memory, access.forget_ids)
-        return model
 
     def deployment_costs(self, model: nn.Module, batch: Batch, deleted: int) -> dict[str, int | float | str]:
         """Return size and speed of the memory, and prediction time for each aggregation."""
@@ -91,7 +79,8 @@ class Munkey(KeyedMethod):
         assert isinstance(model, MemoryTransformer)
         return split_pathways(model)
 
-    def _build(self, images: Images) -> MemoryTransformer:
+    def model_for(self, images: Images) -> MemoryTransformer:
+        """Return an untrained model with the keys of `images` and a token for each."""
         context = self.context
         assert images.keys is not None
         backbone = build_transformer(context.preset, context.shape, context.classes)
@@ -100,18 +89,21 @@ class Munkey(KeyedMethod):
         return MemoryTransformer(backbone, memory, neighbours, context.choice("aggregation"), temperature)
 
     def _descend(
-        self, loss: Loss, batches: Batches, epochs: int, groups: list[dict[str, Any]], warmup_epochs: float
+        self, shown: Pathways, batches: Batches, epochs: int, groups: list[dict[str, Any]], warmup_epochs: float
     ) -> None:
         if epochs:
             changes = {"epochs": epochs, "warmup_epochs": warmup_epochs}
             recipe = self.context.preset.training.model_copy(update=changes)
-            descend_by_recipe(groups, batches, loss, recipe, self.context.progress)
+            descend_by_recipe(groups, batches, shown.loss, recipe, self.context.progress)
 
 
+@dataclass
 class Pathways:
     """What each image is shown in training: which token stands beside it, and whether its patches are there.
 
-    Args:
+    Attributes:
+        model: whose memory holds the images in training.
+        seed: of what is drawn.
         own: share of the image's own token among the stored tokens shown; the rest are its neighbours', as they are at
             test time, and after deletion: one of them, or all merged into one, as the model aggregates.
         null: share of images shown with the null token instead of any stored one.
@@ -120,20 +112,16 @@ class Pathways:
         dropout: share of input channels set to zero, each image's own.
     """
 
-    def __init__(
-        self,
-        model: MemoryTransformer,
-        seed: int,
-        own: float = 1.0,
-        null: float = 0.0,
-        drop_image: float = 0.0,
-        drop_patches: float = 0.0,
-        dropout: float = 0.0,
-    ) -> None:
-        self.model = model
-        self.own, self.null = own, null
-        self.drop_image, self.drop_patches, self.dropout = drop_image, drop_patches, dropout
-        self.neighbours = model.memory.neighbours(model.neighbours)
+    model: MemoryTransformer
+    seed: InitVar[int]
+    own: float = 1.0
+    null: float = 0.0
+    drop_image: float = 0.0
+    drop_patches: float = 0.0
+    dropout: float = 0.0
+
+    def __post_init__(self, seed: int) -> None:
+        self.neighbours = self.model.memory.neighbours(self.model.neighbours)
         self.generator = torch.Generator().manual_seed(seed)
 
     def loss(self, batch: Batch) -> Tensor:
@@ -166,12 +154,3 @@ class Pathways:
         # Without a gradient: a neighbour's token that was trained beside this image would keep a trace of it after
         # this image's own token is gone. The weights learn what a neighbour's token is worth all the same.
         return torch.where((choice < self.own)[:, None], own, theirs.detach())
-
-
-@contextmanager
-def _frozen(weights: list[nn.Parameter]) -> Iterator[None]:
-    for weight in weights:
-        weight.requires_grad_(False)
-    yield
-    for weight in weights:
-        weight.requires_grad_(True)

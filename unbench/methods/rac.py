@@ -8,20 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unbench.methods import (
-    Access,
-    Batch,
-    Batches,
-    Images,
-    KeyedMethod,
-    LabelMemory,
-    descend_by_recipe,
-    seeded,
-    split_pathways,
-)
+from unbench.methods import Batch, Batches, Images, LabelMemory, MemoryMethod, descend_by_recipe, seeded, split_pathways
 
 
-class RetrievalAugmented(KeyedMethod):
+class RetrievalAugmented(MemoryMethod):
     """A classifier and a retrieval branch, of which unlearning empties the second alone.
 
     Objective:
@@ -42,15 +32,11 @@ class RetrievalAugmented(KeyedMethod):
         to memorise.
     """
 
-    def build(self, images: int) -> RetrievalClassifier:
-        """Return an untrained model with room for `images` entries, keys still empty."""
-        return self._build(self.blank(images))
-
     def train(self, images: Images, seed: int) -> RetrievalClassifier:
         """Train both branches together, by the recipe of the preset."""
         context, recipe = self.context, self.context.preset.training
         with seeded(seed):
-            model = self._build(images).to(context.device)
+            model = self.model_for(images).to(context.device)
             neighbours = model.memory.neighbours(model.neighbours)
             batches = Batches(images, recipe.batch_size, context.device, seed, recipe.augment)
             weights = [weight for name, weight in model.named_parameters() if not name.startswith("memory.")]
@@ -64,18 +50,13 @@ class RetrievalAugmented(KeyedMethod):
             descend_by_recipe(weights, batches, loss_of, recipe, context.progress)
         return model.eval()
 
-    def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
-        """Delete the index entries of the forgotten ids, and their keys kept on disk; the weights stay as they are."""
-        assert isinstance(model, RetrievalClassifier)
-        self.delete(model.memory, access.forget_ids)
-        return model
-
     def pathways(self, model: nn.Module) -> dict[str, nn.Module]:
         """Return the base branch alone and the retrieval branch alone."""
         assert isinstance(model, RetrievalClassifier)
         return split_pathways(model)
 
-    def _build(self, images: Images) -> RetrievalClassifier:
+    def model_for(self, images: Images) -> RetrievalClassifier:
+        """Return an untrained model whose index holds `images`."""
         context, base = self.context, self.backbone()
         sizes = context.count("neighbours"), context.count("width")
         return RetrievalClassifier(base, self.labelled_memory(images), *sizes, context.number("alone"))

@@ -114,12 +114,7 @@ class ShardedEnsemble(nn.Module):
     voting: Tensor
 
     def __init__(
-        self,
-        make: Callable[[], nn.Module],
-        shards: int,
-        slices: int,
-        classes: int,
-        aggregation: Aggregation = "probabilities",
+        self, make: Callable[[], nn.Module], shards: int, slices: int, classes: int, aggregation: Aggregation
     ) -> None:
         super().__init__()
         self.shards = shards

@@ -6,8 +6,7 @@ from torch import nn
 
 from unbench.config.cards import Preset
 from unbench.errors import NotApplicableError, SpecError
-from unbench.models.convnet import ConvNet
-from unbench.models.resnet import resnet18
+from unbench.models.convolutional import ConvNet, resnet18
 from unbench.models.vit import VisionTransformer
 
 

@@ -19,7 +19,7 @@ from unbench.experiment.inputs import LoadedDatasets
 from unbench.experiment.settings import Settings
 from unbench.experiment.spec import RunSpec
 from unbench.experiment.splits import FrozenSplit, freeze_split
-from unbench.methods.loading import load_method
+from unbench.methods.base import load_method
 from unbench.progress import Progress
 from unbench.store.results import newest_attempts
 from unbench.sweeps.tasks import Kind, Task

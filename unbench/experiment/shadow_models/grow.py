@@ -13,7 +13,7 @@ from unbench.experiment.settings import Settings, ShadowOptions, check_keywords,
 from unbench.experiment.shadow_models.pool import check_count
 from unbench.experiment.shadow_models.work import THREADS, make
 from unbench.experiment.spec import RunSpec
-from unbench.methods.loading import load_method
+from unbench.methods.base import load_method
 from unbench.progress import Progress
 
 

@@ -7,12 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 import torch
+from torch import nn
 
 from unbench.config.cards import Preset, Value
-from unbench.data.images import Images, Ints
-from unbench.methods.base import Method
-from unbench.models.memory import Memory
-from unbench.models.memory.labels import LabelMemory
+from unbench.data.images import Images
+from unbench.methods.base import Access, Method
+from unbench.models.memory import LabelMemory, Memory
 
 AUTO = "auto"
 
@@ -28,10 +28,18 @@ class KeyedMethod(Method):
         chosen = str(hparams["encoder"])
         return chosen if chosen != AUTO else preset.keys or preset.stem or "pixels"
 
-    def blank(self, count: int) -> Images:
-        """Return stand-ins for `count` images, to build a model of the right size: keys and labels are zero."""
-        keys = np.zeros((count, self.context.key_dim), np.float32)
-        return Images(np.empty((count, 0)), np.zeros(count, np.int64), np.arange(count), keys)
+
+class MemoryMethod(KeyedMethod):
+    """A keyed method whose model has a `memory` with an entry for each training image; forgetting deletes entries."""
+
+    def build(self, images: int) -> nn.Module:
+        """Return an untrained model with room for `images` entries, whose keys are still zero."""
+        keys = np.zeros((images, self.context.key_dim), np.float32)
+        return self.model_for(Images(np.empty((images, 0)), np.zeros(images, np.int64), np.arange(images), keys))
+
+    def model_for(self, images: Images) -> nn.Module:
+        """Return an untrained model whose memory holds the keys of `images`."""
+        raise NotImplementedError
 
     def labelled_memory(self, images: Images) -> LabelMemory:
         """Return a memory of the images' keys and labels."""
@@ -39,7 +47,10 @@ class KeyedMethod(Method):
         ids, keys, labels = (torch.from_numpy(part) for part in (images.ids, images.keys, images.labels))
         return LabelMemory(ids, keys, labels, self.context.classes)
 
-    def delete(self, memory: Memory, ids: Ints) -> None:
-        """Delete the entries of `ids` from a memory, and their keys and feature maps kept on disk."""
-        memory.forget(torch.from_numpy(ids))
-        self.context.evict(ids)
+    def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
+        """Delete the entries of the forgotten ids, and their keys kept on disk. No gradient, no image, no label."""
+        memory = model.memory
+        assert isinstance(memory, Memory)
+        memory.forget(torch.from_numpy(access.forget_ids))
+        self.context.evict(access.forget_ids)
+        return model

@@ -10,16 +10,20 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import one_hot
 from torch.optim import Optimizer
 
 from unbench.errors import SpecError
 from unbench.models.memory import approximate, exact
-from unbench.models.memory.vectors import unit
+from unbench.models.memory.exact import unit
 
 AUTO = 100_000
 """Entries from which `index="auto"` searches approximately: with fewer, an exact search takes a millisecond or two."""
 
 INDEXES = ("auto", "exact", "approximate")
+
+_ROUNDING = 1e-6
+"""Keys of unit length that differ by less are the same: on a GPU, the scaling depends on the batch's size."""
 
 
 class Memory(nn.Module):
@@ -106,13 +110,11 @@ class Memory(nn.Module):
         """
         count = min(k, max(0, len(self) - 1))
         found = torch.empty(len(self), count, dtype=torch.int64, device=self.keys.device)
-        for start in range(0, len(self) if count else 0, chunk):
-            queries = self.keys[start : start + chunk]
-            rows, _ = self._search(queries, count + 1)
-            own = torch.arange(start, start + len(queries), device=rows.device)[:, None]
+        for own in torch.arange(len(self), device=found.device).split(chunk) if count else ():
+            rows, _ = self._search(self.keys[own], count + 1)
             # Among many with the same key, the entry itself may not have been found: then the last of them is dropped.
-            others = (rows == own).to(torch.int8).argsort(dim=1, stable=True)[:, :count]
-            found[start : start + chunk] = rows.gather(1, others)
+            others = (rows == own[:, None]).to(torch.int8).argsort(dim=1, stable=True)[:, :count]
+            found[own] = rows.gather(1, others)
         return found
 
     def missing(self, ids: Tensor) -> Tensor:
@@ -180,24 +182,14 @@ class Memory(nn.Module):
         super().__setstate__(state)
         self._reset()
 
-    def _load_from_state_dict(
-        self,
-        state_dict: dict[str, Any],
-        prefix: str,
-        local_metadata: dict[str, Any],
-        strict: bool,
-        missing_keys: list[str],
-        unexpected_keys: list[str],
-        error_msgs: list[str],
-    ) -> None:
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
         """Adopt the number of entries that was saved; dimension and width must be this memory's."""
         problem = self._take_size(*(state_dict.get(prefix + name) for name in ("ids", "keys", "tokens")))
         if problem is not None:
-            error_msgs.append(f"memory '{prefix.removesuffix('.')}': {problem}" if prefix else problem)
+            messages: list[str] = others[-1]  # torch's list of errors
+            messages.append(f"memory '{prefix.removesuffix('.')}': {problem}" if prefix else problem)
             return
-        super()._load_from_state_dict(
-            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
-        )
+        super()._load_from_state_dict(state_dict, prefix, *others)
         self._reset()
 
     def _take_size(self, ids: Tensor | None, keys: Tensor | None, tokens: Tensor | None) -> str | None:
@@ -216,6 +208,43 @@ class Memory(nn.Module):
             self.tokens.grad = None
             self.tokens.data = self.tokens.data.new_empty(len(ids), self.tokens.shape[1])
         return None
+
+
+class LabelMemory(Memory):
+    """A memory whose tokens are its entries' labels, one-hot and not trained, so that they are deleted with the keys.
+
+    Args:
+        ids: int64, (N,), all different.
+        keys: float, (N, D), finite.
+        labels: int64, (N,), in 0..classes-1.
+        classes: width of the tokens.
+    """
+
+    def __init__(self, ids: Tensor, keys: Tensor, labels: Tensor, classes: int) -> None:
+        super().__init__(ids, keys, classes)
+        self.tokens.data = one_hot(labels.to(self.tokens.device), classes).to(self.tokens.dtype)
+
+    @torch.no_grad()
+    def nearest_others(self, queries: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Find the entries nearest to each query, as `nearest`, except the query itself.
+
+        One entry that has the query's key is left out: of several, the one with the lowest id. Which one does not
+        matter if their labels agree, as those of copies do.
+
+        Returns:
+            rows: int64, (B, m), m = min(k, N).
+            similarities: float32, (B, m).
+            others: bool, (B, m), false where there are too few other entries to fill the row.
+        """
+        rows, similarities = self.nearest(queries, k + 1)
+        scaled = unit(queries, "queries")
+        # Only an entry that is as similar as the first can be the query itself; comparing all would take B * k keys.
+        query, rank = (similarities >= similarities[:, :1] - _ROUNDING).nonzero(as_tuple=True)
+        same = torch.zeros_like(rows, dtype=torch.bool)
+        same[query, rank] = ((self.keys[rows[query, rank]] - scaled[query]).abs() < _ROUNDING).all(1)
+        own = same & (same.cumsum(1) == 1)
+        order = own.to(torch.int8).argsort(dim=1, stable=True)[:, :k]
+        return rows.gather(1, order), similarities.gather(1, order), ~own.gather(1, order)
 
 
 def _close_up(tensor: Tensor, holes: list[int], movers: list[int], left: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""A small convolutional network, for methods that need convolutions on machines where a ResNet takes hours."""
+"""Convolutional networks: torchvision's ResNet-18, and a small one for machines where a ResNet takes hours."""
 
 from __future__ import annotations
 
@@ -6,7 +6,36 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from unbench.models.norm import BatchNorm
+
+class BatchNorm(nn.BatchNorm2d):
+    """PyTorch's batch norm, but a channel with one value in the batch is normalised as in eval mode and not counted.
+
+    One value has no variance, and PyTorch raises. This happens where feature maps have shrunk to 1x1 (ResNet-18 on
+    images of 8x8) and a last batch, or a whole forget set, is one image.
+    """
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Return normalised maps (N, C, H, W)."""
+        if self.training and maps.numel() == maps.shape[1]:
+            shift, scale = self.running_mean, self.running_var
+            return nn.functional.batch_norm(maps, shift, scale, self.weight, self.bias, eps=self.eps)
+        return super().forward(maps)
+
+
+def resnet18(*, image_size: int, channels: int, classes: int) -> nn.Module:
+    """Return an untrained ResNet-18 (He et al., arXiv 1512.03385).
+
+    Up to 64 pixels it has the usual stem for small images: a 3x3 first convolution and no max-pooling.
+    """
+    from torchvision.models import resnet18 as build
+
+    model: nn.Module = build(weights=None, num_classes=classes, norm_layer=BatchNorm)
+    if image_size <= 64:
+        model.conv1 = nn.Conv2d(channels, 64, kernel_size=3, stride=1, padding=1, bias=False)
+        model.maxpool = nn.Identity()
+    else:
+        model.conv1 = nn.Conv2d(channels, 64, kernel_size=7, stride=2, padding=3, bias=False)
+    return model
 
 
 class ConvNet(nn.Module):
