@@ -1,7 +1,5 @@
 """Mini-batches of normalised, optionally augmented images, straight from bytes in memory."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, repeat

@@ -5,8 +5,6 @@ hashes. The signature covers the source files (names, sizes, times), the card an
 changes, the images are decoded again. So they are where the hashes show that the cache is damaged.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shutil

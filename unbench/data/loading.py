@@ -1,7 +1,5 @@
 """The way from a card and a data root to train, validation and test images of one preset."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Literal

@@ -1,7 +1,5 @@
 """AMUN: fine-tune on adversarial images of the forget set, under the wrong labels that the original gives them."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy

@@ -1,7 +1,5 @@
 """Bad teaching: what is to be forgotten is taught by a teacher that knows nothing."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor, nn

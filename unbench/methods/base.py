@@ -4,8 +4,6 @@ A method is handed an `Access` with the images and labels that its card declares
 else that it may use (hyper-parameters, the shared training recipe, seeds) is in its `Context`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar

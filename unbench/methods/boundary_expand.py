@@ -1,7 +1,5 @@
 """Boundary expand: move the images to forget into a shadow class, then remove that class."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import nn

@@ -1,7 +1,5 @@
 """Boundary shrink: give each image to forget to the class across its nearest boundary."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import nn

@@ -1,7 +1,5 @@
 """Convolution transpose: swap rows and columns of every kernel, then fine-tune on the retain set."""
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -1,7 +1,5 @@
 """FCS: flatten, then contrast and stabilise in turn; the winner of the NeurIPS 2023 unlearning competition."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

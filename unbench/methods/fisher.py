@@ -1,7 +1,5 @@
 """Fisher forgetting: drown what the retain set does not need in noise."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor, nn

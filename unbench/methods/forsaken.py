@@ -1,7 +1,5 @@
 """Forsaken: change as few weights as make the forget set look like images that were never seen."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Influence unlearning: one step to where the minimum would move if the forget set were left out."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor, nn

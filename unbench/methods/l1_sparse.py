@@ -1,7 +1,5 @@
 """Sparse fine-tuning: forget by training towards few weights, or by pruning first."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

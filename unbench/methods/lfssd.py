@@ -1,7 +1,5 @@
 """Loss-free selective synaptic dampening: the same without labels."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

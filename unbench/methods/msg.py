@@ -1,7 +1,5 @@
 """Masked small gradients: redraw the weights on which retain and forget set agree, and train mostly those."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import torch

@@ -1,7 +1,5 @@
 """Random labels: teach the model something else about the images to forget."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -1,7 +1,5 @@
 """ReGUn: answer about the forget set as the original answers about images it never saw."""
 
-from __future__ import annotations
-
 import numpy as np
 from torch import Tensor, nn
 

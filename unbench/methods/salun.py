@@ -1,7 +1,5 @@
 """SalUn: random labels, learnt only by the weights that matter most to the forget set."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,7 +1,5 @@
 """SCRUB: away from the teacher on the forget set, towards it on the retain set; and its rewinding."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

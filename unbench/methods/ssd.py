@@ -1,7 +1,5 @@
 """Selective synaptic dampening: shrink the weights that matter to the forget set far more than to the rest."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

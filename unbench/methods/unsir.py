@@ -1,7 +1,5 @@
 """UNSIR: impair the forgotten class with noise that the model finds hardest, then repair the others."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Backbones by name."""
 
-from __future__ import annotations
-
 from torch import nn
 
 from unbench.config.cards import Preset

@@ -1,7 +1,5 @@
 """Convolutional networks: torchvision's ResNet-18, and a small one for machines where a ResNet takes hours."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 from torch import Tensor, nn

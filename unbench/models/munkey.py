@@ -1,7 +1,5 @@
 """MUNKEY's model: a vision transformer that reads exemplar tokens from a memory beside the image."""
 
-from __future__ import annotations
-
 import math
 from typing import Literal, Protocol
 

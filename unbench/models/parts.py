@@ -1,7 +1,5 @@
 """The parts of a classifier that several methods need: its last layer, the features before it, its convolutions."""
 
-from __future__ import annotations
-
 from copy import deepcopy
 
 from torch import Tensor, nn

@@ -1,7 +1,5 @@
 """A small vision transformer (Dosovitskiy et al., arXiv 2010.11929): pre-norm, learned positions, class token."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,7 +1,5 @@
 """Encoders: frozen networks and simple maps that turn images into retrieval keys and, networks only, feature maps."""
 
-from __future__ import annotations
-
 import pkgutil
 
 import torch

@@ -1,7 +1,5 @@
 """The contract of an encoder, and of the frozen networks among them."""
 
-from __future__ import annotations
-
 import pickle
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """Pretrained networks: EfficientNet-Lite0, ViT-B/16 as torchvision publishes it, and any of timm."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Keys without a network: the image itself, scaled down, or its principal components."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

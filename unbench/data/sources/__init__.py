@@ -1,7 +1,5 @@
 """Sources of images: one class per format, imported only when a card asks for it."""
 
-from __future__ import annotations
-
 import pkgutil
 
 from unbench.config.cards import DatasetCard

@@ -5,8 +5,6 @@ the one that a card names. The functions below the contract are what sources sha
 labels, and images decoded one at a time.
 """
 
-from __future__ import annotations
-
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """Sources without files of their own: scikit-learn's digits, and made-up images for tests."""
 
-from __future__ import annotations
-
 from importlib.util import find_spec
 from pathlib import Path
 

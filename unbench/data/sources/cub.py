@@ -1,7 +1,5 @@
 """Caltech-UCSD Birds 200-2011 in its official layout, which no library reads."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from unbench.data.sources.base import RawData, RawSplit, file_split, reading

@@ -1,7 +1,5 @@
 """A person's own images: a folder per split, in it a folder per class, as torchvision's ImageFolder."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from unbench.data.sources.base import Files, ImageSource, RawData, RawSplit, file_split, list_files

@@ -3,8 +3,6 @@
 The datasets library interprets their columns.
 """
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Iterator, Sequence

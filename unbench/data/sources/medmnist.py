@@ -1,7 +1,5 @@
 """MedMNIST: one .npz file per data set, read and fetched by the medmnist library."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What published data sets have in common: fixed names, checksums, and downloads that leave everything or nothing."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import sys

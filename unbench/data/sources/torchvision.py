@@ -1,7 +1,5 @@
 """Data sets that torchvision downloads: a few files of small images, or photographs with tables of labels."""
 
-from __future__ import annotations
-
 import struct
 from pathlib import Path
 from typing import Any, ClassVar

@@ -1,7 +1,5 @@
 """Adversarial images: points close to an image at which a classifier changes its mind."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

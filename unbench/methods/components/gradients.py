@@ -4,8 +4,6 @@ Always in eval mode: with the statistics of a batch, an example's gradient would
 bounded: examples go through in chunks whose gradients fit into CHUNK_BYTES, one at a time where a model needs more.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 

@@ -1,7 +1,5 @@
 """A model's answers about images that it was not trained on, which those on the forget set should come to resemble."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor, nn

@@ -1,7 +1,5 @@
 """The common part of methods that are fed the keys of a frozen encoder beside the images."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import ClassVar
 

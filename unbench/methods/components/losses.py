@@ -1,7 +1,5 @@
 """Losses between predictions that several methods share."""
 
-from __future__ import annotations
-
 from torch import Tensor
 from torch.nn import functional
 

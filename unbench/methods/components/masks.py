@@ -1,7 +1,5 @@
 """Masks over a model's weights: which entries score highest, and an optimiser that leaves some of them alone."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

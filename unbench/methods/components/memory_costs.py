@@ -1,7 +1,5 @@
 """The cost of a memory where it is deployed: bytes, time to build and to delete, time to predict."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from copy import copy
 from statistics import median

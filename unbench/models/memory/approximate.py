@@ -10,8 +10,6 @@ Traces of a deleted key: the lists' centres are averages over all keys at the ti
 ranges are extremes over a sample of them. Neither is saved with a model; `Memory.rebuild` starts from what is left.
 """
 
-from __future__ import annotations
-
 import importlib.util
 from collections import Counter
 from typing import Any

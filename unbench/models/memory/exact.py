@@ -3,8 +3,6 @@
 The order by similarity does not depend on where a row is stored.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

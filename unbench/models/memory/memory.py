@@ -4,8 +4,6 @@ Forgetting an entry overwrites its row in every tensor that holds one, in place 
 nothing else holds a copy. Memory that was returned to the allocator is beyond our reach.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch
