@@ -63,22 +63,15 @@ class ConsoleProgress(Progress):
     def track(self, items: Iterable[T], unit: str = "epochs", total: int | None = None) -> Iterator[T]:
         """Yield `items` behind a bar that shows the time left."""
         from rich.markup import escape
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn, TimeRemainingColumn
         from rich.progress import Progress as Bars
 
         if total is None and isinstance(items, Sized):
             total = len(items)
         started = time.perf_counter()
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn(unit),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-        )
-        with Bars(*columns, console=self.console, transient=True, disable=not self.console.is_terminal) as bars:
+        done = ("{task.description}", BarColumn(), MofNCompleteColumn(), unit)
+        clock = (TimeElapsedColumn(), "left", TimeRemainingColumn())
+        with Bars(*done, *clock, console=self.console, transient=True, disable=not self.console.is_terminal) as bars:
             yield from bars.track(items, total=total, description=escape(self.title))
         seconds = time.perf_counter() - started
         if seconds >= WORTH_A_LINE:

@@ -6,19 +6,19 @@ import shlex
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Exit, Option, Typer
 
 import unbench
 from unbench.cli.console import log
 from unbench.cli.options import DataRoot, Plugin
-from unbench.cli.starting import begin
+from unbench.cli.running import begin
 from unbench.errors import UnbenchError, UnknownNameError
 
 
 def check(
-    kind: Annotated[str | None, typer.Argument(help="method or dataset")] = None,
-    name: Annotated[str | None, typer.Argument(help="Its name.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every card.")] = False,
+    kind: Annotated[str | None, Argument(help="method or dataset")] = None,
+    name: Annotated[str | None, Argument(help="Its name.")] = None,
+    everything: Annotated[bool, Option("--all", help="Every card.")] = False,
     data_root: DataRoot = None,
     plugin: Plugin = None,
 ) -> None:
@@ -44,16 +44,16 @@ def check(
         print(result, flush=True)
         failed += result.outcome == "FAILED"
     if failed:
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
-new_app = typer.Typer(no_args_is_help=True, help="Start a method of your own.")
+new_app = Typer(no_args_is_help=True, help="Start a method of your own.")
 
 
 @new_app.command("method")
 def new_method(
-    name: Annotated[str, typer.Argument(help="Lowercase letters, digits and _.")],
-    out: Annotated[Path, typer.Option(help="Folder to write in.")] = Path(),
+    name: Annotated[str, Argument(help="Lowercase letters, digits and _.")],
+    out: Annotated[Path, Option(help="Folder to write in.")] = Path(),
 ) -> None:
     """Write NAME.py, its card NAME.toml and test_NAME.py: a method that works, as a start for your own."""
     paths = unbench.new_method(name, out)

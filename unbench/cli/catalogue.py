@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import typer
+from typer import Typer
 
 import unbench
 from unbench.cli.console import print_record, print_rows
 from unbench.cli.options import AsJson, Plugin, Results
 
-list_app = typer.Typer(no_args_is_help=True, help="List methods, datasets, scenarios, metrics or runs.")
-show_app = typer.Typer(no_args_is_help=True, help="Show one method, dataset, metric or run in full.")
+list_app = Typer(no_args_is_help=True, help="List methods, datasets, scenarios, metrics or runs.")
+show_app = Typer(no_args_is_help=True, help="Show one method, dataset, metric or run in full.")
 
 
 @list_app.command("methods")

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import unbench
 from unbench.config import registry
 from unbench.config.cards import DatasetCard
 from unbench.errors import FOREIGN, DataMissingError
 from unbench.experiment.spec import MODELS
-from unbench.scenarios import SCENARIOS
+from unbench.scenarios import SCENARIOS, draw_forget_set
 from unbench.store.schema import Row
 
 Outcome = Literal["passed", "FAILED", "skipped"]
@@ -88,22 +89,18 @@ def _runs(method: str, scenario: str, results: Path | str) -> None:
 
 
 def _repeats(method: str, scenario: str, results: Path | str) -> None:
-    from unbench.store.results import load_outputs
-
-    stored, again = (load_outputs(results, _run(method, scenario, results, force)) for force in (False, True))
+    stored, again = (unbench.load_outputs(results, _run(method, scenario, results, force)) for force in (False, True))
     if not stored.equals(again):
         raise AssertionError("two runs of one spec differ in their outputs")
 
 
 def _run(method: str, scenario: str, results: Path | str, force: bool = False) -> Row:
     """Run on the synthetic data set, with the smallest backbone that the method works with."""
-    from unbench.experiment.run import run
-
     able = registry.method(method).models or MODELS
     model = next(model for model in MODELS if model in able)  # smallest first
     # The largest one trains for two epochs: enough to see that it works.
     preset = "smoke" if model == MODELS[-1] else "cpu"
-    row = run(
+    row = unbench.run(
         method, "synthetic", scenario=scenario, preset=preset, model=model, results=results, device="cpu", force=force
     )
     if row["status"] != "ok":
@@ -135,11 +132,8 @@ def _model_fits(card: DatasetCard, preset_name: str) -> None:
 def _loads(card: DatasetCard, data_root: Path | str | None) -> None:
     import numpy as np
 
-    from unbench.data import load_dataset
-    from unbench.scenarios import draw_forget_set
-
     preset = card.presets.get("smoke") or next(iter(card.presets.values()))
-    data = load_dataset(card, preset, data_root, checksums="accept", download=False)
+    data = unbench.load_dataset(card, preset, data_root, checksums="accept", download=False)
     for part in data.splits.values():
         if not len(part) or part.labels.min() < 0 or part.labels.max() >= len(data.classes):
             raise AssertionError("a split is empty or has labels out of range")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unbench.progress import ConsoleProgress
 from unbench.store.schema import Row
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ def console(stderr: bool = True) -> Console:
             raise BrokenPipeError  # as print does; `main` handles a reader that has closed the pipe
 
     return Plain(stderr=stderr, highlight=False)
+
+
+def progress(title: str = "") -> ConsoleProgress:
+    """Return bars on standard error."""
+    return ConsoleProgress(console(), title)
 
 
 def log(line: str) -> None:

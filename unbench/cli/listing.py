@@ -35,6 +35,12 @@ OF_A_RUN = (
 )
 """Columns that `list_runs` shows."""
 
+OF_A_METRIC = (
+    *("name", "title", "definition", "formula", "unit", "range", "ideal"),
+    *("needs", "models", "interval", "source", "version"),
+)
+"""Parts of a metric's record that `show_metric` shows."""
+
 
 def list_methods() -> list[Row]:
     """Return name, family, needs and title of every method."""
@@ -109,20 +115,14 @@ def show_metric(name: str) -> Row:
         raise UnknownNameError("metric", name, METRICS)
     record = METRICS[name]
     resampled = "shadow models" if record.needs == "shadows" else "examples"
-    return {
-        "name": record.name,
-        "title": record.title,
-        "definition": record.definition,
-        "formula": record.formula,
-        "unit": record.unit,
-        "range": [_finite(bound) for bound in record.bounds],
-        "ideal": record.ideal,
+    shown = {
+        **vars(record),
+        "range": [bound if math.isfinite(bound) else str(bound) for bound in record.bounds],
         "needs": NEEDS[record.needs],
         "models": list(record.models),
         "interval": f"bootstrap over {resampled}" if record.interval else "none",
-        "source": record.source,
-        "version": record.version,
     }
+    return {name: shown[name] for name in OF_A_METRIC}
 
 
 def show_run(key: str, results: Path | str = "results") -> Row:
@@ -138,8 +138,3 @@ def show_run(key: str, results: Path | str = "results") -> Row:
     row = decode_json(json.loads(found.iloc[0].to_json()))
     outputs = Store(results).outputs_path(row)
     return {**row, "outputs": str(outputs) if outputs.is_file() else None}
-
-
-def _finite(bound: float) -> float | str:
-    """Return infinity as text, for JSON."""
-    return bound if math.isfinite(bound) else str(bound)

@@ -5,25 +5,36 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Option
 
 import unbench
+from unbench.errors import UnknownNameError
 
-Results = Annotated[Path, typer.Option("--results", help="Folder of results.")]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
-DataRoot = Annotated[
-    Path | None,
-    typer.Option("--data-root", envvar="UNBENCH_DATA", help="Folder with the data sets' files."),
-]
+Names = list[str] | None
+"""Value of an option that may be repeated."""
 
-Preset = Annotated[str, typer.Option(help="smoke, cpu or paper.")]
-Model = Annotated[str | None, typer.Option(help="vit, resnet18 or convnet; the data set decides if left out.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
-Hparams = Annotated[
-    str, typer.Option(help="tuned or default: which values to use where -m gives none. See 'unbench tune'.")
-]
+Datasets = Annotated[Names, Option("-d", "--dataset", help="May be repeated.")]
+Scenario = Annotated[str, Option(help="What to forget; see 'unbench list scenarios'.")]
+Preset = Annotated[str, Option(help="smoke, cpu or paper.")]
+Model = Annotated[str | None, Option(help="vit, resnet18 or convnet; the data set decides if left out.")]
+Hparams = Annotated[str, Option(help="tuned or default: which values to use where -m gives none. See 'unbench tune'.")]
+TimeLimit = Annotated[float | None, Option(help="Seconds that unlearning may take.")]
+Results = Annotated[Path, Option("--results", help="Folder of results.")]
+DataRoot = Annotated[Path | None, Option(envvar="UNBENCH_DATA", help="Folder with the data sets' files.")]
+Device = Annotated[str, Option(help="auto, cpu, cuda, cuda:1, ...")]
+AsJson = Annotated[bool, Option("--json", help="JSON on standard output.")]
+
+
+def _check_checksums(value: str) -> str:
+    known = ("auto", "strict", "accept")
+    if value not in known:
+        raise UnknownNameError("value", value, known, "of --checksums")
+    return value
+
+
 Checksums = Annotated[
-    str, typer.Option(help="auto, strict or accept: whether files may differ from the published ones.")
+    str,
+    Option(callback=_check_checksums, help="auto, strict or accept: whether files may differ from the published ones."),
 ]
 
 
@@ -34,7 +45,7 @@ def _add_plugins(paths: list[Path] | None) -> None:
 
 Plugin = Annotated[
     list[Path] | None,
-    typer.Option(
+    Option(
         "--plugin",
         envvar="UNBENCH_PLUGINS",
         callback=_add_plugins,

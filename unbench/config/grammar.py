@@ -23,12 +23,10 @@ def parse_call(text: str) -> tuple[str, dict[str, str]]:
         raise SpecError(f"cannot read '{text}'; write name or name[key=value,...]")
     name, inside = match.groups()
     options: dict[str, str] = {}
-    for part in (inside or "").split(","):
-        if not part.strip():
-            continue
-        key, equals, value = (piece.strip() for piece in part.partition("="))
-        if not (key and equals and value):
-            raise SpecError(f"cannot read '{part.strip()}' in '{text}'; write key=value")
+    for part in filter(None, map(str.strip, (inside or "").split(","))):
+        key, _, value = map(str.strip, part.partition("="))
+        if not (key and value):
+            raise SpecError(f"cannot read '{part}' in '{text}'; write key=value")
         if key in options:
             raise SpecError(f"'{key}' appears twice in '{text}'")
         options[key] = value

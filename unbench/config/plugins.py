@@ -39,13 +39,18 @@ def named(*variables: str) -> list[Path]:
     return list(dict.fromkeys(Path(text).absolute() for text in texts if text))
 
 
-def installed() -> dict[Path, str]:
+@cache
+def installed(searched: tuple[str, ...]) -> dict[Path, str]:
     """Return the folders of cards that installed packages bring, each with the name of its distribution.
+
+    Args:
+        searched: sys.path; what was found on one is remembered.
 
     Raises:
         CardError: an entry point is wrong; the message names the distribution.
     """
-    return dict(_installed(tuple(sys.path)))
+    points = metadata.entry_points(group=GROUP)
+    return {folder: _owner(point) for point in points for folder in _folders_of(point)}
 
 
 def cards_in(plugin: Path, folder: str) -> list[Path]:
@@ -113,12 +118,6 @@ def _is_dataset(path: Path) -> bool:
     return re.search(rb"^(licence\s*=|\[presets\.)", path.read_bytes(), re.MULTILINE) is not None
 
 
-@cache
-def _installed(_searched: tuple[str, ...]) -> dict[Path, str]:
-    points = metadata.entry_points(group=GROUP)
-    return {folder: _owner(point) for point in points for folder in _folders_of(point)}
-
-
 def _owner(point: metadata.EntryPoint) -> str:
     return point.dist.name if point.dist else "unknown"
 
@@ -173,7 +172,6 @@ def _load_beside(card: Path, module: str) -> ModuleType | None:
 def _in_one_line(error: BaseException) -> str:
     """Describe what was raised, and by which line of the code that was being imported."""
     frames = traceback.extract_tb(error.__traceback__)
-    files = [(Path(frame.filename), frame.lineno) for frame in frames if "importlib" not in frame.filename]
-    theirs = [(file, line) for file, line in files if file != Path(__file__)]
-    where = f" ({theirs[-1][0].name}:{theirs[-1][1]})" if theirs else ""
+    theirs = [frame for frame in frames if "importlib" not in frame.filename and frame.filename != __file__]
+    where = f" ({Path(theirs[-1].filename).name}:{theirs[-1].lineno})" if theirs else ""
     return f"{type(error).__name__}: {' '.join(str(error).split())}{where}"

@@ -7,6 +7,7 @@ Cards are those of the repository beside the package, or else the copy in the wh
 from __future__ import annotations
 
 import os
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -67,16 +68,14 @@ def _pick(kind: str, name: str, known: dict[str, CardT]) -> CardT:
 
 
 def _cards(folder: str, kind: type[CardT]) -> dict[str, CardT]:
-    return dict(_read_all(tuple(plugins.named()), tuple(plugins.installed().items()), folder, kind))
+    return dict(_read_all(tuple(plugins.named()), tuple(sys.path), folder, kind))
 
 
 @cache
-def _read_all(
-    named: tuple[Path, ...], installed: tuple[tuple[Path, str], ...], folder: str, kind: type[CardT]
-) -> dict[str, CardT]:
-    folders = [(_shipped(), ""), *installed]
-    files = [(path, owner) for root, owner in folders for path in sorted((root / folder).glob("*.toml"))]
-    files += [(path, "") for plugin in named for path in plugins.cards_in(plugin, folder)]
+def _read_all(named: tuple[Path, ...], searched: tuple[str, ...], folder: str, kind: type[CardT]) -> dict[str, CardT]:
+    folders = {_shipped(): "", **plugins.installed(searched)}
+    files = [(card, owner) for root, owner in folders.items() for card in sorted((root / folder).glob("*.toml"))]
+    files += [(card, "") for plugin in named for card in plugins.cards_in(plugin, folder)]
     found: dict[str, CardT] = {}
     for path, owner in files:
         try:

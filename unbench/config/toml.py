@@ -9,15 +9,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from unbench.errors import CardError, UnknownNameError
+from unbench.errors import CardError, UnknownNameError, refusals_as
 
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file; raise CardError with the place of the mistake if that is impossible."""
     try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise CardError(f"cannot read {path}: {error.strerror or error}") from error
+        with refusals_as(CardError, f"cannot read {path}"):
+            return tomllib.loads(path.read_text("utf-8"))
     except UnicodeDecodeError as error:
         raise CardError(f"{path} is not UTF-8 text: byte {error.start + 1}: {error.reason}") from error
     except tomllib.TOMLDecodeError as error:
