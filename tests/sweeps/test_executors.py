@@ -136,14 +136,13 @@ def test_each_worker_has_a_gpu_of_its_own_until_all_are_shared(tmp_path: Path, m
 
 
 def test_a_local_sweep_knows_the_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[Any] = []
-    monkeypatch.setattr("unbench.sweeps.executors.gpus", lambda device: [f"a gpu for {device}"])
-    monkeypatch.setattr("unbench.sweeps.executors.local.LocalExecutor", lambda *given: opened.append(given))
-    settings = Settings(tmp_path, device="cuda")
+    opened: list[dict[str, Any]] = []
+    monkeypatch.setattr("unbench.sweeps.executors.local.gpus", lambda device: [f"a gpu for {device}"])
+    monkeypatch.setattr("unbench.sweeps.executors.local.ProcessPool", lambda **given: opened.append(given))
 
-    open_executor("local", 3, settings, {})
+    open_executor("local", 3, Settings(tmp_path, device="cuda"), {})
 
-    assert opened == [(3, settings, ["a gpu for cuda"])]
+    assert opened[0]["max_workers"] == 3 and opened[0]["initargs"] == (["a gpu for cuda"], 3)
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def sweep(
     log("unbench is starting ...")
     from unbench.progress import ConsoleProgress
     from unbench.sweeps.display import LiveTable, LogLines
-    from unbench.sweeps.preview import preview
+    from unbench.sweeps.status import preview
     from unbench.sweeps.sweep import sweep as do
 
     shown = ConsoleProgress(console())

@@ -12,8 +12,8 @@ from unbench.errors import StoreError, UnbenchError
 from unbench.experiment.settings import Settings
 from unbench.store.locks import holders, is_held
 from unbench.store.results import Store, load_results
-from unbench.sweeps.history import stored_cards
 from unbench.sweeps.plan import FAILED, Planner
+from unbench.sweeps.sweep_file import stored_cards
 
 
 @dataclass(frozen=True)
