@@ -42,8 +42,8 @@ while line := sys.stdin.readline():
         os._exit(code or 0)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
-"""A program that has imported the large packages of others, and nothing of unbench. It forks for each command: a process
-of its own, which spends no seconds on importing them, nor on taking them apart at the end."""
+"""A program that has imported the large packages of others, and nothing of unbench. It forks for each command: a
+process of its own, which spends no seconds on importing them."""
 
 
 def unbench(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -175,11 +175,11 @@ class Planner:
             # Presets of different names may mean the same run; the one that is to be probed is done.
             if (state.key not in todo or probe) and (state.status is None or state.status in retry):
                 todo[state.key] = spec
-        for key, spec in list(todo.items())[:limit]:
+        chosen = list(todo.items())[:limit]
+        plan.stored["run"] = len({state.key for state in plan.states.values()}) - len(chosen)
+        for key, spec in chosen:
             after, attempts = self._reference_models(spec, plan), plan.states[spec].attempts
             plan.tasks.append(Task(f"run-{key}", "run", spec, after, attempts, runs[spec]))
-        to_do = sum(task.kind == "run" for task in plan.tasks)
-        plan.stored["run"] = len({state.key for state in plan.states.values()}) - to_do
         for spec, count in (shadows or {}).items():
             if self._is_at_hand(spec, allow_absent):
                 self._shadows(spec, count, plan)

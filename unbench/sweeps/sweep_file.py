@@ -110,14 +110,12 @@ class SweepCard(SweepBlock):
 
     def shadows_of_cells(self, results: Path | None = None) -> dict[RunSpec, int]:
         """Return each run with seed 0 that wants shadow models, and how many it wants; raise SpecError."""
-        blocks = [block for block in self.blocks() if block.shadows]
-        for block in blocks:
-            check_count(block.shadows or 0)
-        return {
-            spec: block.shadows or 0
-            for block in blocks
-            for spec in block.model_copy(update={"seeds": [0]}).specs(results)
-        }
+        found: dict[RunSpec, int] = {}
+        for block in self.blocks():
+            if block.shadows:
+                check_count(block.shadows)
+                found |= dict.fromkeys(block.model_copy(update={"seeds": [0]}).specs(results), block.shadows)
+        return found
 
 
 def read_sweep(path: Path) -> SweepCard:

@@ -8,8 +8,8 @@ import signal
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import contextmanager
-from itertools import cycle
+from contextlib import contextmanager, suppress
+from itertools import product
 from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
@@ -79,9 +79,6 @@ def _outcome(future: Future[Outcome]) -> Outcome:
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
     """Keep Ctrl-C from processes that are started meanwhile, also by threads that are, until they ignore it."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -93,21 +90,17 @@ def _begin(gpus: Sequence[str], jobs: int) -> None:
     """Prepare a new process, before torch looks for GPUs."""
     collect_rarely()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the process that waits for us decides
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     if gpus:
         os.environ["CUDA_VISIBLE_DEVICES"] = take(gpus, share=-(-jobs // len(gpus)))
 
 
 def take(gpus: Sequence[str], share: int = 1) -> str:
     """Take a GPU, until this process ends, that fewer than `share` other workers of this user and machine have."""
-    places = [f"{gpu}-{os.getuid()}-{place}" for place in range(share) for gpu in gpus]
     while True:
-        for gpu, place in zip(cycle(gpus), places, strict=False):
-            lock = FileLock(Path(tempfile.gettempdir()) / f"unbench-gpu-{place}.lock")
-            try:
+        for place, gpu in product(range(share), gpus):
+            lock = FileLock(Path(tempfile.gettempdir()) / f"unbench-gpu-{gpu}-{os.getuid()}-{place}.lock")
+            with suppress(Timeout):
                 lock.acquire(timeout=0.1)
-            except Timeout:
-                continue
-            _HELD.append(lock)
-            return gpu
+                _HELD.append(lock)
+                return gpu
