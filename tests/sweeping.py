@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
-import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from command import Started
 
 from unbench.cli import main
 from unbench.experiment.settings import Settings
@@ -107,25 +107,21 @@ def trainings(results: Path) -> Counter[str]:
     return Counter(found)
 
 
-def start(*arguments: str, cwd: Path, **environment: str) -> subprocess.Popen[str]:
-    """`unbench ARGUMENTS`, not waited for, in a process group of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "unbench", *arguments],
-        cwd=cwd,
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+class Sweeping(Started):
+    """`unbench ARGUMENTS`, not waited for, whose output and errors are `stdout`."""
 
+    def __init__(self, *arguments: str, cwd: Path) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            os.mkfifo(pipe := Path(folder, "pipe"))
+            super().__init__(arguments, cwd, dict(os.environ), pipe, None)
+            self.stdout = pipe.open()
 
-def kill(process: subprocess.Popen[str], number: signal.Signals, group: bool = True) -> None:
-    """Send a signal to a process, or to it and all that it started."""
-    if group:
-        os.killpg(process.pid, number)
-    else:
-        process.send_signal(number)
+    def kill(self, number: signal.Signals, group: bool = True) -> None:
+        """Send a signal to it, or to it and all that it started."""
+        if group:
+            os.killpg(self.pid, number)
+        else:
+            os.kill(self.pid, number)
 
 
 def plugin(folder: Path, name: str, body: str, **card: str) -> Path:

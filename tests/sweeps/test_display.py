@@ -32,7 +32,7 @@ def plan() -> Plan:
     runs = [Task(f"run-{n}", "run", spec, ("original-1",)) for n, spec in enumerate((spec_of("ft"), other))]
     states = {task.spec: State(task.id.removeprefix("run-")) for task in runs}
     states[spec_of("none")] = State("done", "ok", 1)
-    return Plan(states, [stage, *runs], Counter(oracle=2, run=1))
+    return Plan(states, [stage, *runs], Counter({"oracle": 2, "run": 1}))
 
 
 def test_lines_say_what_there_is_and_what_came_of_each_task() -> None:
