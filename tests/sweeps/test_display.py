@@ -13,7 +13,7 @@ from rich.console import Console
 from sweeping import spec_of
 
 from unbench.store.schema import COLUMNS
-from unbench.sweeps.display import Display, Duration, Estimator, LiveTable, LogLines
+from unbench.sweeps.display import Display, Duration, Estimator, LiveTable
 from unbench.sweeps.plan import Plan, State
 from unbench.sweeps.tasks import Outcome, Task
 
@@ -37,7 +37,7 @@ def plan() -> Plan:
 
 def test_lines_say_what_there_is_and_what_came_of_each_task() -> None:
     said: list[str] = []
-    shown, todo = LogLines(said.append), plan()
+    shown, todo = Display(said.append), plan()
     shown.planned(todo, 2, history({"seconds": 60.0, "train_seconds": 180.0}))
     stage, ft, red = todo.tasks
     shown.begun(stage)

@@ -88,7 +88,7 @@ def sweep(
     card.runs(results)  # finds every mistake before the first hour of training
     log("unbench is starting ...")
     from unbench.progress import ConsoleProgress
-    from unbench.sweeps.display import LiveTable, LogLines
+    from unbench.sweeps.display import Display, LiveTable
     from unbench.sweeps.status import preview
     from unbench.sweeps.sweep import sweep as do
 
@@ -100,7 +100,7 @@ def sweep(
         print_rows(rows, as_json)
         log(time_it_takes)
         return
-    swept = do(card, display=LiveTable(console()) if sys.stderr.isatty() else LogLines(log), log=log, **where)
+    swept = do(card, display=LiveTable(console()) if sys.stderr.isatty() else Display(log), log=log, **where)
     if as_json:
         from unbench.store.results import decode_json
 

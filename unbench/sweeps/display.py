@@ -79,31 +79,45 @@ class Estimator:
 
 
 class Display:
-    """Counts of tasks by kind, and the time that is left. This base class shows nothing, for use as a library."""
+    """Counts of tasks by kind, the time that is left, and a line for each task.
+
+    Args:
+        log: is given each line; the default shows nothing, for use as a library.
+    """
+
+    def __init__(self, log: Callable[[str], None] = lambda line: None) -> None:
+        self.log = log
 
     def planned(self, plan: Plan, jobs: int, history: pd.DataFrame) -> None:
-        """Count what is stored and what is to do."""
+        """Count what is stored and what is to do, and log it and how long it will take."""
         self.todo = {task.id: task for task in plan.tasks}
         self.total = Counter(task.kind for task in plan.tasks)
         self.stored = plan.stored
         self.done: Counter[Kind] = Counter()
         self.running: set[str] = set()
+        self.elsewhere: set[str] = set()
+        self.latest: deque[str] = deque(maxlen=LATEST)
         self.failures: list[str] = []
         self.jobs = jobs
         self.estimator = Estimator(history)
+        for kind, name in self.kinds().items():
+            self.log(f"{name}: {self.stored[kind]} stored, {self.total[kind]} to do")
+        if self.todo:
+            self.log(f"{jobs} at a time; this will take {self.left()}")
 
     def begun(self, task: Task) -> None:
         """Count one more as running, or waiting in the queue of an executor."""
         self.running.add(task.id)
 
     def busy(self, task: Task) -> None:
-        """Count one as running elsewhere."""
+        """Count one as running elsewhere; log it once."""
         self.running.discard(task.id)
+        if task.id not in self.elsewhere:
+            self.log(f"{task}: another process is at work on it")
+        self.elsewhere.add(task.id)
 
     def ended(self, task: Task, outcome: Outcome) -> None:
-        """Count one as done."""
-        if task.id not in self.todo:
-            return
+        """Count one as done, and log the result."""
         del self.todo[task.id]
         self.running.discard(task.id)
         self.done[task.kind] += 1
@@ -111,15 +125,8 @@ class Display:
         if status not in ("ok", "skipped"):
             reason = outcome.row["error"] if outcome.row else outcome.reason
             self.failures.append(f"{task}: {status}: {reason}")
-
-    def refresh(self) -> None:
-        """Redraw, as some time has passed."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        return None
+        self.latest.append(result(task, outcome))
+        self.log(f"[{sum(self.done.values())}/{sum(self.total.values())}] {self.latest[-1]}")
 
     def kinds(self) -> dict[Kind, str]:
         """Return the kinds of tasks that there are, with their names."""
@@ -130,37 +137,14 @@ class Display:
         work = self.estimator.total(self.todo.values())
         return Duration(work.seconds / self.jobs, work.unknown)
 
+    def refresh(self) -> None:
+        """Redraw, as some time has passed."""
 
-class LogLines(Display):
-    """A line for each task.
+    def __enter__(self) -> Self:
+        return self
 
-    Args:
-        log: is given each line.
-    """
-
-    def __init__(self, log: Callable[[str], None]) -> None:
-        self.log = log
-        self._elsewhere: set[str] = set()
-
-    def planned(self, plan: Plan, jobs: int, history: pd.DataFrame) -> None:
-        """Log what is stored and what is to do, and how long it will take."""
-        super().planned(plan, jobs, history)
-        for kind, name in self.kinds().items():
-            self.log(f"{name}: {self.stored[kind]} stored, {self.total[kind]} to do")
-        if self.todo:
-            self.log(f"{jobs} at a time; this will take {self.left()}")
-
-    def busy(self, task: Task) -> None:
-        """Log it once."""
-        super().busy(task)
-        if task.id not in self._elsewhere:
-            self.log(f"{task}: another process is at work on it")
-        self._elsewhere.add(task.id)
-
-    def ended(self, task: Task, outcome: Outcome) -> None:
-        """Log the result."""
-        super().ended(task, outcome)
-        self.log(f"[{sum(self.done.values())}/{sum(self.total.values())}] {result(task, outcome)}")
+    def __exit__(self, *error: object) -> None:
+        return None
 
 
 class LiveTable(Display):
@@ -171,13 +155,8 @@ class LiveTable(Display):
     """
 
     def __init__(self, console: Console) -> None:
-        self.latest: deque[str] = deque(maxlen=LATEST)
+        super().__init__()
         self._live = Live(console=console, auto_refresh=False)
-
-    def ended(self, task: Task, outcome: Outcome) -> None:
-        """Keep the latest results."""
-        super().ended(task, outcome)
-        self.latest.append(result(task, outcome))
 
     def refresh(self) -> None:
         """Redraw."""

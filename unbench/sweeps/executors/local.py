@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -89,6 +90,7 @@ def _uninterrupted() -> Iterator[None]:
 def _begin(gpus: Sequence[str], jobs: int) -> None:
     """Prepare a new process, before torch looks for GPUs."""
     collect_rarely()
+    gc.freeze()  # every run asks for garbage collections, which need not look at what was imported
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the process that waits for us decides
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     if gpus:
