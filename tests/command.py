@@ -35,7 +35,12 @@ def run(arguments, cwd, environment, stdout, stderr):
     os.environ.update(environment)
     sys.path[0], sys.argv, code = cwd, ["unbench", *arguments], 1
     try:
-        runpy.run_module("unbench", run_name="__main__", alter_sys=True)
+        if arguments[:1] == ["-c"]:
+            sys.argv = ["-c", *arguments[2:]]
+            exec(arguments[1], {"__name__": "__main__"})
+            code = 0
+        else:
+            runpy.run_module("unbench", run_name="__main__", alter_sys=True)
     except SystemExit as end:
         code = end.code
     except BaseException:
@@ -65,7 +70,7 @@ class Started:
     """A command in a process group of its own, used like a subprocess.Popen whose streams are one.
 
     Args:
-        arguments: of `unbench`.
+        arguments: of `unbench`, or as for Python: "-c", a program, its arguments.
         cwd: where it runs.
         environment: all of it.
         stdout: the file or named pipe that its output goes to.
@@ -102,6 +107,13 @@ def unbench(*arguments: str, cwd: Path, **environment: str) -> subprocess.Comple
         out, err = Path(folder, "stdout"), Path(folder, "stderr")
         code = Started(arguments, cwd, everything, out, err).wait()
         return subprocess.CompletedProcess(command, code, out.read_text(), err.read_text())
+
+
+def run_together(programs: list[tuple[str, ...]]) -> list[int]:
+    """The exit codes of programs that run at the same time; each is its text and its arguments."""
+    nowhere = Path(os.devnull)
+    started = [Started(("-c", *program), Path.cwd(), dict(os.environ), nowhere, nowhere) for program in programs]
+    return [process.wait() for process in started]
 
 
 def _ask(**asked: Any) -> Any:
