@@ -30,10 +30,12 @@ def run(arguments, cwd, environment, stdout, stderr):
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(os.open(stdout, os.O_WRONLY | os.O_CREAT), 1)
     os.dup2(1 if stderr is None else os.open(stderr, os.O_WRONLY | os.O_CREAT), 2)
+    sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w", buffering=1, errors="backslashreplace")
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)
-    sys.path[0], sys.argv, code = cwd, ["unbench", *arguments], 1
+    sys.path[:1] = [cwd, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
+    sys.argv, code = ["unbench", *arguments], 1
     try:
         if arguments[:1] == ["-c"]:
             sys.argv = ["-c", *arguments[2:]]
@@ -99,9 +101,9 @@ class Started:
 
 
 def unbench(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`unbench ARGUMENTS` in the folder `cwd`; variables of Python itself take an interpreter that is started anew."""
+    """`unbench ARGUMENTS` in the folder `cwd`; an encoding of its own takes an interpreter that is started anew."""
     everything, command = {**os.environ, **environment}, [sys.executable, "-m", "unbench", *arguments]
-    if any(name.startswith("PYTHON") for name in environment):
+    if "PYTHONIOENCODING" in environment:
         return subprocess.run(command, cwd=cwd, env=everything, capture_output=True, text=True, timeout=TIMEOUT)
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "stdout"), Path(folder, "stderr")
