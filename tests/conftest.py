@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 # Models in tests are tiny: threads cost them more than they give, and much more on a busy machine.
@@ -14,6 +15,12 @@ import pytest
 
 REPO = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("UNBENCH_TEST_DATA", REPO.parent / "shared" / "data"))
+
+
+def pytest_collection_finish() -> None:
+    """Keep what was imported out of garbage collections: every run asks for some, which would take half of its time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,21 +5,22 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
-import sys
+import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from command import Started
 
 from unbench.cli import main
 from unbench.experiment.settings import Settings
 from unbench.experiment.spec import RunSpec
 from unbench.store.results import Store, newest_attempts
 from unbench.store.schema import COLUMNS
+from unbench.sweeps.executors import Executor
 from unbench.sweeps.sweep_file import SweepCard
 from unbench.sweeps.tasks import Outcome, Task
 from unbench.sweeps.work import perform
@@ -33,24 +34,23 @@ SMALL: Any = {"dataset": "synthetic", "preset": "smoke"}
 COSTS = {column.name for column in COLUMNS if column.name.endswith("_seconds") or column.name.startswith("predict_ms")}
 
 
-class Inline:
+class Inline(Executor):
     """An executor that does each task at once, in this process."""
 
-    room = 1
-
     def __init__(self, settings: Settings) -> None:
+        super().__init__(slots=1)
         self.settings = settings
-        self.done: list[tuple[Task, Outcome]] = []
         self.asked: list[str] = []
+        self.outcomes: list[Outcome] = []
 
-    def submit(self, tasks: Sequence[Task]) -> None:
+    def start(self, tasks: Sequence[Task]) -> Iterator[int]:
         for task in tasks:
             self.asked.append(task.kind)
-            self.done.append((task, perform(task, self.settings)))
+            self.outcomes.append(perform(task, self.settings))
+            yield len(self.outcomes) - 1
 
-    def finished(self, patience: float) -> list[tuple[Task, Outcome]]:
-        done, self.done = self.done, []
-        return done
+    def ended(self, patience: float) -> list[tuple[int, Outcome]]:
+        return [(number, self.outcomes[number]) for number in self.running]
 
     def close(self) -> None:
         pass
@@ -65,7 +65,7 @@ def inline(monkeypatch: pytest.MonkeyPatch) -> list[Inline]:
         opened.append(Inline(settings))
         return opened[-1]
 
-    monkeypatch.setattr("unbench.sweeps.executors.open_executor", open_inline)
+    monkeypatch.setattr("unbench.sweeps.sweep.open_executor", open_inline)
     return opened
 
 
@@ -107,25 +107,21 @@ def trainings(results: Path) -> Counter[str]:
     return Counter(found)
 
 
-def start(*arguments: str, cwd: Path, **environment: str) -> subprocess.Popen[str]:
-    """`unbench ARGUMENTS`, not waited for, in a process group of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "unbench", *arguments],
-        cwd=cwd,
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+class Sweeping(Started):
+    """`unbench ARGUMENTS`, not waited for, whose output and errors are `stdout`."""
 
+    def __init__(self, *arguments: str, cwd: Path) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            os.mkfifo(pipe := Path(folder, "pipe"))
+            super().__init__(arguments, cwd, dict(os.environ), pipe, None)
+            self.stdout = pipe.open()
 
-def kill(process: subprocess.Popen[str], number: signal.Signals, group: bool = True) -> None:
-    """Send a signal to a process, or to it and all that it started."""
-    if group:
-        os.killpg(process.pid, number)
-    else:
-        process.send_signal(number)
+    def kill(self, number: signal.Signals, group: bool = True) -> None:
+        """Send a signal to it, or to it and all that it started."""
+        if group:
+            os.killpg(self.pid, number)
+        else:
+            os.kill(self.pid, number)
 
 
 def plugin(folder: Path, name: str, body: str, **card: str) -> Path:

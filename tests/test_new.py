@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from command import unbench
 
 from unbench.cli.scaffold import new_method
 from unbench.errors import StoreError, UnbenchError
@@ -21,14 +21,8 @@ def no_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNBENCH_PLUGINS", "")
 
 
-def python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", *arguments], cwd=cwd, env=os.environ, capture_output=True, text=True, timeout=300
-    )
-
-
 def test_the_command_prints_what_it_wrote_and_a_next_command_that_works(tmp_path: Path) -> None:
-    done = python("unbench", "new", "method", "my_idea", "--out", "a folder/of mine", cwd=tmp_path)
+    done = unbench("new", "method", "my_idea", "--out", "a folder/of mine", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     written = [tmp_path / line for line in done.stdout.splitlines()]
     assert [path.name for path in written] == list(FILES)
@@ -41,14 +35,17 @@ def test_the_command_prints_what_it_wrote_and_a_next_command_that_works(tmp_path
     written[1].write_text(written[1].read_text().replace("needs =", 'scenarios = ["class"]\nneeds ='))
     prefix, command = done.stderr.strip().split(" ", 1)
     assert prefix == "next:"
-    check = python(*shlex.split(command), cwd=tmp_path)
+    program, *arguments = shlex.split(command)
+    assert program == "unbench"
+    check = unbench(*arguments, cwd=tmp_path)
     assert check.returncode == 0, check.stdout + check.stderr
     assert {line.split()[0] for line in check.stdout.splitlines()} == {"passed"}
 
 
 def test_the_generated_test_passes(tmp_path: Path) -> None:
     new_method("my_idea", tmp_path)
-    done = python("pytest", "-q", "test_my_idea.py", cwd=tmp_path)
+    command = [sys.executable, "-m", "pytest", "-q", "test_my_idea.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 passed" in done.stdout
 
@@ -94,7 +91,7 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_mistake_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
-    done = python("unbench", "new", "method", "none", cwd=tmp_path)
+    done = unbench("new", "method", "none", cwd=tmp_path)
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
     assert "already" in done.stderr
     assert not list(tmp_path.iterdir())

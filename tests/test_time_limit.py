@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
-from sweeping import call, plugin, rows_of, small
+from sweeping import Sweeping, call, plugin, rows_of, small
 
 import unbench
 from unbench.errors import SpecError
@@ -103,7 +102,9 @@ def test_a_sleeper_is_ended_soon_and_in_tune_and_sweep_as_well(
     assert unbench.run("slow", results=trained, time_limit=0.5, **SMALL)["status"] == "timed_out"
     assert time.monotonic() - begun < 3.5, "soon after 0.5 s"
 
-    swept = unbench.sweep(small("slow", "slow[lr=0.5]", time_limit=0.5), results=trained / "sweep", device="cpu")
+    swept = unbench.sweep(
+        small("slow", "slow[lr=0.5]", time_limit=0.5, jobs=1), results=trained / "sweep", device="cpu"
+    )
     assert {spec.written: state.status for spec, state in swept.states.items()} == {
         "slow": "timed_out",
         "slow[lr=0.5]": "ok",
@@ -174,15 +175,15 @@ def test_the_process_ends_with_the_one_that_started_it(tmp_path: Path, monkeypat
     path = plugin(tmp_path, "spins", FOREVER["spins"])
     path.write_text(path.read_text().replace("sum(", "open('pid', 'w').write(str(os.getpid()))\n        sum("))
     asked = ["run", "-m", "spins", "-d", "synthetic", "--preset", "smoke", "--device", "cpu", "--time-limit", "500"]
-    environment = {**os.environ, "UNBENCH_PLUGINS": str(path)}
-    process = subprocess.Popen([sys.executable, "-m", "unbench", *asked], cwd=tmp_path, env=environment)
+    monkeypatch.setenv("UNBENCH_PLUGINS", str(path))
+    process = Sweeping(*asked, cwd=tmp_path)
     end = time.monotonic() + 60
     while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
         assert time.monotonic() < end and process.poll() is None
         time.sleep(0.1)
     other = psutil.Process(int((tmp_path / "pid").read_text()))
 
-    process.send_signal(signal.SIGKILL)
+    process.kill(signal.SIGKILL, group=False)
     process.wait()
 
     other.wait(timeout=20)

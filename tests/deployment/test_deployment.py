@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from command import run_together
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
@@ -143,8 +141,7 @@ def test_a_crash_leaves_the_old_model_and_the_next_call_cleans_up(
         "pathlib.Path.replace = lambda self, target: os._exit(9)\n"
         "forget(sys.argv[1], [int(sys.argv[2])])\n"
     )
-    done = subprocess.run([sys.executable, "-c", script, str(model_dir), str(ids[0])], env=os.environ)
-    assert done.returncode == 9
+    assert run_together([(script, str(model_dir), str(ids[0]))]) == [9]
     assert (model_dir / "model.safetensors").read_bytes() == before
     assert list(model_dir.glob(".model.safetensors.*.part")), "else nothing was interrupted"
     assert not (model_dir / "receipts").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +13,7 @@ from rich.console import Console
 from sweeping import spec_of
 
 from unbench.store.schema import COLUMNS
-from unbench.sweeps.display import Display, LiveTable, LogLines
-from unbench.sweeps.estimate import Duration, Estimator
+from unbench.sweeps.display import Display, Duration, Estimator, LiveTable
 from unbench.sweeps.plan import Plan, State
 from unbench.sweeps.tasks import Outcome, Task
 
@@ -32,12 +32,12 @@ def plan() -> Plan:
     runs = [Task(f"run-{n}", "run", spec, ("original-1",)) for n, spec in enumerate((spec_of("ft"), other))]
     states = {task.spec: State(task.id.removeprefix("run-")) for task in runs}
     states[spec_of("none")] = State("done", "ok", 1)
-    return Plan(states, [stage, *runs], {"oracle": 2})
+    return Plan(states, [stage, *runs], Counter({"oracle": 2, "run": 1}))
 
 
 def test_lines_say_what_there_is_and_what_came_of_each_task() -> None:
     said: list[str] = []
-    shown, todo = LogLines(said.append), plan()
+    shown, todo = Display(said.append), plan()
     shown.planned(todo, 2, history({"seconds": 60.0, "train_seconds": 180.0}))
     stage, ft, red = todo.tasks
     shown.begun(stage)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 from command import unbench
-from sweeping import kill, rows_of, start, trainings
+from sweeping import Sweeping, rows_of, trainings
 
 SWEEP = ("sweep", "-m", "none", "-m", "ga", "-m", "ft", "-d", "synthetic", "--preset", "smoke", "--seeds", "0-14")
 OPTIONS = ("--jobs", "2", "--threads", "1", "--no-evaluate", "--device", "cpu")
@@ -26,13 +26,12 @@ def test_twenty_kills_lose_nothing_and_repeat_nothing(tmp_path: Path) -> None:
 
     luck = random.Random(0)
     for number in range(KILLS):
-        process = start(*SWEEP, *OPTIONS, "--results", str(killed), cwd=tmp_path)
-        assert process.stdout is not None
+        process = Sweeping(*SWEEP, *OPTIONS, "--results", str(killed), cwd=tmp_path)
         at_work = any(line.startswith("[1/") for line in process.stdout)
         time.sleep(luck.uniform(0, longest))
         assert at_work and process.poll() is None, f"sweep {number} was done before it could be killed"
         # Every third time the workers live on, and are at work beside the next sweep.
-        kill(process, signal.SIGKILL, group=number % 3 != 0)
+        process.kill(signal.SIGKILL, group=number % 3 != 0)
         process.wait()
         process.stdout.close()
     last = unbench(*SWEEP, *OPTIONS, "--results", str(killed), cwd=tmp_path)

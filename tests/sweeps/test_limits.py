@@ -13,9 +13,8 @@ from sweeping import spec_of
 
 from unbench.experiment.settings import Settings
 from unbench.sweeps import limits
-from unbench.sweeps.limits import limited
+from unbench.sweeps.limits import last_words, limited
 from unbench.sweeps.tasks import Task
-from unbench.sweeps.work import _guarded, _last_words_path, last_words
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # of the watch
 
@@ -40,10 +39,18 @@ def wait_for(happened: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
-def test_the_process_of_a_task_that_takes_too_much_is_ended_and_says_why(tmp_path: Path, ended: list[int]) -> None:
-    task, settings = Task("run-1", "run", spec_of("none")), Settings(tmp_path, memory_limit=1.0)
+@pytest.fixture
+def task(tmp_path: Path) -> Task:
+    """A task whose results folder has a place for its last words."""
     (tmp_path / "locks").mkdir()
-    with _guarded(task, settings):
+    return Task("run-1", "run", spec_of("none"))
+
+
+def test_the_process_of_a_task_that_takes_too_much_is_ended_and_says_why(
+    task: Task, tmp_path: Path, ended: list[int]
+) -> None:
+    settings = Settings(tmp_path, memory_limit=1.0)
+    with limited(task, settings):
         wait_for(lambda: ended)
     assert ended == [limits.EXCEEDED]
     words = last_words(task, settings)
@@ -51,46 +58,51 @@ def test_the_process_of_a_task_that_takes_too_much_is_ended_and_says_why(tmp_pat
     assert last_words(task, settings) is None, "told once"
 
 
-def test_a_process_that_the_task_started_counts_by_itself(ended: list[int]) -> None:
-    own, said = limits._held(), list[str]()
+def test_a_process_that_the_task_started_counts_by_itself(task: Task, tmp_path: Path, ended: list[int]) -> None:
+    own = limits._held()
+    settings = Settings(tmp_path, memory_limit=1.9 * own)
     grow = f"kept = b'x' * {2 * own * 2**20:.0f}; import time; time.sleep(30)"
     with subprocess.Popen([sys.executable, "-c", grow]) as child:
-        with limited(1.9 * own, said.append):
+        with limited(task, settings):
             wait_for(lambda: ended)
         child.kill()
-    assert ended == [limits.EXCEEDED] and len(said) == 1
+    assert ended == [limits.EXCEEDED] and last_words(task, settings)
 
 
-def test_a_task_within_its_limit_is_let_be(ended: list[int]) -> None:
-    said: list[str] = []
-    with limited(1e6, said.append):
-        time.sleep(0.05)
-    with limited(None, said.append):
-        time.sleep(0.05)
-    assert ended == said == []
+def test_a_task_within_its_limit_is_let_be(task: Task, tmp_path: Path, ended: list[int]) -> None:
+    for limit in (1e6, None):
+        settings = Settings(tmp_path, memory_limit=limit)
+        with limited(task, settings):
+            time.sleep(0.05)
+        assert last_words(task, settings) is None
+    assert ended == []
 
 
-def test_a_watch_ends_with_its_task(monkeypatch: pytest.MonkeyPatch, ended: list[int]) -> None:
-    with limited(1e6, lambda reason: None):
+def test_a_watch_ends_with_its_task(
+    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ended: list[int]
+) -> None:
+    with limited(task, Settings(tmp_path, memory_limit=1e6)):
         pass
     monkeypatch.setattr(limits, "_held", lambda: 1e9)
     time.sleep(0.1)
     assert ended == []
 
 
-def test_a_process_is_ended_even_if_it_cannot_say_why(ended: list[int]) -> None:
-    def speak(reason: str) -> None:
+def test_a_process_is_ended_even_if_it_cannot_say_why(
+    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ended: list[int]
+) -> None:
+    def write(path: Path, text: str) -> None:
         raise OSError("the disk is full")
 
-    with limited(1.0, speak):
+    monkeypatch.setattr(limits, "write_text", write)
+    with limited(task, Settings(tmp_path, memory_limit=1.0)):
         wait_for(lambda: ended)
     assert ended == [limits.EXCEEDED]
 
 
-def test_last_words_of_an_earlier_try_are_not_those_of_this_one(tmp_path: Path) -> None:
-    task, settings = Task("run-1", "run", spec_of("none")), Settings(tmp_path)
-    (tmp_path / "locks").mkdir()
-    _last_words_path(task, settings).write_text("long ago")
-    with _guarded(task, settings):
+def test_last_words_of_an_earlier_try_are_not_those_of_this_one(task: Task, tmp_path: Path) -> None:
+    settings = Settings(tmp_path)
+    limits._note(task, settings).write_text("long ago")
+    with limited(task, settings):
         pass
     assert last_words(task, settings) is None

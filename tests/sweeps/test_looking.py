@@ -21,7 +21,7 @@ from unbench.store.results import Store, read_row
 from unbench.sweeps import sweep as sweep_module
 from unbench.sweeps.garbage import find_garbage, remove
 from unbench.sweeps.plan import Planner
-from unbench.sweeps.preview import preview
+from unbench.sweeps.status import preview
 from unbench.sweeps.sweep_file import SweepCard
 
 SMALL = ("-d", "synthetic", "--preset", "smoke", "--device", "cpu")

@@ -70,7 +70,7 @@ def test_what_plain_runs_left_is_known_by_the_same_keys(done: Path) -> None:
     stored = dict(zip(rows_of(done)["method"], rows_of(done)["run_key"], strict=True))
     assert {spec.written: state.key for spec, state in plan.states.items() if state.status} == stored
     assert [str(task) for task in plan.tasks] == ["ga on synthetic (random10, smoke, seed 0)"]
-    assert plan.tasks[0].after == () and plan.stored == {"original": 1, "oracle": 1, "oracle_2": 1}
+    assert plan.tasks[0].after == () and plan.stored == {"original": 1, "oracle": 1, "oracle_2": 1, "run": 2}
     row = unbench.run("ga", results=done, device="cpu", **SMALL)
     assert plan.tasks[0].id == f"run-{row['run_key']}"
 

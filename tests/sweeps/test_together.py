@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from sweeping import Inline, kill, rows_of, small, start, trainings
+from sweeping import Inline, Sweeping, rows_of, small, trainings
 
 import unbench
 from unbench.store.locks import holders
@@ -21,10 +20,13 @@ PATIENCE = 60.0
 """Seconds in which processes that were told to end have done so, on a machine that has much else to do."""
 
 
-def begin(results: Path, seeds: str, until: str) -> tuple[subprocess.Popen[str], list[str]]:
+def start(results: Path, seeds: str) -> Sweeping:
+    return Sweeping(*SWEEP, *OPTIONS, "--seeds", seeds, "--results", str(results), cwd=results.parent)
+
+
+def begin(results: Path, seeds: str, until: str) -> tuple[Sweeping, list[str]]:
     """A sweep in a process of its own that has said a line with these words, and what it said so far."""
-    process, said = start(*SWEEP, *OPTIONS, "--seeds", seeds, "--results", str(results), cwd=results.parent), []
-    assert process.stdout is not None
+    process, said = start(results, seeds), list[str]()
     for line in process.stdout:
         said.append(line)
         if until in line:
@@ -32,7 +34,7 @@ def begin(results: Path, seeds: str, until: str) -> tuple[subprocess.Popen[str],
     raise AssertionError(f"the sweep ended before it said '{until}': {said}")
 
 
-def wait_for_the_group(process: subprocess.Popen[str]) -> None:
+def wait_for_the_group(process: Sweeping) -> None:
     """Until nothing that the process started is left."""
     end = time.monotonic() + PATIENCE
     while True:
@@ -46,10 +48,10 @@ def wait_for_the_group(process: subprocess.Popen[str]) -> None:
 
 def test_two_sweeps_on_one_folder_do_everything_once(plain: Path, tmp_path: Path) -> None:
     results = tmp_path / "results"
-    sweeps = [start(*SWEEP, *OPTIONS, "--seeds", "0-1", "--results", str(results), cwd=tmp_path) for _ in range(2)]
-    said = [sweep.communicate(timeout=200)[0] for sweep in sweeps]
+    sweeps = [start(results, seeds="0-1") for _ in range(2)]
+    said = [sweep.stdout.read() for sweep in sweeps]
 
-    assert [sweep.returncode for sweep in sweeps] == [0, 0], said
+    assert [sweep.wait() for sweep in sweeps] == [0, 0], said
     rows = rows_of(results)
     assert len(rows) == 4 and set(rows["attempt"]) == {1} and set(rows["status"]) == {"ok"}
     assert len(trainings(results)) == 6 and set(trainings(results).values()) == {1}
@@ -62,7 +64,7 @@ def test_a_worker_whose_sweep_was_killed_ends_by_itself_and_blocks_nobody(tmp_pa
     results = tmp_path / "results"
     process, _ = begin(results, "0-9", until="[1/")
 
-    kill(process, signal.SIGKILL, group=False)
+    process.kill(signal.SIGKILL, group=False)
     process.wait()
     swept = unbench.sweep(small("none", "ft"), results=results, device="cpu")
 
@@ -86,8 +88,7 @@ def test_a_sweep_that_is_told_to_stop_says_how_to_go_on_and_does(
     if until == "at a time":
         time.sleep(0.5)
 
-    kill(process, number, group)
-    assert process.stdout is not None
+    process.kill(number, group)
     rest = process.stdout.read()
 
     assert process.wait() == 130, rest

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tomllib
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from command import run_together
 from command import unbench as command
 from fakes import row_columns as evaluate
 
@@ -73,8 +72,7 @@ def test_trials_run_on_a_forget_set_that_is_never_reported(tmp_path: Path) -> No
 
 def test_two_processes_on_one_search_make_its_trials_between_them(tmp_path: Path) -> None:
     code = f"from unbench.experiment.tuning import tune; tune('ft', trials=3, results={str(tmp_path)!r}, **{SMALL})"
-    both = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
-    assert [process.wait() for process in both] == [0, 0]
+    assert run_together([(code,)] * 2) == [0, 0]
     (file,) = (tmp_path / "tuning" / "studies").glob("*.log")
     assert len(Study(file, file.stem)) == 3
     rows = load_results(tmp_path / "tuning")
@@ -301,8 +299,7 @@ for label in range(int(sys.argv[2]), 8, 2):
     spec = RunSpec.parse("mine", "synthetic", f"class[label={label}]")
     write_choice(Tuning(spec, values, Path()), Path(sys.argv[1]))
 """
-    both = [subprocess.Popen([sys.executable, "-c", code, str(file), str(half)]) for half in range(2)]
-    assert [process.wait() for process in both] == [0, 0]
+    assert run_together([(code, str(file), str(half)) for half in range(2)]) == [0, 0]
     assert {place.scenario for place in read_tuned(file).choices} == {f"class[label={label}]" for label in range(8)}
 
 

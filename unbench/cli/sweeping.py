@@ -67,8 +67,8 @@ def sweep(
     card = (unbench.read_sweep(file) if file else unbench.SweepCard()).with_flags(flags)
     card.runs(results)  # finds every mistake before the first hour of training
     log("unbench is starting ...")
-    from unbench.sweeps.display import LiveTable, LogLines
-    from unbench.sweeps.preview import preview
+    from unbench.sweeps.display import Display, LiveTable
+    from unbench.sweeps.status import preview
 
     where: dict[str, Any] = {"results": results, "data_root": data_root, "device": device, "checksums": checksums}
     where |= {"retry": retry or (), "limit": limit, "verify": verify, "progress": progress()}
@@ -77,9 +77,8 @@ def sweep(
         print_rows(rows, as_json)
         log(time_it_takes)
         return
-    swept = unbench.sweep(
-        card, display=LiveTable(console()) if sys.stderr.isatty() else LogLines(log), log=log, **where
-    )
+    display = LiveTable(console()) if sys.stderr.isatty() else Display(log)
+    swept = unbench.sweep(card, display=display, log=log, **where)
     if as_json:
         from unbench.store.results import decode_json
 

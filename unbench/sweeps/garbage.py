@@ -12,8 +12,8 @@ from unbench.errors import StoreError, UnbenchError
 from unbench.experiment.settings import Settings
 from unbench.store.locks import holders, is_held
 from unbench.store.results import Store, load_results
-from unbench.sweeps.history import stored_cards
 from unbench.sweeps.plan import FAILED, Planner
+from unbench.sweeps.sweep_file import stored_cards
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,10 @@ def find_garbage(results: Path | str = "results", data_root: Path | str | None =
     if busy:
         name, who = next(iter(busy.items()))
         raise StoreError(f"process {who.pid} on {who.host} is at work in {store.folder} (on {name}); try later")
-    parts = (_leftovers(store), _of_attempts(store), _reference_models(settings), _set_aside(store), _locks(store))
-    return [one for part in parts for one in part]
+    damaged = [Garbage(path, "damaged, and set aside") for path in sorted(store.damaged.glob("*"))]
+    free = [path for path in store.locks.glob("*") if path.suffix != ".lock" or not is_held(store.locks, path.stem)]
+    locks = [Garbage(path, "no process holds it") for path in sorted(free)]
+    return [*_leftovers(store), *_of_attempts(store), *_reference_models(settings), *damaged, *locks]
 
 
 def remove(garbage: Iterable[Garbage]) -> int:
@@ -74,19 +76,18 @@ def _leftovers(store: Store) -> Iterator[Garbage]:
 def _of_attempts(store: Store) -> Iterator[Garbage]:
     # A damaged row is an error here: its outputs may still be of use.
     rows = load_results(store.folder, "all")
-    there = {f"{key}-{attempt}" for key, attempt in zip(rows["run_key"], rows["attempt"], strict=True)}
-    ok = rows[rows["status"] == "ok"].groupby("run_key")["attempt"].max()
+    there = set(zip(rows["run_key"], rows["attempt"].astype(str), strict=True))
+    newest = rows[rows["status"] == "ok"].groupby("run_key")["attempt"].max()
     for folder in (store.outputs, store.probes, store.metrics):
         for path in sorted(folder.glob("[!.]*")):
             key, _, attempt = path.stem.rpartition("-")
             if not attempt.isdecimal() or key.startswith("shadows"):
                 continue
-            if folder == store.metrics and path.stem in there:
-                continue  # the rows of earlier attempts stay, and are read from these files
-            if path.stem not in there:
+            if (key, attempt) not in there:
                 yield Garbage(path, "it has no row: its run was ended before it was done")
-            elif key in ok and int(attempt) < ok[key]:
-                yield Garbage(path, f"attempt {ok[key]} replaced it")
+            # The rows of earlier attempts stay, and are read together with their metrics.
+            elif folder != store.metrics and int(attempt) < newest.get(key, 0):
+                yield Garbage(path, f"attempt {newest[key]} replaced it")
 
 
 def _reference_models(settings: Settings) -> Iterator[Garbage]:
@@ -106,14 +107,3 @@ def _reference_models(settings: Settings) -> Iterator[Garbage]:
     for path in sorted(store.stages.glob("[!.]*")):
         if path.name not in needed and not (pooled and path.name.startswith("shadow")):
             yield Garbage(path, "a model that no run in this folder starts from or is compared with")
-
-
-def _set_aside(store: Store) -> Iterator[Garbage]:
-    for path in sorted(store.damaged.glob("*")):
-        yield Garbage(path, "damaged, and set aside")
-
-
-def _locks(store: Store) -> Iterator[Garbage]:
-    for path in sorted(store.locks.glob("*")):
-        if path.suffix != ".lock" or not is_held(store.locks, path.stem):
-            yield Garbage(path, "no process holds it")

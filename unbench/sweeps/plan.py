@@ -8,15 +8,18 @@ Data are loaded here, once, because keys are made of their content; everything e
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from unbench.config.reference_names import ORACLE
-from unbench.errors import DataMissingError, NotApplicableError, SpecError, UnknownNameError
+from unbench.errors import DataMissingError, NotApplicableError, SpecError
 from unbench.experiment.inputs import LoadedDatasets
+from unbench.experiment.reference_models import ROLES, is_stored, reference_model_name
 from unbench.experiment.settings import Settings
+from unbench.experiment.shadow_models.work import open_cell
 from unbench.experiment.spec import RunSpec
 from unbench.experiment.splits import FrozenSplit, freeze_split
 from unbench.methods.base import load_method
@@ -57,32 +60,28 @@ class Plan:
     Attributes:
         states: of every run of the sweep whose data are at hand.
         tasks: to do, each after those that it needs.
-        stored: reference models of each kind that are on disk already.
+        stored: runs and reference models of each kind that are on disk already.
         shared: how many runs wait for a task, by its id.
-        shared_tasks: ids of those that are to do.
-        absent: why the data of a run cannot be read, where that is allowed.
+        absent: runs whose data cannot be read, where that is allowed.
     """
 
     states: dict[RunSpec, State] = field(default_factory=dict)
     tasks: list[Task] = field(default_factory=list)
-    stored: dict[Kind, int] = field(default_factory=dict)
-    shared: dict[str, int] = field(default_factory=dict)
-    shared_tasks: set[str] = field(default_factory=set)
-    absent: dict[RunSpec, str] = field(default_factory=dict)
+    stored: Counter[Kind] = field(default_factory=Counter)
+    shared: Counter[str] = field(default_factory=Counter)
+    absent: set[RunSpec] = field(default_factory=set)
+    _to_do: set[str] = field(default_factory=set)
 
-    def add_shared(self, task: Task) -> None:
-        """Plan a task that others wait for."""
-        self.tasks.append(task)
-        self.shared_tasks.add(task.id)
-
-
-def check_extent(retry: Collection[str], limit: int | None) -> None:
-    """Raise SpecError, before anything is written, for a status that cannot be retried or a limit of no runs."""
-    for status in retry:
-        if status not in FAILED:
-            raise UnknownNameError("status to retry", status, FAILED)
-    if limit is not None and limit < 1:
-        raise SpecError(f"--limit must be at least 1, not {limit}")
+    def need(self, task: Task, is_stored: Callable[[], bool]) -> tuple[str, ...]:
+        """Plan a task once, unless its result is stored; return its id for one more task to wait for, if it must."""
+        if task.id not in self.shared:
+            if is_stored():
+                self.stored[task.kind] += 1
+            else:
+                self.tasks.append(task)
+                self._to_do.add(task.id)
+        self.shared[task.id] += 1
+        return (task.id,) if task.id in self._to_do else ()
 
 
 class Planner:
@@ -169,57 +168,48 @@ class Planner:
         plan = Plan()
         todo: dict[str, RunSpec] = {}
         for spec, probe in runs.items():
-            try:
-                state = plan.states[spec] = self.state(spec, probe)
-            except DataMissingError as error:
-                if not allow_absent:
-                    raise
-                plan.absent[spec] = str(error)
+            if not self._is_at_hand(spec, allow_absent):
+                plan.absent.add(spec)
                 continue
+            state = plan.states[spec] = self.state(spec, probe)
             # Presets of different names may mean the same run; the one that is to be probed is done.
             if (state.key not in todo or probe) and (state.status is None or state.status in retry):
                 todo[state.key] = spec
-        for key, spec in list(todo.items())[:limit]:
+        chosen = list(todo.items())[:limit]
+        plan.stored["run"] = len({state.key for state in plan.states.values()}) - len(chosen)
+        for key, spec in chosen:
             after, attempts = self._reference_models(spec, plan), plan.states[spec].attempts
             plan.tasks.append(Task(f"run-{key}", "run", spec, after, attempts, runs[spec]))
         for spec, count in (shadows or {}).items():
-            try:
-                self.datasets.load(spec)
-            except DataMissingError:
-                if not allow_absent:
-                    raise
-                continue
-            self._shadows(spec, count, plan)
+            if self._is_at_hand(spec, allow_absent):
+                self._shadows(spec, count, plan)
         return plan
+
+    def _is_at_hand(self, spec: RunSpec, allow_absent: bool) -> bool:
+        try:
+            self.datasets.load(spec)
+        except DataMissingError:
+            if not allow_absent:
+                raise
+            return False
+        return True
 
     def _reference_models(self, spec: RunSpec, plan: Plan) -> tuple[str, ...]:
         """Return ids of the reference models that a run has to wait for; add those nobody has planned yet."""
-        from unbench.experiment.reference_models import ROLES, is_stored, reference_model_name
-
         try:
             spec.check_applicable()
         except NotApplicableError:
             return ()  # the run is skipped, with the reason in its row
         data, split, own = self.datasets.load(spec), self.split(spec), load_method(spec.method).own_training
-        waiting = []
+        waiting: tuple[str, ...] = ()
         for role in ROLES:
             ids = data.train.ids if role == "original" else data.train.ids[split.retain]
             name = reference_model_name(role, spec, own, data, ids)
-            if name not in plan.shared:
-                plan.shared[name] = 0
-                if is_stored(self.store, name):
-                    plan.stored[role] = plan.stored.get(role, 0) + 1
-                else:
-                    plan.add_shared(Task(name, role, spec, shared=not own))
-            plan.shared[name] += 1
-            if name in plan.shared_tasks:
-                waiting.append(name)
-        return tuple(waiting)
+            waiting += plan.need(Task(name, role, spec, shared=not own), partial(is_stored, self.store, name))
+        return waiting
 
     def _shadows(self, spec: RunSpec, count: int, plan: Plan) -> None:
         """Add tasks for the shadow models of one cell: first the models, which all methods share, then the method's."""
-        from unbench.experiment.shadow_models.work import open_cell
-
         try:
             spec.check_applicable()
         except NotApplicableError as error:
@@ -228,13 +218,9 @@ class Planner:
         base, cell = open_cell(shared, self.settings), open_cell(spec, self.settings)
         prefix = f"shadow-{base.folder.parent.name}"
         for number in range(count):
-            first = f"{prefix}-{base.folder.name}-{number}"
-            if first not in plan.shared:
-                plan.shared[first] = 0
-                if not base.has(number, self.store):
-                    task = Task(first, "shadow models", shared, number=number, shared=shared != spec)
-                    plan.add_shared(task)
-            plan.shared[first] += 1
-            if cell.folder != base.folder and not cell.has(number, self.store):
-                after = (first,) if first in plan.shared_tasks else ()
-                plan.tasks.append(Task(f"{prefix}-{cell.folder.name}-{number}", "shadow", spec, after, number=number))
+            name = f"{prefix}-{base.folder.name}-{number}"
+            model = Task(name, "shadow models", shared, number=number, shared=shared != spec)
+            after = plan.need(model, partial(base.has, number, self.store))
+            if cell.folder != base.folder:
+                unlearned = Task(f"{prefix}-{cell.folder.name}-{number}", "shadow", spec, after, number=number)
+                plan.need(unlearned, partial(cell.has, number, self.store))

@@ -1,4 +1,4 @@
-"""Progress of sweeps: what is done, who is at work on what, what failed and why, what is missing."""
+"""Progress of sweeps: what is done, who is at work on what, what failed and why, what is missing, how long it takes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import TypedDict, Unpack
 from unbench.errors import DataMissingError
 from unbench.experiment.settings import PlaceOptions, Settings, check_keywords
 from unbench.experiment.spec import RunSpec
+from unbench.progress import Progress
 from unbench.store.locks import Holder, holders
-from unbench.sweeps.history import stored_cards
+from unbench.sweeps.display import Display
 from unbench.sweeps.plan import Planner
-from unbench.sweeps.sweep_file import SweepCard
+from unbench.sweeps.sweep import SweepOptions, jobs, plan_sweep
+from unbench.sweeps.sweep_file import SweepCard, stored_cards
 
 
 class StatusRow(TypedDict):
@@ -29,6 +31,23 @@ class StatusRow(TypedDict):
     seed: int | None
     state: str
     detail: str
+
+
+class PreviewRow(TypedDict):
+    """Tasks of one kind.
+
+    Attributes:
+        stage: the kind.
+        done, to_do: models or runs that are stored, and those that are missing.
+        shared_by: number of missing runs that use these models.
+        seconds: that the missing ones will take one after the other, judging by past runs; None if there are none.
+    """
+
+    stage: str
+    done: int
+    to_do: int
+    shared_by: int | None
+    seconds: float | None
 
 
 def status(card: SweepCard | None = None, **options: Unpack[PlaceOptions]) -> list[StatusRow]:
@@ -50,7 +69,38 @@ def status(card: SweepCard | None = None, **options: Unpack[PlaceOptions]) -> li
     at_work, planner = holders(store.locks), Planner(settings, download=False)
     rows = [_row(spec.written, *_state(spec, planner, at_work), spec) for spec in specs]
     training = {name: holder for name, holder in at_work.items() if not name.startswith("run-")}
-    return [*rows, *(_row(name.rpartition("-")[0], "running", _by(holder)) for name, holder in training.items())]
+    return [*rows, *(_row(name.rpartition("-")[0], "running", f"by {holder}") for name, holder in training.items())]
+
+
+def preview(
+    card: SweepCard, *, progress: Progress | None = None, **options: Unpack[SweepOptions]
+) -> tuple[list[PreviewRow], str]:
+    """Return a row for each kind of task, and a line on how long all will take; arguments as for `sweep`.
+
+    Nothing is downloaded, trained or stored but the indices of splits and the descriptions of pools of shadow models.
+
+    Raises:
+        UnbenchError: the request or the files are wrong.
+    """
+    planner, plan = plan_sweep("preview", card, options, progress, download=False)
+    counts = Display()
+    counts.planned(plan, jobs(card, planner.settings.device), planner.history)
+    rows: list[PreviewRow] = []
+    for kind, name in counts.kinds().items():
+        duration = counts.estimator.total(task for task in plan.tasks if task.kind == kind)
+        rows.append(
+            {
+                "stage": name,
+                "done": counts.stored[kind],
+                "to_do": counts.total[kind],
+                "shared_by": sum(users for task, users in plan.shared.items() if task.rpartition("-")[0] == kind)
+                or None,
+                "seconds": round(duration.seconds, 1) if duration.unknown == 0 else None,
+            }
+        )
+    absent = f"; {len(plan.absent)} more runs whose data are not here yet" if plan.absent else ""
+    takes = f"{counts.jobs} at a time, this will take {counts.left()}" if plan.tasks else "nothing to do"
+    return rows, f"{takes}{absent}"
 
 
 def _state(spec: RunSpec, planner: Planner, at_work: dict[str, Holder]) -> tuple[str, str]:
@@ -60,7 +110,7 @@ def _state(spec: RunSpec, planner: Planner, at_work: dict[str, Holder]) -> tuple
         return "unknown", str(error)
     holder = at_work.get(f"run-{state.key}")
     if holder is not None:
-        return "running", _by(holder)
+        return "running", f"by {holder}"
     if state.status is None:
         return "missing", ""
     return ("done", "") if state.status == "ok" else (state.status, state.error or "")
@@ -76,7 +126,3 @@ def _row(method: str, state: str, detail: str, spec: RunSpec | None = None) -> S
         "state": state,
         "detail": detail,
     }
-
-
-def _by(holder: Holder) -> str:
-    return f"by {holder}"

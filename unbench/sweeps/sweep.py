@@ -5,25 +5,24 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
-from unbench.errors import UnbenchError
+from unbench.errors import SpecError, UnbenchError, UnknownNameError
+from unbench.experiment.run import record
 from unbench.experiment.settings import PlaceOptions, Settings, check_keywords
 from unbench.experiment.spec import RunSpec
 from unbench.progress import Progress
 from unbench.store.results import Store
 from unbench.sweeps.display import Display
-from unbench.sweeps.history import store_card
+from unbench.sweeps.executors import Executor, open_executor
+from unbench.sweeps.limits import last_words
 from unbench.sweeps.machine import cores, gpus
-from unbench.sweeps.plan import FAILED, Plan, Planner, State, check_extent
-from unbench.sweeps.sweep_file import SweepCard
+from unbench.sweeps.plan import FAILED, Plan, Planner, State
+from unbench.sweeps.sweep_file import SweepCard, store_card
 from unbench.sweeps.tasks import Outcome, Task
-
-if TYPE_CHECKING:
-    from unbench.sweeps.executors import Executor
 
 BUSY_SECONDS = 2.0
 """Seconds until a task that another process is at work on is handed out again."""
@@ -95,16 +94,9 @@ def sweep(
         shown.planned(plan, at_once, planner.history)
         swept = Swept(plan.states)
         if plan.tasks:
-            from unbench.sweeps.executors import open_executor
-
             name = card.executor or "local"
-            executor_options = {"ray": card.ray, "slurm": card.slurm}.get(name, {})
-            with shown:
-                executor = open_executor(name, at_once, settings, executor_options)
-                try:
-                    _Loop(plan, planner, executor, shown, swept).run()
-                finally:
-                    executor.close()
+            with shown, closing(open_executor(name, at_once, settings, getattr(card, name, {}))) as executor:
+                _Loop(plan, planner, executor, shown, swept).run()
             planner.store.history()  # updates the copy of all rows, so that the next plan is fast
         # Also where no task was left: a sweep may have been ended between its last task and this.
         if settings.evaluate and (plan.tasks or not _is_evaluated(planner.store, plan.states.values())):
@@ -133,25 +125,24 @@ def plan_sweep(
     """
     check_keywords(function, options, SweepOptions)
     retry, limit = options.get("retry", ()), options.get("limit")
-    check_extent(retry, limit)
-    settings = sweep_settings(card, options)
-    runs, shadows = card.runs(settings.results), card.shadows_of_cells(settings.results)
-    settings.store.check_writable()
-    planner = Planner(settings, progress, download, options.get("verify", False))
-    return planner, planner.plan(runs, shadows, retry, limit, allow_absent=not download)
-
-
-def sweep_settings(card: SweepCard, options: Mapping[str, Any]) -> Settings:
-    """Return the settings of the workers of a sweep, good on other machines too."""
+    for status in retry:
+        if status not in FAILED:
+            raise UnknownNameError("status to retry", status, FAILED)
+    if limit is not None and limit < 1:
+        raise SpecError(f"--limit must be at least 1, not {limit}")
     settings = Settings.of(options)
-    return replace(
+    settings = replace(
         settings,
         threads=card.threads or max(1, cores() // jobs(card, settings.device)),
         evaluate=card.evaluate is not False,
         time_limit=card.time_limit,
         memory_limit=card.memory_limit,
         wait=False,
-    ).portable()
+    ).portable()  # good for workers on other machines too
+    runs, shadows = card.runs(settings.results), card.shadows_of_cells(settings.results)
+    settings.store.check_writable()
+    planner = Planner(settings, progress, download, options.get("verify", False))
+    return planner, planner.plan(runs, shadows, retry, limit, allow_absent=not download)
 
 
 def jobs(card: SweepCard, device: str) -> int:
@@ -178,17 +169,14 @@ class _Loop:
         self._graph.prepare()
         self._ready: list[Task] = []
         self._later: list[tuple[float, Task]] = []
-        self._lost: set[str] = set()
-        self._running = 0
 
     def run(self) -> None:
         """Go on until nothing is left; raise UnbenchError if that is of no use."""
         while self._submit() or self._later:
-            if not self._running:
+            if not self.executor.running:
                 time.sleep(max(0.0, self._later[0][0] - time.monotonic()))
                 continue
             for task, outcome in self.executor.finished(patience=1.0):
-                self._running -= 1
                 self._ended(task, outcome)
             self.display.refresh()
 
@@ -199,14 +187,13 @@ class _Loop:
         self._ready += [task for due, task in self._later if due <= now]
         self._later = [(due, task) for due, task in self._later if due > now]
         self._ready.sort(key=lambda task: self._place[task.id])
-        room = max(0, self.executor.room)
+        room = self.executor.room
         tasks, self._ready = self._ready[:room], self._ready[room:]
         if tasks:
             self.executor.submit(tasks)
-            self._running += len(tasks)
             for task in tasks:
                 self.display.begun(task)
-        return self._running
+        return len(self.executor.running)
 
     def _ended(self, task: Task, outcome: Outcome) -> None:
         if outcome.state == "busy":
@@ -220,31 +207,22 @@ class _Loop:
             self._graph.done(task.id)
             self.display.ended(task, outcome)
         else:
-            from unbench.sweeps.work import last_words
-
             self._failed(task, replace(outcome, reason=last_words(task, self.planner.settings) or outcome.reason))
 
     def _failed(self, task: Task, outcome: Outcome) -> None:
         """Store the reason as the row of a run; fail the runs that cannot begin without a reference model."""
         if task.kind == "run":
-            outcome = replace(outcome, row=self._record(task, outcome))
+            data, settings = self.planner.datasets.load(task.spec), self.planner.settings
+            row = record(task.spec, data, settings, task.attempts, outcome.status, outcome.reason)
+            self._keep(row)
+            outcome = replace(outcome, row=row)
         else:
             self.swept.failed[str(task)] = outcome.reason
         self.display.ended(task, outcome)
-        if task.kind in ("run", "shadow"):
-            return
-        for other in self._tasks.values():
-            if task.id in other.after and other.id not in self._lost:
-                self._lost.add(other.id)
+        if task.kind not in ("run", "shadow"):
+            for other in [one for one in self._tasks.values() if task.id in one.after]:
+                del self._tasks[other.id]
                 self._failed(other, replace(outcome, reason=f"{task}: {outcome.reason}", seconds=0.0))
-
-    def _record(self, task: Task, outcome: Outcome) -> dict[str, Any]:
-        from unbench.experiment.run import record
-
-        data, settings = self.planner.datasets.load(task.spec), self.planner.settings
-        row = record(task.spec, data, settings, task.attempts, outcome.status, outcome.reason)
-        self._keep(row)
-        return row
 
     def _keep(self, row: dict[str, Any]) -> None:
         self.swept.ran.append(row)
@@ -256,12 +234,8 @@ class _Loop:
 @contextmanager
 def _terminable() -> Iterator[None]:
     """Let SIGTERM, by which queues end a job, end a sweep as Ctrl-C does."""
-
-    def stop(number: int, frame: Any) -> None:
-        raise KeyboardInterrupt
-
     try:
-        before = signal.signal(signal.SIGTERM, stop)
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     except ValueError:  # not the main thread, whose signals are its own business
         yield
         return

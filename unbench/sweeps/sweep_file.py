@@ -1,4 +1,4 @@
-"""A sweep as a TOML file or as flags describe it, with the same names in both."""
+"""A sweep as a TOML file or as flags describe it, with the same names in both, and as a results folder keeps it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from unbench.config import registry
 from unbench.config.grammar import expand
-from unbench.errors import SpecError, UnknownNameError
+from unbench.errors import SpecError, StoreError, UnknownNameError
 from unbench.experiment.shadow_models.pool import check_count
 from unbench.experiment.spec import RunSpec, Start
+from unbench.seeds import digest
 from unbench.store.files import read_text
+from unbench.store.json_files import read_json, write_json
+from unbench.store.results import Store
 
 FAMILIES = ("post-hoc", "by-design", "reference")
 """Words that stand for all methods of a family, as "all" does for every method."""
@@ -107,14 +110,12 @@ class SweepCard(SweepBlock):
 
     def shadows_of_cells(self, results: Path | None = None) -> dict[RunSpec, int]:
         """Return each run with seed 0 that wants shadow models, and how many it wants; raise SpecError."""
-        blocks = [block for block in self.blocks() if block.shadows]
-        for block in blocks:
-            check_count(block.shadows or 0)
-        return {
-            spec: block.shadows or 0
-            for block in blocks
-            for spec in block.model_copy(update={"seeds": [0]}).specs(results)
-        }
+        found: dict[RunSpec, int] = {}
+        for block in self.blocks():
+            if block.shadows:
+                check_count(block.shadows)
+                found |= dict.fromkeys(block.model_copy(update={"seeds": [0]}).specs(results), block.shadows)
+        return found
 
 
 def read_sweep(path: Path) -> SweepCard:
@@ -128,6 +129,29 @@ def read_sweep(path: Path) -> SweepCard:
     except tomllib.TOMLDecodeError as error:
         raise SpecError(f"{path} is not valid TOML: {error}") from error
     return _checked(content, f"the sweep file {path}")
+
+
+def store_card(store: Store, card: SweepCard) -> None:
+    """Store a sweep's card, so that its progress is known without its file; once, however often it is resumed."""
+    content = card.model_dump(mode="json")
+    path = store.sweeps / f"{digest(content)}.json"
+    if not path.exists():
+        write_json(path, content)
+
+
+def stored_cards(store: Store) -> list[SweepCard]:
+    """Return every stored card.
+
+    Raises:
+        StoreError: one is damaged, or was written by a version of unbench with other keys.
+    """
+    found = []
+    for path in sorted(store.sweeps.glob("*.json")):
+        try:
+            found.append(SweepCard.model_validate(read_json(path)))
+        except ValidationError as error:
+            raise StoreError(f"{path} is from another version of unbench; move it away") from error
+    return found
 
 
 def parse_seeds(text: str) -> list[int]:

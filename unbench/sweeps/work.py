@@ -6,11 +6,10 @@ import logging
 import os
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import lru_cache
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,12 +19,10 @@ from unbench.analysis.evaluation import evaluate_run
 from unbench.errors import FOREIGN, BusyError, UnbenchError
 from unbench.experiment.failures import ReportedError, reason_of, status_of
 from unbench.experiment.inputs import datasets_of
-from unbench.experiment.reference_models import ROLES
 from unbench.experiment.run import Run, run_spec
 from unbench.experiment.settings import Settings
 from unbench.experiment.shadow_models.work import make
 from unbench.progress import LogProgress
-from unbench.store.files import write_text
 from unbench.sweeps.limits import limited
 from unbench.sweeps.tasks import Outcome, Task
 from unbench.training.devices import make_deterministic
@@ -38,7 +35,7 @@ def perform(task: Task, settings: Settings) -> Outcome:
     _configure_process(settings)
     row, begun = None, time.perf_counter()
     try:
-        with _logged(task, settings), _guarded(task, settings):
+        with _logged(task, settings), limited(task, settings):
             row = _do(task, settings)
     except BusyError:
         return Outcome("busy")
@@ -51,30 +48,19 @@ def perform(task: Task, settings: Settings) -> Outcome:
 
 def _do(task: Task, settings: Settings) -> dict[str, Any] | None:
     """Do a run and return its row, train a model that runs share, or make a shadow model forget."""
-    if task.kind in ("shadow", "shadow models"):
+    if task.kind == "shadow" or task.kind == "shadow models":
         reason = make(task.spec, settings, task.number)
         if reason is not None:
             raise ReportedError("failed", reason)
         return None
     spec, data, progress = task.spec, datasets_of(settings).load(task.spec), LogProgress(logger, str(task.spec))
     if task.kind != "run":
-        role = next(role for role in ROLES if role == task.kind)
-        Run.open(spec, data, settings, progress).reference_model(role, wait=False)
+        Run.open(spec, data, settings, progress).reference_model(task.kind, wait=False)
         return None
     row = run_spec(spec, data, replace(settings, probe=task.probe), progress, task.attempts)
     if settings.evaluate and row["status"] == "ok":
         evaluate_run(settings.store, row)  # while outputs and code are at hand
     return row
-
-
-def last_words(task: Task, settings: Settings) -> str | None:
-    """Return why the process of a task ended itself, if it did; only once."""
-    path = _last_words_path(task, settings)
-    if not path.exists():
-        return None
-    reason = path.read_text("utf-8")
-    path.unlink()
-    return reason
 
 
 @lru_cache(maxsize=1)
@@ -84,16 +70,6 @@ def _configure_process(settings: Settings) -> None:
     torch.set_num_threads(settings.threads)
     threadpool_limits(settings.threads, user_api="blas")
     make_deterministic()
-
-
-def _guarded(task: Task, settings: Settings) -> AbstractContextManager[None]:
-    path = _last_words_path(task, settings)
-    path.unlink(missing_ok=True)  # of an earlier attempt that nobody waited for
-    return limited(settings.memory_limit, lambda reason: write_text(path, reason))
-
-
-def _last_words_path(task: Task, settings: Settings) -> Path:
-    return settings.store.locks / f"{task.id}.last-words"
 
 
 class _QuietHandler(logging.FileHandler):

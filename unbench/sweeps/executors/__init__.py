@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
 
 from unbench.errors import SpecError
 from unbench.experiment.settings import Settings
 from unbench.sweeps.executors.base import Executor
-from unbench.sweeps.machine import gpus
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-__all__ = ["Executor", "open_executor"]
+EXECUTORS = {"local": "LocalExecutor", "ray": "RayExecutor", "slurm": "SlurmExecutor"}
+"""Modules of this package, which import the package that they need, and the class of each."""
 
 
 def open_executor(name: str, jobs: int, settings: Settings, options: Mapping[str, Any]) -> Executor:
     """Start an executor.
 
     Args:
-        name: "local", "ray" or "slurm".
+        name: one of EXECUTORS.
         jobs: tasks at a time.
         settings: where they work.
         options: of Ray or Slurm, as the sweep file has them.
@@ -27,17 +26,9 @@ def open_executor(name: str, jobs: int, settings: Settings, options: Mapping[str
     Raises:
         SpecError: its package is not installed, or an option is not known to it.
     """
-    if name == "local":
-        from unbench.sweeps.executors.local import LocalExecutor
-
-        return LocalExecutor(jobs, settings, gpus(settings.device))
     try:
-        if name == "ray":
-            from unbench.sweeps.executors.ray import RayExecutor
-
-            return RayExecutor(jobs, settings, options)
-        from unbench.sweeps.executors.slurm import SlurmExecutor
-
-        return SlurmExecutor(jobs, settings, options)
+        module = import_module(f"{__name__}.{name}")
     except ModuleNotFoundError as error:
         raise SpecError(f'the executor needs {error.name}: pip install "unbench[{name}]"') from error
+    executor: Executor = getattr(module, EXECUTORS[name])(jobs, settings, options)
+    return executor

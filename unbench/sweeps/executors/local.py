@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import contextmanager
-from itertools import cycle
+from contextlib import contextmanager, suppress
+from itertools import product
 from multiprocessing import resource_tracker
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 from pebble import ProcessExpired, ProcessPool
@@ -19,48 +21,46 @@ from pebble import ProcessExpired, ProcessPool
 from unbench.config.interpreter import collect_rarely
 from unbench.experiment.failures import how_it_died
 from unbench.experiment.settings import Settings
-from unbench.sweeps.executors.base import perform
+from unbench.sweeps.executors.base import Executor
+from unbench.sweeps.machine import gpus
 from unbench.sweeps.tasks import Outcome, Task
+from unbench.sweeps.work import perform
 
 _HELD: list[FileLock] = []
 """Locks held as long as this process lives."""
 
 
-class LocalExecutor:
+class LocalExecutor(Executor):
     """A pool of processes.
+
+    On a machine with GPUs, each process has one for itself, or shares one if there are more processes.
 
     Args:
         jobs: processes.
         settings: where they work; each has `settings.threads` threads.
-        gpus: of the machine; with any, each process has one for itself, or shares one if there are more processes.
+        options: none.
     """
 
-    def __init__(self, jobs: int, settings: Settings, gpus: Sequence[str] = ()) -> None:
-        self._jobs, self._settings = jobs, settings
-        self._running: dict[Future[Outcome], Task] = {}
+    def __init__(self, jobs: int, settings: Settings, options: Mapping[str, Any]) -> None:
+        super().__init__(slots=jobs + 1)  # so that no process waits for its next task
+        self._settings = settings
         self._pool = ProcessPool(
             max_workers=jobs,
             context=multiprocessing.get_context("spawn"),
             initializer=_begin,
-            initargs=(tuple(gpus), -(-jobs // len(gpus)) if gpus else 0),
+            initargs=(gpus(settings.device), jobs),
         )
         resource_tracker.ensure_running()  # now, because it would let SIGINT through again
 
-    @property
-    def room(self) -> int:
-        """One task more than there are processes, so that none waits for the next."""
-        return self._jobs + 1 - len(self._running)
-
-    def submit(self, tasks: Sequence[Task]) -> None:
+    def start(self, tasks: Sequence[Task]) -> list[Future[Outcome]]:
         """Queue tasks."""
         with _uninterrupted():
-            for task in tasks:
-                self._running[self._pool.schedule(perform, args=(task, self._settings))] = task
+            return [self._pool.schedule(perform, args=(task, self._settings)) for task in tasks]
 
-    def finished(self, patience: float) -> list[tuple[Task, Outcome]]:
+    def ended(self, patience: float) -> list[tuple[Any, Outcome]]:
         """Return tasks that ended, or whose process did."""
-        done, _ = wait(self._running, timeout=patience, return_when=FIRST_COMPLETED)
-        return [(self._running.pop(future), _outcome(future)) for future in done]
+        done, _ = wait(self.running, timeout=patience, return_when=FIRST_COMPLETED)
+        return [(future, _outcome(future)) for future in done]
 
     def close(self) -> None:
         """End the processes."""
@@ -80,9 +80,6 @@ def _outcome(future: Future[Outcome]) -> Outcome:
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
     """Keep Ctrl-C from processes that are started meanwhile, also by threads that are, until they ignore it."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -90,25 +87,22 @@ def _uninterrupted() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _begin(gpus: Sequence[str], share: int) -> None:
-    """In a new process, before torch looks for GPUs."""
+def _begin(gpus: Sequence[str], jobs: int) -> None:
+    """Prepare a new process, before torch looks for GPUs."""
     collect_rarely()
+    gc.freeze()  # every run asks for garbage collections, which need not look at what was imported
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the process that waits for us decides
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     if gpus:
-        os.environ["CUDA_VISIBLE_DEVICES"] = take(gpus, share)
+        os.environ["CUDA_VISIBLE_DEVICES"] = take(gpus, share=-(-jobs // len(gpus)))
 
 
 def take(gpus: Sequence[str], share: int = 1) -> str:
     """Take a GPU, until this process ends, that fewer than `share` other workers of this user and machine have."""
-    places = [f"{gpu}-{os.getuid()}-{place}" for place in range(share) for gpu in gpus]
     while True:
-        for gpu, place in zip(cycle(gpus), places, strict=False):
-            lock = FileLock(Path(tempfile.gettempdir()) / f"unbench-gpu-{place}.lock")
-            try:
+        for place, gpu in product(range(share), gpus):
+            lock = FileLock(Path(tempfile.gettempdir()) / f"unbench-gpu-{gpu}-{os.getuid()}-{place}.lock")
+            with suppress(Timeout):
                 lock.acquire(timeout=0.1)
-            except Timeout:
-                continue
-            _HELD.append(lock)
-            return gpu
+                _HELD.append(lock)
+                return gpu

@@ -9,15 +9,16 @@ import ray
 
 from unbench.errors import SpecError, UnknownNameError
 from unbench.experiment.settings import Settings
-from unbench.sweeps.executors.base import perform
+from unbench.sweeps.executors.base import Executor
 from unbench.sweeps.tasks import Outcome, Task
+from unbench.sweeps.work import perform
 
 OPTIONS = {"address": None, "gpus": None, "retries": 2}
 """Of the table [ray] in a sweep file: the cluster (else RAY_ADDRESS, else one of this machine), the share of a GPU that
 a task takes (default 1 where the cluster has any, else 0), and how often a task whose worker was lost is done again."""
 
 
-class RayExecutor:
+class RayExecutor(Executor):
     """Tasks of a Ray cluster.
 
     Args:
@@ -30,13 +31,12 @@ class RayExecutor:
     """
 
     def __init__(self, jobs: int, settings: Settings, options: Mapping[str, Any]) -> None:
+        super().__init__(jobs)
         for name in options:
             if name not in OPTIONS:
                 raise UnknownNameError("option of [ray]", name, OPTIONS)
         options = {**OPTIONS, **options}
-        self._jobs, self._settings = jobs, settings
-        self._running: dict[ray.ObjectRef, Task] = {}
-        self._owner = not ray.is_initialized()
+        self._settings, self._owner = settings, not ray.is_initialized()
         if self._owner:
             _connect(options["address"], jobs * settings.threads)
         gpus = options["gpus"] if options["gpus"] is not None else min(1, ray.cluster_resources().get("GPU", 0))
@@ -44,24 +44,18 @@ class RayExecutor:
             num_cpus=settings.threads, num_gpus=gpus, max_retries=options["retries"], retry_exceptions=False
         )
 
-    @property
-    def room(self) -> int:
-        """Up to `jobs` tasks."""
-        return self._jobs - len(self._running)
-
-    def submit(self, tasks: Sequence[Task]) -> None:
+    def start(self, tasks: Sequence[Task]) -> list[ray.ObjectRef]:
         """Hand tasks to Ray."""
-        for task in tasks:
-            self._running[self._perform.remote(task, self._settings)] = task
+        return [self._perform.remote(task, self._settings) for task in tasks]
 
-    def finished(self, patience: float) -> list[tuple[Task, Outcome]]:
+    def ended(self, patience: float) -> list[tuple[Any, Outcome]]:
         """Return tasks that ended, or whose worker was lost for good."""
-        done, _ = ray.wait(list(self._running), num_returns=1, timeout=patience)
-        return [(self._running.pop(one), _outcome(one)) for one in done]
+        done, _ = ray.wait(list(self.running), num_returns=1, timeout=patience)
+        return [(one, _outcome(one)) for one in done]
 
     def close(self) -> None:
         """Cancel running tasks, and end a cluster that was started here."""
-        for one in self._running:
+        for one in self.running:
             ray.cancel(one, force=True)
         if self._owner:
             ray.shutdown()

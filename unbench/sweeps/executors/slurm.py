@@ -10,8 +10,9 @@ import submitit
 
 from unbench.errors import SpecError
 from unbench.experiment.settings import Settings
-from unbench.sweeps.executors.base import perform
+from unbench.sweeps.executors.base import Executor
 from unbench.sweeps.tasks import Outcome, Task
+from unbench.sweeps.work import perform
 
 LOOK = 0.2
 """Seconds between two looks at the jobs, which submitit itself asks Slurm about much less often."""
@@ -23,7 +24,7 @@ A_DAY = 24 * 60
 """Minutes of a job, unless the options give another number."""
 
 
-class SlurmExecutor:
+class SlurmExecutor(Executor):
     """Jobs of a queue.
 
     Args:
@@ -38,8 +39,6 @@ class SlurmExecutor:
     """
 
     def __init__(self, jobs: int, settings: Settings, options: Mapping[str, Any]) -> None:
-        self._jobs, self._settings = jobs, settings
-        self._running: dict[str, tuple[submitit.Job[Outcome], Task]] = {}
         parameters = {
             "name": "unbench",
             "cpus_per_task": settings.threads,
@@ -53,31 +52,27 @@ class SlurmExecutor:
             self._executor.update_parameters(**parameters)
         except (ValueError, TypeError, NameError, RuntimeError) as error:
             raise SpecError(f"submitit refuses the table [slurm]: {' '.join(str(error).split())}") from error
-        self._at_once = WHOLE if self._executor.cluster == "slurm" else jobs
+        # Slurm queues what it has no room for.
+        super().__init__(WHOLE if self._executor.cluster == "slurm" else jobs)
+        self._settings = settings
 
-    @property
-    def room(self) -> int:
-        """Slurm queues what it has no room for; elsewhere up to `jobs` tasks."""
-        return self._at_once - len(self._running)
-
-    def submit(self, tasks: Sequence[Task]) -> None:
+    def start(self, tasks: Sequence[Task]) -> list[submitit.Job[Outcome]]:
         """Submit tasks as one array."""
         with self._executor.batch():
-            jobs = [self._executor.submit(perform, task, self._settings) for task in tasks]
-        self._running |= {job.job_id: (job, task) for job, task in zip(jobs, tasks, strict=True)}
+            return [self._executor.submit(perform, task, self._settings) for task in tasks]
 
-    def finished(self, patience: float) -> list[tuple[Task, Outcome]]:
+    def ended(self, patience: float) -> list[tuple[Any, Outcome]]:
         """Return tasks whose job ended."""
         until = time.monotonic() + patience
         while True:
-            done = [key for key, (job, _) in self._running.items() if job.done()]
+            done = [job for job in self.running if job.done()]
             if done or time.monotonic() >= until:
-                return [(task, _outcome(job)) for job, task in map(self._running.pop, done)]
+                return [(job, _outcome(job)) for job in done]
             time.sleep(LOOK)
 
     def close(self) -> None:
         """Cancel running and waiting jobs."""
-        for job, _ in self._running.values():
+        for job in self.running:
             job.cancel(check=False)
 
 
