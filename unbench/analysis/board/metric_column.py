@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from unbench.analysis.board.leaderboard import VALUES, in_order, over_seeds
+from unbench.analysis.board.leaderboard import UNSTORED, VALUES, in_order, over_seeds
 from unbench.analysis.board.rank_basis import RankBasis, ideal_of
 from unbench.analysis.board.shadow_metrics import SEVERAL, shadow_metrics
 from unbench.analysis.rows.records import records
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 _POOL = "0"
 """Stands for the seed of a value of shadow models, which has none."""
-
-_UNSTORED = "no value is stored, and no reason"
 
 
 def with_metric(board: pd.DataFrame, runs: pd.DataFrame, metrics: pd.DataFrame, basis: RankBasis) -> pd.DataFrame:
@@ -89,7 +87,7 @@ def _current(entry: Row | None, metric: Metric) -> tuple[float, str]:
 def _value(entry: Row) -> tuple[float, str]:
     if present(entry["value"]):
         return float(entry["value"]), ""
-    return float("nan"), as_text(entry["missing"]) or _UNSTORED
+    return float("nan"), as_text(entry["missing"]) or UNSTORED
 
 
 def _of_shadows(metrics: pd.DataFrame, rows: Sequence[Row], name: str) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,3 +20,22 @@ def plain_records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the same with None for what is missing; pandas has NaN there, even in columns of text."""
     plain = table.astype(object)
     return records(plain.where(plain.notna(), None))
+
+
+class RunsOfRow:
+    """Some of the runs of one row, read by column: far faster than one DataFrame per row.
+
+    Args:
+        columns: of the runs of all rows: values by name.
+        places: which of the values are those of these runs.
+    """
+
+    def __init__(self, columns: Mapping[str, list[Any]], places: Sequence[int]) -> None:
+        self._columns, self._places = columns, places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, column: str) -> list[Any]:
+        values = self._columns[column]
+        return [values[place] for place in self._places]
