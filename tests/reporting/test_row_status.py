@@ -12,7 +12,7 @@ from fakes import fake_run
 from unbench.analysis.board import row_status
 from unbench.analysis.board.cells import split_cells
 from unbench.analysis.board.leaderboard import leaderboard
-from unbench.analysis.board.references import references
+from unbench.analysis.board.oracles import references
 from unbench.analysis.board.selection import select
 from unbench.analysis.rows.defaults import tuned_values_of
 from unbench.errors import UnknownNameError

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from unbench.analysis.board.cells import BoardCell
 from unbench.analysis.board.formatting import DASH, WITHIN_NOISE, formatter, title_of
 from unbench.analysis.board.leaderboard import COSTS, FAILURES
-from unbench.analysis.board.references import ReferenceRow, count_oracles
+from unbench.analysis.board.oracles import ReferenceRow, count_oracles
 from unbench.analysis.rows.records import records
 from unbench.analysis.rows.values import json_object, present
 from unbench.config.reference_names import NOTHING, ORACLE

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from unbench.analysis.board.ablations import AblationStudy, studies
 from unbench.analysis.board.formatting import seed_span
-from unbench.analysis.board.oracles import OracleGroup, oracle_groups
+from unbench.analysis.board.oracles import OracleGroup, ReferenceRow, oracle_groups, references
 from unbench.analysis.board.rank_basis import BY_GAP, RankBasis
 from unbench.analysis.board.ranks import cell_ranks
-from unbench.analysis.board.references import ReferenceRow, references
 from unbench.analysis.rows.labels import CELL
 from unbench.analysis.rows.records import records
 from unbench.analysis.rows.values import clean

@@ -50,9 +50,15 @@ def with_metric(board: pd.DataFrame, runs: pd.DataFrame, metrics: pd.DataFrame, 
     if metric.needs == "shadows":
         found[[f"{name}_low", f"{name}_high"]] = values[["low", "high"]]
     if basis.ranked == "distance":
-        found["distance_by_seed"] = [json.dumps(_distances(values, number)) for number in range(len(rows))]
+        distances: list[dict[str, float]] = [{} for _ in rows]
+        for row, seed, distance in values[["row", "seed", "distance"]].dropna().itertuples(index=False):
+            distances[row][str(seed)] = distance
+        found["distance_by_seed"] = [json.dumps(by_seed) for by_seed in distances]
     if name not in VALUES:
-        found["missing"] = [_reasons(values, number, row, name) for number, row in enumerate(rows)]
+        missing = [json_object(row["missing"]) for row in rows]
+        for row, reasons in values[values[name].isna()].groupby("row")["reason"]:
+            missing[row][name] = "; ".join(sorted(set(reasons)))
+        found["missing"] = [json.dumps(one, sort_keys=True) for one in missing]
     return in_order(found.copy(), f"{basis.ranked}_mean")
 
 
@@ -60,12 +66,13 @@ def _of_runs(metrics: pd.DataFrame, rows: Sequence[Row], runs: pd.DataFrame, met
     """Return the metric of the unlearned model and the oracle of each run, one line per row and seed."""
     owners = {key: number for number, row in enumerate(rows) for key in row["run_keys"].split()}
     found = runs[runs["run_key"].isin(owners)].reset_index(drop=True)
-    stored = metrics[(metrics["metric"] == metric.name) & metrics["seed"].notna()]
-    stored = stored.merge(found[["run_key", "attempt"]], on=["run_key", "attempt"])
-    by_run: dict[tuple[str, str], Row] = {(entry["run_key"], entry["of"]): entry for entry in records(stored)}
+    stored = records(metrics[metrics["metric"] == metric.name])
+    by_run = {(entry["run_key"], entry["attempt"], entry["of"]): entry for entry in stored}
     table = found[["seed"]].assign(row=found["run_key"].map(owners))
     for column, of in ((metric.name, "unlearned"), (f"oracle_{metric.name}", "oracle")):
-        evaluated = [_current(by_run.get((key, of)), metric) for key in found["run_key"]]
+        evaluated = [
+            _current(by_run.get((*run, of)), metric) for run in zip(found["run_key"], found["attempt"], strict=True)
+        ]
         table[column] = [value for value, _ in evaluated]
         if column in found:  # a run's own columns come first: the leaderboard shows them
             table[column] = found[column].fillna(table[column])
@@ -111,16 +118,3 @@ def _only(entries: Sequence[Row]) -> tuple[float, str]:
     if not entries:
         return float("nan"), "no shadow models of this row are evaluated; see 'unbench shadow' and 'unbench evaluate'"
     return _value(entries[0])
-
-
-def _distances(values: pd.DataFrame, number: int) -> dict[str, float]:
-    own = values[values["row"] == number].dropna(subset="distance")
-    return dict(zip(own["seed"].astype(str), own["distance"].tolist(), strict=True))
-
-
-def _reasons(values: pd.DataFrame, number: int, row: Row, name: str) -> str:
-    """Return the missing values of a row with their reasons, as JSON."""
-    own = values[values["row"] == number]
-    reasons = "; ".join(sorted(set(own.loc[own[name].isna(), "reason"])))
-    missing = json_object(row["missing"]) | ({name: reasons} if reasons else {})
-    return json.dumps(missing, sort_keys=True)

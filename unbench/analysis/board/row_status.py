@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 
-from unbench.analysis.rows.defaults import card_defaults, default_hparams
+from unbench.analysis.rows.defaults import default_hparams
 from unbench.analysis.rows.labels import numerics
 from unbench.analysis.rows.records import RunsOfRow
 from unbench.analysis.rows.values import json_object
@@ -113,7 +113,7 @@ def chosen(row: Row) -> str:
     """
     if row["tuned"]:
         return "tuned"
-    plain, today = card_defaults(row), default_hparams(row)
+    plain, today = default_hparams(row, tuned=False), default_hparams(row)
     if plain is None:
         return ""
     hparams = json_object(row["hparams"])
