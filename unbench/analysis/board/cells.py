@@ -31,6 +31,7 @@ class BoardCell:
         slug: the same as a file name without an extension, unlike that of every other cell.
         rows: its rows of the leaderboard, in order.
         main: those of them that are compared with each other: all but the variants of `studies`.
+        records, main_records: the rows of both as plain dicts.
         studies: ablations, reported apart from the comparison of methods.
         basis: what its rows are ranked by.
     """
@@ -39,6 +40,8 @@ class BoardCell:
     slug: str
     rows: pd.DataFrame
     main: pd.DataFrame
+    records: Sequence[dict[str, Any]]
+    main_records: Sequence[dict[str, Any]]
     studies: tuple[AblationStudy, ...]
     basis: RankBasis
 
@@ -53,29 +56,24 @@ class BoardCell:
         return seed_span(self.main["n_seeds"])
 
     @cached_property
-    def current(self) -> pd.DataFrame:
-        """Those of `main` that no newer version outdates."""
-        return self.main[self.main["outdated"] == ""]
-
-    @cached_property
     def competitors(self) -> dict[str, dict[str, Any]]:
-        """The rows of `current` by label."""
-        return {row["label"]: row for row in records(self.current)}
+        """Those rows of `main` that no newer version outdates, by label."""
+        return {row["label"]: row for row in self.main_records if not row["outdated"]}
 
     @cached_property
     def ranks(self) -> dict[str, float]:
-        """Rank of each row of `current` that has one, by label."""
+        """Rank of each of the competitors that has one, by label."""
         return cell_ranks(self.competitors, self.basis)
 
     @cached_property
     def references(self) -> list[ReferenceRow]:
-        """The reference rows on top of `current`."""
-        return references(self.current, self.basis.metric)
+        """The reference rows on top of the competitors."""
+        return references(list(self.competitors.values()), self.basis.metric)
 
     @cached_property
     def oracles(self) -> list[OracleGroup]:
         """The pairs of original and oracle that the rows of `main` are compared with."""
-        return oracle_groups(self.main)
+        return oracle_groups(self.main_records)
 
     @cached_property
     def oracle_of(self) -> dict[str, OracleGroup]:
@@ -105,13 +103,14 @@ def split_cells(board: pd.DataFrame, basis: RankBasis = BY_GAP) -> list[BoardCel
     if board.empty:
         return []
     groups = [rows for _, rows in board.groupby(list(CELL), dropna=False, sort=False)]
+    plain = [records(rows) for rows in groups]
     short = ("dataset", "scenario", "preset")
-    heads = [{name: clean(rows.iloc[0][name]) for name in CELL} for rows in groups]
+    heads = [{name: clean(rows[0][name]) for name in CELL} for rows in plain]
     alike = Counter(tuple(head[name] for name in short) for head in heads)
     same_inputs = Counter(tuple(head[name] for name in (*short, "model", "stem")) for head in heads)
     cells: list[BoardCell] = []
     taken: set[str] = set()
-    for head, rows in zip(heads, groups, strict=True):
+    for head, rows, every in zip(heads, groups, plain, strict=True):
         base = tuple(head[name] for name in short)
         place = [head["dataset"], head["scenario"], f"preset {head['preset']}", head["model"]]
         names = list(base)
@@ -126,10 +125,12 @@ def split_cells(board: pd.DataFrame, basis: RankBasis = BY_GAP) -> list[BoardCel
             place.append(data)
             names.append(data)
         slug = _unique("-".join(safe(name) for name in names), taken)
-        found = tuple(studies(rows))
+        found = tuple(studies(every))
         apart = {row["label"] for study in found for row in study.ablated}
         main = rows[~rows["label"].isin(apart)].reset_index(drop=True)
-        cells.append(BoardCell(tuple(place), slug, rows.reset_index(drop=True), main, found, basis))
+        compared = [row for row in every if row["label"] not in apart]
+        whole = rows.reset_index(drop=True)
+        cells.append(BoardCell(tuple(place), slug, whole, main, every, compared, found, basis))
     return cells
 
 

@@ -59,8 +59,8 @@ def cross_settings(cells: Sequence[BoardCell]) -> list[CrossSetting]:
     """Group the cells by preset, in their order."""
     by_preset: dict[str, list[BoardCell]] = {}
     for cell in cells:
-        if len(cell.current):
-            by_preset.setdefault(str(cell.current.iloc[0]["preset"]), []).append(cell)
+        if cell.competitors:
+            by_preset.setdefault(str(cell.records[0]["preset"]), []).append(cell)
     return [
         CrossSetting(preset, tuple(members), tuple(_entries(cell) for cell in members))
         for preset, members in by_preset.items()

@@ -150,8 +150,8 @@ def _one_run_per_seed(frame: pd.DataFrame) -> pd.DataFrame:
 def _describe_rows(runs: pd.DataFrame, numbers: pd.DataFrame) -> list[dict[str, Any]]:
     """Describe each row of the leaderboard: everything but its label and its numbers."""
     columns = {str(name): runs[name].tolist() for name in runs.columns}
-    lacking = numbers[[f"{name}_mean" for name in VALUES]].isna()
-    lacking = {row: list(compress(VALUES, line)) for row, line in zip(numbers.index, lacking.to_numpy(), strict=True)}
+    no_mean = numbers[[f"{name}_mean" for name in VALUES]].isna()
+    lacking = {row: list(compress(VALUES, line)) for row, *line in no_mean.itertuples()}
     places: dict[int, list[int]] = {}
     for place, row in enumerate(columns["row"]):
         places.setdefault(row, []).append(place)

@@ -51,14 +51,14 @@ def with_metric(board: pd.DataFrame, runs: pd.DataFrame, metrics: pd.DataFrame, 
         found[[f"{name}_low", f"{name}_high"]] = values[["low", "high"]]
     if basis.ranked == "distance":
         distances: list[dict[str, float]] = [{} for _ in rows]
-        for row, seed, distance in values[["row", "seed", "distance"]].dropna().itertuples(index=False):
-            distances[row][str(seed)] = distance
+        for one in records(values[["row", "seed", "distance"]].dropna()):
+            distances[one["row"]][str(one["seed"])] = one["distance"]
         found["distance_by_seed"] = [json.dumps(by_seed) for by_seed in distances]
     if name not in VALUES:
-        missing = [json_object(row["missing"]) for row in rows]
-        for row, reasons in values[values[name].isna()].groupby("row")["reason"]:
-            missing[row][name] = "; ".join(sorted(set(reasons)))
-        found["missing"] = [json.dumps(one, sort_keys=True) for one in missing]
+        reasons = values[values[name].isna()].groupby("row")["reason"].agg(lambda given: "; ".join(sorted(set(given))))
+        known = [json_object(row["missing"]) for row in rows]
+        new = [{name: reasons[number]} if number in reasons else {} for number in range(len(rows))]
+        found["missing"] = [json.dumps(old | own, sort_keys=True) for old, own in zip(known, new, strict=True)]
     return in_order(found.copy(), f"{basis.ranked}_mean")
 
 

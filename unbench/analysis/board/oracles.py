@@ -8,17 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from unbench.analysis.board.leaderboard import LEVELS
-from unbench.analysis.rows.records import records
 from unbench.analysis.rows.values import present
 from unbench.config.reference_names import ORACLE
 from unbench.metrics.gap import MEASURES
 from unbench.store.schema import Row
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _SHARED = (*LEVELS, "avg_gap_floor")
 """What distinguishes oracles; not their training time, which differs if one is trained again to the same bits."""
@@ -38,15 +34,15 @@ class OracleGroup:
     who: str
     shared: bool
     labels: tuple[str, ...]
-    row: dict[str, Any]
+    row: Row
 
 
-def oracle_groups(rows: pd.DataFrame) -> list[OracleGroup]:
+def oracle_groups(rows: Sequence[Row]) -> list[OracleGroup]:
     """Find the distinct pairs of original and oracle in one cell, in the order of its rows."""
-    found: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for row in records(rows[rows["n_seeds"] > 0]):
+    found: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
         values = [row[f"{name}_{part}"] for name in _SHARED for part in ("mean", "std")]
-        if not any(map(present, values)):
+        if row["n_seeds"] == 0 or not any(map(present, values)):
             continue
         # Rounded, because the order of a sum changes its last bit.
         key = tuple(f"{value:.9g}" if present(value) else "" for value in values)
@@ -76,7 +72,7 @@ def count_oracles(rows: Sequence[Row]) -> int:
     return sum(row["method"] == ORACLE and not row["outdated"] for row in rows)
 
 
-def references(rows: pd.DataFrame, metric: str = "avg_gap") -> list[ReferenceRow]:
+def references(rows: Sequence[Row], metric: str = "avg_gap") -> list[ReferenceRow]:
     """Return the oracle, unless it is among the rows as a method, and the noise floor, for the methods that share one.
 
     Methods with an oracle of their own get theirs only if there are no other methods.
@@ -87,7 +83,7 @@ def references(rows: pd.DataFrame, metric: str = "avg_gap") -> list[ReferenceRow
     """
     groups = oracle_groups(rows)
     shared = [group for group in groups if group.shared] or groups
-    known = ORACLE in set(rows.loc[rows["n_seeds"] > 0, "method"])
+    known = any(row["method"] == ORACLE and row["n_seeds"] > 0 for row in rows)
     found = []
     for group in shared:
         row = group.row
