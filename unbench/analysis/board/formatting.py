@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 from unbench.analysis.board.leaderboard import COSTS
@@ -46,6 +47,7 @@ def title_of(column: str) -> str:
     return f"oracle's {title_of(column.removeprefix('oracle_'))}"
 
 
+@cache
 def formatter(column: str) -> Callable[..., str]:
     """Return the function that shows mean and spread of a column of the leaderboard: by default `points`."""
     if column in _COUNTS:
