@@ -19,7 +19,7 @@ from unbench.analysis.board.ablations import AblationStudy, studies
 from unbench.analysis.board.cells import board_ranks, split_cells
 from unbench.analysis.board.leaderboard import leaderboard
 from unbench.analysis.rows.noted import NotedTable
-from unbench.analysis.rows.records import records
+from unbench.analysis.rows.values import records
 from unbench.reporting import report
 from unbench.reporting.csv import leaderboard_csv
 from unbench.reporting.figures.ablation import (

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from unbench.analysis.rows.labels import seed_words
 from unbench.analysis.rows.noted import NotedTable
-from unbench.analysis.rows.records import records
+from unbench.analysis.rows.values import records
 from unbench.config.reference_names import NOTHING, ORACLE
 from unbench.errors import DamagedError, StoreError
 from unbench.experiment.measuring import forget_class

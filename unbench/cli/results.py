@@ -152,7 +152,7 @@ def diff(
     from unbench.analysis.comparison.compare import diff as compare
     from unbench.analysis.comparison.compare import summary
     from unbench.analysis.comparison.noise import ALARMS
-    from unbench.analysis.rows.records import plain_records
+    from unbench.analysis.rows.values import plain_records
 
     frame = compare(a, b, log=log)
     shown = frame if everything else frame[frame["verdict"] != "same"]

@@ -15,8 +15,7 @@ from unbench.analysis.board.oracles import OracleGroup, ReferenceRow, oracle_gro
 from unbench.analysis.board.rank_basis import BY_GAP, RankBasis
 from unbench.analysis.board.ranks import cell_ranks
 from unbench.analysis.rows.labels import CELL
-from unbench.analysis.rows.records import records
-from unbench.analysis.rows.values import clean
+from unbench.analysis.rows.values import clean, records
 
 if TYPE_CHECKING:
     import pandas as pd

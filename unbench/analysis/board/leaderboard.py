@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from unbench.analysis.board.row_status import chosen, old_metrics, outdated, touches, unverified
 from unbench.analysis.rows.labels import CELL, ROW, row_labels, seed_words
-from unbench.analysis.rows.records import RunsOfRow
-from unbench.analysis.rows.values import as_text, clean, json_list, json_object, sorted_json
+from unbench.analysis.rows.values import RunsOfRow, as_text, clean, json_list, json_object, sorted_json
 from unbench.config.reference_names import ORACLE
 from unbench.metrics.gap import MEASURES
 from unbench.store import schema

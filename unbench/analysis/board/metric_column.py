@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from unbench.analysis.board.leaderboard import UNSTORED, VALUES, in_order, over_seeds
 from unbench.analysis.board.rank_basis import RankBasis, ideal_of
 from unbench.analysis.board.shadow_metrics import SEVERAL, shadow_metrics
-from unbench.analysis.rows.records import records
-from unbench.analysis.rows.values import as_text, json_object, present
+from unbench.analysis.rows.values import as_text, json_object, present, records
 from unbench.metrics import METRICS, Metric
 from unbench.store.schema import Row
 

@@ -7,8 +7,7 @@ from collections.abc import Collection, Mapping
 
 from unbench.analysis.rows.defaults import default_hparams
 from unbench.analysis.rows.labels import numerics
-from unbench.analysis.rows.records import RunsOfRow
-from unbench.analysis.rows.values import json_object
+from unbench.analysis.rows.values import RunsOfRow, json_object
 from unbench.config import registry
 from unbench.experiment.spec import NUMERICS_VERSION
 from unbench.metrics import METRICS

@@ -6,8 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from unbench.analysis.rows.records import records
-from unbench.analysis.rows.values import sorted_json
+from unbench.analysis.rows.values import records, sorted_json
 from unbench.config.reference_names import ORACLE
 from unbench.store.schema import Row
 

@@ -21,9 +21,8 @@ from unbench.analysis.comparison.noise import (
 )
 from unbench.analysis.rows.defaults import tuned_values_of
 from unbench.analysis.rows.labels import row_labels, seed_words
-from unbench.analysis.rows.records import plain_records
 from unbench.analysis.rows.reruns import ASKED, newest_reruns
-from unbench.analysis.rows.values import clean
+from unbench.analysis.rows.values import clean, plain_records
 from unbench.errors import SpecError, StoreError, UnknownNameError
 from unbench.store.metric_rows import read_metric_rows
 from unbench.store.results import Store, load_results, newest_attempts
