@@ -8,8 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from unbench.analysis.board.cells import BoardCell, short_titles
-from unbench.analysis.board.critical import CriticalDifference, critical_difference
-from unbench.analysis.board.ranks import Ranking, ranking
+from unbench.analysis.board.ranks import CriticalDifference, Ranking, critical_difference, ranking
 from unbench.analysis.rows.labels import row_labels
 
 SAME = (

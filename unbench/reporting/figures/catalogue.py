@@ -7,8 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from unbench.analysis.board.cells import BoardCell, safe
-from unbench.analysis.board.critical import CriticalDifference
 from unbench.analysis.board.formatting import seed_span
+from unbench.analysis.board.ranks import CriticalDifference
 from unbench.analysis.looks import confidence_look, losses_look, roc_look
 from unbench.analysis.outputs import OutputsReader, tables_of_outputs
 from unbench.reporting.figures.ablation import ablation_data, accuracy_gap_data, draw_ablation, draw_accuracy_gap
