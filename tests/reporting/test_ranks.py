@@ -13,8 +13,7 @@ import pytest
 from fakes import fake_run
 from PIL import Image
 
-from unbench.analysis.board.cells import split_cells
-from unbench.analysis.board.cross_setting import CrossSetting, cross_settings
+from unbench.analysis.board.cells import CrossSetting, cross_settings, split_cells
 from unbench.analysis.board.leaderboard import leaderboard
 from unbench.analysis.board.ranks import CriticalDifference, Ranked, Ranking, cell_ranks, critical_difference, nemenyi
 from unbench.reporting import report

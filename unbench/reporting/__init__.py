@@ -19,8 +19,7 @@ from unbench.progress import Progress
 if TYPE_CHECKING:
     import pandas as pd
 
-    from unbench.analysis.board.cells import BoardCell
-    from unbench.analysis.board.cross_setting import CrossSetting
+    from unbench.analysis.board.cells import BoardCell, CrossSetting
     from unbench.reporting.figures.renderer import Renderer
     from unbench.reporting.figures.spec import Pictures
     from unbench.reporting.provenance import Provenance
@@ -170,7 +169,7 @@ def _documents(
     progress: Progress,
 ) -> tuple[dict[str, str], list[str]]:
     """Draw the plots and write the documents; return texts by format and names of the plots, which are complete."""
-    from unbench.analysis.board.cross_setting import cross_settings
+    from unbench.analysis.board.cells import cross_settings
     from unbench.analysis.looks import digest_outputs
     from unbench.analysis.outputs import OutputsReader
 

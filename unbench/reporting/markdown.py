@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from unbench.analysis.board.cells import BoardCell
-from unbench.analysis.board.cross_setting import CrossSetting
+from unbench.analysis.board.cells import BoardCell, CrossSetting
 from unbench.analysis.board.formatting import DASH, WITHIN_NOISE
 from unbench.analysis.board.rank_basis import BY_GAP
 from unbench.analysis.board.row_status import VERIFIED, hparams_of, made_with

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, get_args
@@ -201,11 +203,8 @@ def _alone(first: Side, second: Side) -> Iterator[Finding]:
     """Yield each configuration with runs on one side only."""
     verdicts: tuple[tuple[Side, Side, Verdict], ...] = ((first, second, "only in A"), (second, first, "only in B"))
     for one, other, verdict in verdicts:
-        seeds: dict[Configuration, list[int]] = {}
-        for configuration, seed in sorted(one.runs.keys() - other.runs.keys()):
-            seeds.setdefault(configuration, []).append(seed)
-        for configuration, found in seeds.items():
-            yield Finding(configuration, "run", verdict, note=seed_words(found))
+        for configuration, found in groupby(sorted(one.runs.keys() - other.runs.keys()), itemgetter(0)):
+            yield Finding(configuration, "run", verdict, note=seed_words(seed for _, seed in found))
 
 
 def _numbers(first: Side, second: Side, ok: Mapping[tuple[Configuration, int], tuple[Row, Row]]) -> list[Finding]:

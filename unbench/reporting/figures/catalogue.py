@@ -26,7 +26,7 @@ from unbench.reporting.figures.tuning import draw_tuning, load_trials, tuning_da
 if TYPE_CHECKING:
     import pandas as pd
 
-    from unbench.analysis.board.cross_setting import CrossSetting
+    from unbench.analysis.board.cells import CrossSetting
     from unbench.progress import Progress
     from unbench.reporting.figures.renderer import Renderer
 
