@@ -12,7 +12,7 @@ import pytest
 from fakes import fake_run
 
 from unbench import evaluate, load_metrics, run, shadow
-from unbench.analysis.evaluation.power import power, powerless
+from unbench.analysis.evaluation.summary import power, powerless
 from unbench.errors import StoreError, UnknownNameError
 from unbench.metrics import METRICS, MissingValue
 from unbench.metrics.estimates import estimate

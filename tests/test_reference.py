@@ -7,7 +7,7 @@ from pathlib import Path
 import unbench
 from unbench.analysis.board.cells import split_cells
 from unbench.analysis.board.leaderboard import leaderboard
-from unbench.analysis.rows.records import records
+from unbench.analysis.rows.values import records
 from unbench.config import registry
 from unbench.config.reference_names import NOTHING
 from unbench.config.tuned import TunedValues

@@ -19,6 +19,7 @@ from unbench.analysis.board.ablations import AblationStudy, studies
 from unbench.analysis.board.cells import board_ranks, split_cells
 from unbench.analysis.board.leaderboard import leaderboard
 from unbench.analysis.rows.noted import NotedTable
+from unbench.analysis.rows.values import records
 from unbench.reporting import report
 from unbench.reporting.csv import leaderboard_csv
 from unbench.reporting.figures.ablation import (
@@ -51,7 +52,7 @@ def board_of(store: Store) -> pd.DataFrame:
 
 
 def study_of(store: Store) -> AblationStudy:
-    (study,) = studies(board_of(store))
+    (study,) = studies(records(board_of(store)))
     return study
 
 
@@ -127,7 +128,7 @@ def test_rows_that_differ_in_more_or_in_something_else_are_no_ablation(
 def test_without_the_default_there_is_nothing_to_compare_with(store: Store, toy: str) -> None:
     toy_run(store, {"k": 1})
     toy_run(store, {"k": 2})
-    assert studies(board_of(store)) == []
+    assert studies(records(board_of(store))) == []
     assert sorted(board_of(store)["label"]) == ["toy[k=1]", "toy[k=2]"]
 
 

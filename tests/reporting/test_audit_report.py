@@ -11,7 +11,7 @@ from fakes import fake_run
 from unbench.analysis.board.cells import split_cells
 from unbench.analysis.board.formatting import DASH
 from unbench.analysis.board.leaderboard import AUDIT, DEPLOYMENT, leaderboard
-from unbench.analysis.rows.records import records
+from unbench.analysis.rows.values import records
 from unbench.reporting.figures.spec import Pictures
 from unbench.reporting.markdown import leaderboard_markdown
 from unbench.reporting.sections.audit import audit_section, audited

@@ -18,12 +18,12 @@ from typer.testing import CliRunner
 
 from unbench.analysis import outputs
 from unbench.analysis.board.cells import BoardCell, split_cells
-from unbench.analysis.board.critical import CriticalDifference
 from unbench.analysis.board.leaderboard import AUDIT, leaderboard
+from unbench.analysis.board.ranks import CriticalDifference
 from unbench.analysis.looks import LOSS_EDGES, confidence_look, digest_outputs, losses_look, roc_look
 from unbench.analysis.outputs import OutputsReader, RunExamples, best, tables_of_outputs
 from unbench.analysis.rows.noted import NotedTable
-from unbench.analysis.rows.records import records
+from unbench.analysis.rows.values import records
 from unbench.cli import app
 from unbench.errors import StoreError, UnknownNameError
 from unbench.metrics.outputs import RunOutputs

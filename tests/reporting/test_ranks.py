@@ -13,11 +13,9 @@ import pytest
 from fakes import fake_run
 from PIL import Image
 
-from unbench.analysis.board.cells import split_cells
-from unbench.analysis.board.critical import CriticalDifference, critical_difference, nemenyi
-from unbench.analysis.board.cross_setting import CrossSetting, cross_settings
+from unbench.analysis.board.cells import CrossSetting, cross_settings, split_cells
 from unbench.analysis.board.leaderboard import leaderboard
-from unbench.analysis.board.ranks import Ranked, Ranking, cell_ranks
+from unbench.analysis.board.ranks import CriticalDifference, Ranked, Ranking, cell_ranks, critical_difference, nemenyi
 from unbench.reporting import report
 from unbench.reporting.figures.ranks_diagram import critical_data, draw_critical_difference
 from unbench.reporting.figures.renderer import render

@@ -12,7 +12,6 @@ from fakes import fake_run
 from unbench.analysis.board import row_status
 from unbench.analysis.board.cells import split_cells
 from unbench.analysis.board.leaderboard import leaderboard
-from unbench.analysis.board.references import references
 from unbench.analysis.board.selection import select
 from unbench.analysis.rows.defaults import tuned_values_of
 from unbench.errors import UnknownNameError
@@ -82,7 +81,7 @@ def test_rows_of_older_versions_come_last_without_a_rank(store: Store, tmp_path:
     (cell,) = split_cells(board_of(store))
     assert list(cell.rows["label"]) == ["munkey v2", "none", "munkey v1"]
     assert list(cell.rows["outdated"]) == ["", "", "card of the method v1, now v2"]
-    assert list(cell.current["label"]) == ["munkey v2", "none"]
+    assert list(cell.competitors) == ["munkey v2", "none"]
     lines = [line.split(" | ") for line in markdown(store, tmp_path).splitlines() if line.startswith("| ")]
     ranks = {line[0]: line[4] for line in lines if len(line) == 6}
     assert {name: ranks[name] for name in ("| munkey v2", "| none")} == {"| munkey v2": "1", "| none": "2"}
@@ -126,14 +125,14 @@ def test_what_a_method_may_touch_is_what_its_card_says() -> None:
 def test_the_oracle_and_the_floor_are_on_top_even_where_no_row_is_the_oracle(store: Store, tmp_path: Path) -> None:
     fake_run(store, "ft", outputs=False, oracle_test_acc=81.25, oracle_seconds=21.0, avg_gap_floor=1.75)
     (cell,) = split_cells(board_of(store))
-    oracle, floor = references(cell.current)
+    oracle, floor = cell.references
     assert (oracle.name, oracle.values["test_acc"][0], oracle.values["avg_gap"][0]) == ("oracle", 81.25, 0)
     assert (floor.name, floor.values["avg_gap"][0], set(floor.values)) == ("noise floor", 1.75, {"avg_gap"})
     table = markdown(store, tmp_path).split("| Method | TA")[1].splitlines()[2:5]
     assert [line.split("|")[1].strip() for line in table] == ["*oracle*", "*noise floor*", "ft"]
     fake_run(store, "retrain", outputs=False)
     (cell,) = split_cells(board_of(store))
-    assert [one.name for one in references(cell.current)][-1] == "noise floor"
+    assert [one.name for one in cell.references][-1] == "noise floor"
 
 
 def test_filters_keep_what_they_name_and_know_the_nearest(store: Store, tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from unbench.analysis.rows.labels import seed_words
 from unbench.analysis.rows.noted import NotedTable
-from unbench.analysis.rows.records import records
+from unbench.analysis.rows.values import records
 from unbench.config.reference_names import NOTHING, ORACLE
 from unbench.errors import DamagedError, StoreError
 from unbench.experiment.measuring import forget_class
@@ -132,9 +133,9 @@ def tables_of_outputs(
     shown = rows[rows["n_seeds"] > 0]
     others = shown[~shown["method"].isin([ORACLE, NOTHING])]
     chosen = records((others if len(others) else shown)[["label", "method", "run_keys"]])
-    by_model = {name: _of_each_model(look) for name, look in looks.items()}
+    by_model = {name: partial(_each_model, look) for name, look in looks.items()}
     parts: dict[str, list[tuple[tuple[Any, ...], Columns]]] = {name: [] for name in looks}
-    lacking: dict[str, _Reasons] = {name: _Reasons() for name in looks}
+    lacking: dict[str, list[tuple[str, str, int]]] = {name: [] for name in looks}
     looked = without_room = 0
     for row in chosen:
         own = row["run_keys"].split()
@@ -150,19 +151,19 @@ def tables_of_outputs(
             except (MissingValue, DamagedError) as error:
                 corrupt = f"its per-example outputs are corrupt: {reader.file(key)}"
                 for reasons in lacking.values():
-                    reasons.add(corrupt if isinstance(error, DamagedError) else str(error), row["label"], seed)
+                    reasons.append((corrupt if isinstance(error, DamagedError) else str(error), row["label"], seed))
                 continue
             for name, models in taken.items():
                 for model, columns in models.items():
                     if isinstance(columns, str):
-                        lacking[name].add(f"nothing of its {model} model: {columns}", row["label"], seed)
+                        lacking[name].append((f"nothing of its {model} model: {columns}", row["label"], seed))
                     else:
                         parts[name].append(((row["label"], row["method"], model, seed), columns))
     ending = [f"Not drawn for want of room: {without_room} rows with a larger gap."] if without_room else []
     failed = [str(label) for label in rows.loc[rows["n_seeds"] == 0, "label"]]
     if failed:
         ending.append(f"Without an ok run: {enumerated(failed)}.")
-    return {name: NotedTable(_table(parts[name]), (*lacking[name].notes(), *ending)) for name in looks}
+    return {name: NotedTable(_table(parts[name]), (*_notes(lacking[name]), *ending)) for name in looks}
 
 
 def enumerated(labels: Sequence[str]) -> str:
@@ -184,36 +185,27 @@ def best(data: NotedTable, most: int) -> NotedTable:
     return NotedTable(data.table[data.table["label"].isin(labels[:most])].reset_index(drop=True), (*data.notes, note))
 
 
-def _of_each_model(look: ModelLook) -> RunLook:
-    """Return a look at a whole run: by model what `look` takes, or the reason for there being nothing."""
-
-    def models(run: RunExamples) -> dict[Model, Columns | str]:
-        found: dict[Model, Columns | str] = {}
-        for model in MODELS:
-            try:
-                found[model] = look(run, model)
-            except MissingValue as error:
-                found[model] = str(error)
-        return found
-
-    return models
+def _each_model(look: ModelLook, run: RunExamples) -> dict[Model, Columns | str]:
+    """Return by model what a look takes, or the reason for there being nothing."""
+    found: dict[Model, Columns | str] = {}
+    for model in MODELS:
+        try:
+            found[model] = look(run, model)
+        except MissingValue as error:
+            found[model] = str(error)
+    return found
 
 
-class _Reasons:
-    """Reasons for what is absent: each once, with the labels and seeds that it holds for."""
-
-    def __init__(self) -> None:
-        self._found: dict[tuple[str, str], list[int]] = {}
-
-    def add(self, reason: str, label: str, seed: int) -> None:
-        self._found.setdefault((reason, label), []).append(seed)
-
-    def notes(self) -> list[str]:
-        alike: dict[tuple[str, str], list[str]] = {}
-        for (reason, label), seeds in self._found.items():
-            which = seed_words(seeds) if len(seeds) <= _NAMED else f"{len(seeds)} seeds"
-            alike.setdefault((reason, which), []).append(label)
-        return [f"{enumerated(labels)}: {reason} ({seeds})." for (reason, seeds), labels in alike.items()]
+def _notes(lacking: Iterable[tuple[str, str, int]]) -> list[str]:
+    """Return each reason for what is absent once, with the labels and seeds that it holds for."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for reason, label, seed in lacking:
+        found.setdefault((reason, label), []).append(seed)
+    alike: dict[tuple[str, str], list[str]] = {}
+    for (reason, label), seeds in found.items():
+        which = seed_words(seeds) if len(seeds) <= _NAMED else f"{len(seeds)} seeds"
+        alike.setdefault((reason, which), []).append(label)
+    return [f"{enumerated(labels)}: {reason} ({seeds})." for (reason, seeds), labels in alike.items()]
 
 
 def _table(parts: Sequence[tuple[tuple[Any, ...], Columns]]) -> pd.DataFrame:

@@ -129,7 +129,7 @@ def diff(
     log(f"reading {a} and {b} ...")
     from unbench.analysis.comparison.compare import summary
     from unbench.analysis.comparison.noise import ALARMS
-    from unbench.analysis.rows.records import plain_records
+    from unbench.analysis.rows.values import plain_records
 
     frame = unbench.diff(a, b, log=log)
     shown = frame if everything else frame[frame["verdict"] != "same"]

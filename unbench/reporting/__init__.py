@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from unbench.analysis.board.selection import Filters
-from unbench.analysis.rows.defaults import with_tuned_values
+from unbench.analysis.rows.defaults import tuned_values_of
 from unbench.errors import UnknownNameError
 from unbench.progress import Progress
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from unbench.analysis.board.cells import BoardCell
-    from unbench.analysis.board.cross_setting import CrossSetting
+    from unbench.analysis.board.cells import BoardCell, CrossSetting
     from unbench.reporting.figures.renderer import Renderer
     from unbench.reporting.figures.spec import Pictures
     from unbench.reporting.provenance import Provenance
@@ -61,7 +60,6 @@ class ReportOptions(Filters, total=False):
     images: bool
 
 
-@with_tuned_values
 def report(
     results: Path | str = "results",
     out: Path | str = "reports",
@@ -102,15 +100,16 @@ def report(
         workers = MOST_WORKERS if options.get("plots") is None or options.get("plots") else 1
         kinds, data = options.get("plot_formats", ("png",)), options.get("plot_data", False)
         renderer = Renderer(Path(out), kinds, data, workers)
-    source = _Source.read(Path(results), options)
-    # The numbers first: an OUT that cannot be written is found before any time goes into drawing.
-    if "csv" in files:
-        write_text(files["csv"], leaderboard_csv(source.board, board_ranks(source.cells), source.provenance))
-    written, drawn = _documents(source, files, renderer, options, progress or Progress())
-    for name, content in written.items():
-        write_text(files[name], content)
-    if show is not None:
-        show(source.cells)
+    with tuned_values_of(results):
+        source = _Source.read(Path(results), options)
+        # The numbers first: an OUT that cannot be written is found before any time goes into drawing.
+        if "csv" in files:
+            write_text(files["csv"], leaderboard_csv(source.board, board_ranks(source.cells), source.provenance))
+        written, drawn = _documents(source, files, renderer, options, progress or Progress())
+        for name, content in written.items():
+            write_text(files[name], content)
+        if show is not None:
+            show(source.cells)
     return [*files.values(), *(Path(out) / name for name in drawn)]
 
 
@@ -170,7 +169,7 @@ def _documents(
     progress: Progress,
 ) -> tuple[dict[str, str], list[str]]:
     """Draw the plots and write the documents; return texts by format and names of the plots, which are complete."""
-    from unbench.analysis.board.cross_setting import cross_settings
+    from unbench.analysis.board.cells import cross_settings
     from unbench.analysis.looks import digest_outputs
     from unbench.analysis.outputs import OutputsReader
 

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from unbench.analysis.board.cells import BoardCell
 from unbench.analysis.board.formatting import DASH, WITHIN_NOISE, formatter, title_of
 from unbench.analysis.board.leaderboard import COSTS, FAILURES
-from unbench.analysis.board.references import ReferenceRow, count_oracles
-from unbench.analysis.rows.records import records
+from unbench.analysis.board.oracles import ReferenceRow, count_oracles
 from unbench.analysis.rows.values import json_object, present
 from unbench.config.reference_names import NOTHING, ORACLE
 from unbench.metrics.gap import MEASURES
@@ -40,7 +39,7 @@ def _with_metric(columns: list[str], cell: BoardCell) -> list[str]:
 
 def board_table(cell: BoardCell, columns: Sequence[str]) -> ReportTable:
     """Build the table of a cell: the oracle's rows, the references, the methods, and outdated rows last."""
-    rows = records(cell.main)
+    rows = cell.main_records
     lines = [(method_cell(row), *(number_cell(row, name) for name in columns), seeds_cell(row)) for row in rows]
     above = [_reference(one, columns) for one in cell.references]
     first = count_oracles(rows)
@@ -60,7 +59,7 @@ def status_table(cell: BoardCell) -> ReportTable:
             TableCell(f"{cell.ranks[row['label']]:g}" if row["label"] in cell.ranks else DASH),
             interval_cell(row, metric),
         )
-        for row in records(cell.main)
+        for row in cell.main_records
     )
     titles = ("Method", "Hyper-parameters", "May touch", "Verified", "Rank", f"{title_of(metric)}, 95 %")
     return ReportTable(titles, lines, texts=4)
@@ -68,7 +67,7 @@ def status_table(cell: BoardCell) -> ReportTable:
 
 def intervals_table(cell: BoardCell, columns: Sequence[str]) -> ReportTable:
     """Build the table of the intervals of all numbers of a cell; it has no row if no method has two seeds."""
-    shown = [row for row in records(cell.main) if row["n_seeds"] > 1]
+    shown = [row for row in cell.main_records if row["n_seeds"] > 1]
     lines = tuple((TableCell(row["label"]), *(interval_cell(row, name) for name in columns)) for row in shown)
     return ReportTable(("Method", *map(title_of, columns)), lines)
 

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from unbench.analysis.board.cells import BoardCell
-from unbench.analysis.board.cross_setting import CrossSetting
+from unbench.analysis.board.cells import BoardCell, CrossSetting
 from unbench.analysis.board.formatting import DASH, WITHIN_NOISE
 from unbench.analysis.board.rank_basis import BY_GAP
 from unbench.analysis.board.row_status import VERIFIED, hparams_of, made_with
-from unbench.analysis.rows.records import records
 from unbench.analysis.rows.values import json_list
 from unbench.config.reference_names import NOTHING, ORACLE
 from unbench.metrics import METRICS
@@ -68,7 +66,7 @@ def leaderboard_markdown(
 
 
 def _section(cell: BoardCell, plots: Sequence[Picture]) -> str:
-    rows, main, columns = records(cell.rows), records(cell.main), columns_of(cell)
+    rows, main, columns = cell.records, cell.main_records, columns_of(cell)
     parts = [f"## {escape(cell.title)}\n", _facts(rows), markdown_table(board_table(cell, columns))]
     parts += [markdown_table(status_table(cell)), _notes(cell, rows)]
     if (intervals := intervals_table(cell, columns)).rows:

@@ -8,8 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from unbench.analysis.board.cells import BoardCell
-from unbench.analysis.board.cross_setting import cross_settings
+from unbench.analysis.board.cells import BoardCell, cross_settings
 from unbench.analysis.board.formatting import DASH, WITHIN_NOISE
 from unbench.reporting.board_tables import board_table, narrow_columns_of
 from unbench.reporting.sections.overview import ranks_table

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import compress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from unbench.analysis.rows.defaults import NEEDED, default_hparams, is_default
+from unbench.analysis.rows.defaults import default_hparams, is_default
 from unbench.analysis.rows.labels import setting_text
-from unbench.analysis.rows.records import records
 from unbench.analysis.rows.values import is_number, json_object
 from unbench.store.schema import Row
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -79,7 +74,7 @@ class AblationStudy:
         return ", ".join(f"{k}={setting_text(v)}" for k, v in values if v != base[k]) or "default"
 
 
-def studies(rows: pd.DataFrame) -> list[AblationStudy]:
+def studies(rows: Sequence[Row]) -> list[AblationStudy]:
     """Find the ablations among the rows of one cell, in the order in which their methods appear.
 
     The method's card decides what the default is; a method whose card is unknown, or of another version than its
@@ -91,16 +86,13 @@ def studies(rows: pd.DataFrame) -> list[AblationStudy]:
     Raises:
         CardError: the cards cannot be read.
     """
+    by_method: dict[str, list[Row]] = {}
+    for row in rows:
+        by_method.setdefault(row["method"], []).append(row)
     found = []
-    for _, own in rows.groupby("method", sort=False):
-        if len(own) == 1:
-            continue
-        # Few columns first: whole rows are wide, and most methods have no ablation.
-        defaults = [is_default(row) for row in records(own[[*NEEDED, "hparams"]])]
-        if not any(defaults):
-            continue
-        whole = records(own)
-        known = [study for row in compress(whole, defaults) if (study := _study(row, whole))]
+    for own in by_method.values():
+        defaults = [row for row in own if is_default(row)] if len(own) > 1 else []
+        known = [study for row in defaults if (study := _study(row, own))]
         if known:
             found.append(max(known, key=lambda study: len(study.rows)))
     return found

@@ -1,4 +1,4 @@
-"""Cells of the leaderboard: rows that may be compared with each other, under one heading."""
+"""Cells of the leaderboard, rows that may be compared with each other, and the cells of one preset side by side."""
 
 from __future__ import annotations
 
@@ -11,16 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 from unbench.analysis.board.ablations import AblationStudy, studies
 from unbench.analysis.board.formatting import seed_span
-from unbench.analysis.board.oracles import OracleGroup, oracle_groups
+from unbench.analysis.board.oracles import OracleGroup, ReferenceRow, oracle_groups, references
 from unbench.analysis.board.rank_basis import BY_GAP, RankBasis
-from unbench.analysis.board.ranks import cell_ranks
-from unbench.analysis.board.references import ReferenceRow, references
-from unbench.analysis.rows.labels import CELL
-from unbench.analysis.rows.records import records
-from unbench.analysis.rows.values import clean
+from unbench.analysis.board.ranks import CriticalDifference, Ranking, cell_ranks, critical_difference, ranking
+from unbench.analysis.rows.labels import CELL, row_labels
+from unbench.analysis.rows.values import clean, records
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+SAME = (
+    "A name stands for one row of each cell: the one with the method's default or tuned hyper-parameters, or its only "
+    "one. Rows of outdated versions are left out. The oracle and the noise floor are those that post-hoc methods "
+    "share; a method with an oracle of its own is compared with that one."
+)
+"""When rows of different cells share a name."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,7 @@ class BoardCell:
         slug: the same as a file name without an extension, unlike that of every other cell.
         rows: its rows of the leaderboard, in order.
         main: those of them that are compared with each other: all but the variants of `studies`.
+        records, main_records: the rows of both as plain dicts.
         studies: ablations, reported apart from the comparison of methods.
         basis: what its rows are ranked by.
     """
@@ -40,6 +47,8 @@ class BoardCell:
     slug: str
     rows: pd.DataFrame
     main: pd.DataFrame
+    records: Sequence[dict[str, Any]]
+    main_records: Sequence[dict[str, Any]]
     studies: tuple[AblationStudy, ...]
     basis: RankBasis
 
@@ -54,29 +63,24 @@ class BoardCell:
         return seed_span(self.main["n_seeds"])
 
     @cached_property
-    def current(self) -> pd.DataFrame:
-        """Those of `main` that no newer version outdates."""
-        return self.main[self.main["outdated"] == ""]
-
-    @cached_property
     def competitors(self) -> dict[str, dict[str, Any]]:
-        """The rows of `current` by label."""
-        return {row["label"]: row for row in records(self.current)}
+        """Those rows of `main` that no newer version outdates, by label."""
+        return {row["label"]: row for row in self.main_records if not row["outdated"]}
 
     @cached_property
     def ranks(self) -> dict[str, float]:
-        """Rank of each row of `current` that has one, by label."""
+        """Rank of each of the competitors that has one, by label."""
         return cell_ranks(self.competitors, self.basis)
 
     @cached_property
     def references(self) -> list[ReferenceRow]:
-        """The reference rows on top of `current`."""
-        return references(self.current, self.basis.metric)
+        """The reference rows on top of the competitors."""
+        return references(list(self.competitors.values()), self.basis.metric)
 
     @cached_property
     def oracles(self) -> list[OracleGroup]:
         """The pairs of original and oracle that the rows of `main` are compared with."""
-        return oracle_groups(self.main)
+        return oracle_groups(self.main_records)
 
     @cached_property
     def oracle_of(self) -> dict[str, OracleGroup]:
@@ -93,6 +97,41 @@ class BoardCell:
         ]
 
 
+@dataclass(frozen=True)
+class CrossSetting:
+    """The cells of one preset, compared; presets are never mixed.
+
+    Attributes:
+        preset: its name.
+        cells: those with current rows.
+        entries: for each cell its current rows by name; the names are labels without outdated rows beside them.
+    """
+
+    preset: str
+    cells: tuple[BoardCell, ...]
+    entries: tuple[dict[str, dict[str, Any]], ...]
+
+    @cached_property
+    def titles(self) -> tuple[str, ...]:
+        """Titles of the cells, without the parts that all share if the rest is distinct."""
+        return short_titles(self.cells)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all entries, each once, in the order in which cells have them."""
+        return list(dict.fromkeys(name for rows in self.entries for name in rows))
+
+    @cached_property
+    def ranking(self) -> Ranking:
+        """Mean ranks over the cells."""
+        return ranking(self.titles, self.entries, self.cells[0].basis)
+
+    @cached_property
+    def critical(self) -> CriticalDifference | str:
+        """The test of these ranks, or why there is none."""
+        return critical_difference(self.ranking)
+
+
 def split_cells(board: pd.DataFrame, basis: RankBasis = BY_GAP) -> list[BoardCell]:
     """Split a leaderboard into cells, in its order.
 
@@ -106,13 +145,14 @@ def split_cells(board: pd.DataFrame, basis: RankBasis = BY_GAP) -> list[BoardCel
     if board.empty:
         return []
     groups = [rows for _, rows in board.groupby(list(CELL), dropna=False, sort=False)]
+    plain = [records(rows) for rows in groups]
     short = ("dataset", "scenario", "preset")
-    heads = [{name: clean(rows.iloc[0][name]) for name in CELL} for rows in groups]
+    heads = [{name: clean(rows[0][name]) for name in CELL} for rows in plain]
     alike = Counter(tuple(head[name] for name in short) for head in heads)
     same_inputs = Counter(tuple(head[name] for name in (*short, "model", "stem")) for head in heads)
     cells: list[BoardCell] = []
     taken: set[str] = set()
-    for head, rows in zip(heads, groups, strict=True):
+    for head, rows, every in zip(heads, groups, plain, strict=True):
         base = tuple(head[name] for name in short)
         place = [head["dataset"], head["scenario"], f"preset {head['preset']}", head["model"]]
         names = list(base)
@@ -127,10 +167,12 @@ def split_cells(board: pd.DataFrame, basis: RankBasis = BY_GAP) -> list[BoardCel
             place.append(data)
             names.append(data)
         slug = _unique("-".join(safe(name) for name in names), taken)
-        found = tuple(studies(rows))
+        found = tuple(studies(every))
         apart = {row["label"] for study in found for row in study.ablated}
         main = rows[~rows["label"].isin(apart)].reset_index(drop=True)
-        cells.append(BoardCell(tuple(place), slug, rows.reset_index(drop=True), main, found, basis))
+        compared = [row for row in every if row["label"] not in apart]
+        whole = rows.reset_index(drop=True)
+        cells.append(BoardCell(tuple(place), slug, whole, main, every, compared, found, basis))
     return cells
 
 
@@ -141,6 +183,22 @@ def _unique(slug: str, taken: set[str]) -> str:
         unique, number = f"{slug}-{number}", number + 1
     taken.add(unique.lower())
     return unique
+
+
+def cross_settings(cells: Sequence[BoardCell]) -> list[CrossSetting]:
+    """Group the cells by preset, in their order."""
+    by_preset: dict[str, list[BoardCell]] = {}
+    for cell in cells:
+        if cell.competitors:
+            by_preset.setdefault(str(cell.records[0]["preset"]), []).append(cell)
+    return [
+        CrossSetting(preset, tuple(members), tuple(map(_entries, members))) for preset, members in by_preset.items()
+    ]
+
+
+def _entries(cell: BoardCell) -> dict[str, dict[str, Any]]:
+    rows = list(cell.competitors.values())
+    return dict(zip(row_labels(rows), rows, strict=True))
 
 
 def board_ranks(cells: Sequence[BoardCell]) -> list[float | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 from unbench.analysis.board.leaderboard import COSTS
@@ -46,6 +47,7 @@ def title_of(column: str) -> str:
     return f"oracle's {title_of(column.removeprefix('oracle_'))}"
 
 
+@cache
 def formatter(column: str) -> Callable[..., str]:
     """Return the function that shows mean and spread of a column of the leaderboard: by default `points`."""
     if column in _COUNTS:
@@ -67,9 +69,13 @@ def points(mean: Any, std: Any = None, digits: int = 2) -> str:
     >>> points(92.126, 0.3), points(92.126), points(None)
     ('92.13 ± 0.30', '92.13', '–')
     """
+    return _with_spread(mean, std, f".{digits}f")
+
+
+def _with_spread(mean: Any, std: Any, form: str) -> str:
     if not present(mean):
         return DASH
-    return f"{mean:.{digits}f}" + (f" ± {std:.{digits}f}" if present(std) else "")
+    return f"{mean:{form}} ± {std:{form}}" if present(std) else f"{mean:{form}}"
 
 
 def significant(mean: Any, std: Any = None) -> str:
@@ -78,9 +84,7 @@ def significant(mean: Any, std: Any = None) -> str:
     >>> significant(0.0123456, 0.00012), significant(-2.0), significant(None)
     ('0.0123 ± 0.00012', '-2', '–')
     """
-    if not present(mean):
-        return DASH
-    return f"{mean:.3g}" + (f" ± {std:.3g}" if present(std) else "")
+    return _with_spread(mean, std, ".3g")
 
 
 def amount(mean: Any, std: Any = None) -> str:
@@ -105,9 +109,7 @@ def count(mean: Any, std: Any = None) -> str:
     >>> count(1000000.0, 0.0), count(1234.5, 3.0), count(None)
     ('1,000,000', '1,234 ± 3', '–')
     """
-    if not present(mean):
-        return DASH
-    return f"{mean:,.0f}" + (f" ± {std:,.0f}" if present(std) and std > 0 else "")
+    return _with_spread(mean, std if present(std) and std > 0 else None, ",.0f")
 
 
 def seed_span(counts: Iterable[int]) -> str:

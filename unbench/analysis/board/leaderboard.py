@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from unbench.analysis.board.row_status import chosen, old_metrics, outdated, touches, unverified
 from unbench.analysis.rows.labels import CELL, ROW, row_labels, seed_words
-from unbench.analysis.rows.records import records
-from unbench.analysis.rows.values import as_text, clean, json_list, json_object, sorted_json
+from unbench.analysis.rows.values import RunsOfRow, as_text, clean, json_list, json_object, sorted_json
 from unbench.config.reference_names import ORACLE
 from unbench.metrics.gap import MEASURES
 from unbench.store import schema
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
 
 SCORES = (*MEASURES, "forget_class_test_acc", "avg_gap", "avg_gap_floor")
 COSTS = ("unlearn_seconds", "peak_memory_mb", "train_seconds", "oracle_seconds")
@@ -30,9 +27,6 @@ CHOICE = ("val_acc",)
 
 VALUES = (*SCORES, *CHOICE, *COSTS, *LEVELS, *AUDIT, *DEPLOYMENT)
 """Columns averaged over seeds."""
-
-_LACKS = "lacks"
-"""Column of a run: names of VALUES that it lacks."""
 
 _OPTIONAL = frozenset((*CHOICE, *AUDIT, *DEPLOYMENT))
 FAILURES = ("failed", "diverged", "timed_out", "skipped")
@@ -49,13 +43,8 @@ _BY_SEED = {"avg_gap": "gap_by_seed", "avg_gap_floor": "floor_by_seed"}
 """Values that are on the board for each seed as well."""
 
 CONFIDENCE = 0.95
+UNSTORED = "no value is stored, and no reason"
 _VERSIONS = ("unbench_version", "torch_version", "python_version")
-_DESCRIBED = (
-    *("row", "seed", *ROW, "status", "error", "missing", _LACKS, "warnings", "tuned", *_BY_SEED, *_TEXTS, *_VERSIONS),
-    *("device", "threads", "git_commit", "git_dirty", "run_key", "command", "n_superseded", "metric_versions"),
-)
-"""What is read from each run besides the numbers that are averaged."""
-
 COLUMNS = (
     *ROW,
     *("label", "n_seeds", "seeds"),
@@ -95,13 +84,10 @@ def leaderboard(frame: pd.DataFrame) -> pd.DataFrame:
     if frame.empty:
         return pd.DataFrame(columns=list(COLUMNS))
     runs = _one_run_per_seed(frame)
-    ok = runs[runs["status"] == "ok"]
-    numbers = over_seeds(ok, VALUES)
-    rows = [_describe(group) for group in _groups(runs)]
-    for record, label in zip(rows, row_labels(rows), strict=True):
-        record["label"] = label
+    numbers = over_seeds(runs[runs["status"] == "ok"], VALUES)
+    rows = _describe_rows(runs, numbers)
     # Copied into one block: pandas warns of adding columns to many joined ones.
-    board = pd.DataFrame(rows).set_index("row").join(numbers).copy()
+    board = pd.DataFrame(rows).assign(label=row_labels(rows)).join(numbers).copy()
     gap, floor = board["avg_gap_mean"], board["avg_gap_floor_mean"]
     within = (gap <= floor).astype("boolean")
     # The oracle's distance to itself means nothing, so it gets no mark.
@@ -142,17 +128,15 @@ def _one_run_per_seed(frame: pd.DataFrame) -> pd.DataFrame:
     claim a seed that was never drawn. An ok run takes precedence over a failed one, then the newest.
     """
     import numpy as np
-    import pandas as pd
 
-    runs = frame.copy()
+    # As plain objects: reading text from Arrow value by value is slow.
+    runs = frame.astype(dict.fromkeys(frame.select_dtypes("string").columns, object)).copy()
     for name in ("model_options", "training", "hparams"):
-        runs[name] = [sorted_json(text) for text in runs[name]]
-    runs["stem"] = [as_text(name) for name in runs["stem"]]
+        runs[name] = runs[name].map(sorted_json)
+    runs["stem"] = runs["stem"].map(as_text)
     runs["numerics_version"] = runs["numerics_version"].fillna(1).astype("int64")
     numbers = runs[list(VALUES)].to_numpy("float64", na_value=np.nan)
-    finite = np.isfinite(numbers)
-    runs[list(VALUES)] = np.where(finite, numbers, np.nan)
-    runs[_LACKS] = pd.Series(_names_of(~finite), runs.index, dtype=object)
+    runs[list(VALUES)] = np.where(np.isfinite(numbers), numbers, np.nan)
     runs["row"] = runs.groupby(list(ROW), dropna=False, sort=True).ngroup()
     runs["_ok"] = runs["status"] == "ok"
     runs = runs.sort_values(["row", "seed", "_ok", "started_at", "run_key", "attempt"], kind="stable")
@@ -162,76 +146,73 @@ def _one_run_per_seed(frame: pd.DataFrame) -> pd.DataFrame:
     return runs.assign(n_superseded=runs["row"].map(superseded).astype(int))
 
 
-def _names_of(marked: NDArray[np.bool_]) -> list[frozenset[str]]:
-    """Return the columns of VALUES that are marked in each line of a table."""
-    keys = [line.tobytes() for line in marked]
-    different = dict(zip(keys, marked, strict=True))  # few: most lines are alike
-    names = {key: frozenset(compress(VALUES, line)) for key, line in different.items()}
-    return [names[key] for key in keys]
+def _describe_rows(runs: pd.DataFrame, numbers: pd.DataFrame) -> list[dict[str, Any]]:
+    """Describe each row of the leaderboard: everything but its label and its numbers."""
+    columns = {str(name): runs[name].tolist() for name in runs.columns}
+    no_mean = numbers[[f"{name}_mean" for name in VALUES]].isna()
+    lacking = {row: list(compress(VALUES, line)) for row, *line in no_mean.itertuples()}
+    places: dict[int, list[int]] = {}
+    for place, row in enumerate(columns["row"]):
+        places.setdefault(row, []).append(place)
+    return [_describe(columns, own, lacking.get(row, ())) for row, own in places.items()]
 
 
-def _groups(runs: pd.DataFrame) -> list[list[dict[str, Any]]]:
-    """Return the runs of each row as plain dicts of what `_describe` reads: far faster than one DataFrame per row."""
-    groups: dict[int, list[dict[str, Any]]] = {}
-    for run in records(runs[list(_DESCRIBED)]):
-        groups.setdefault(run["row"], []).append(run)
-    return list(groups.values())
-
-
-def _describe(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Describe a row: everything but its numbers."""
-    ok = [run for run in runs if run["status"] == "ok"]
-    bad = [run for run in runs if run["status"] != "ok"]
+def _describe(columns: Mapping[str, list[Any]], places: Sequence[int], lacking: Sequence[str]) -> dict[str, Any]:
+    """Describe a row: where its runs are, and the names of VALUES that one of its ok runs lacks."""
+    status = columns["status"]
+    runs = RunsOfRow(columns, places)
+    ok = RunsOfRow(columns, [place for place in places if status[place] == "ok"])
+    bad = RunsOfRow(columns, [place for place in places if status[place] != "ok"])
     shown = ok or bad
-    first = {**runs[0], "old_metrics": old_metrics(ok, VALUES)}
+    seeds = ok["seed"]
+    row = {name: columns[name][places[0]] for name in ROW}
+    row["outdated"] = outdated(row, old_metrics(ok, VALUES))
+    notes = [(warning, seed) for text, seed in zip(ok["warnings"], seeds, strict=True) for warning in json_list(text)]
     return {
-        "row": first["row"],
-        **{name: first[name] for name in ROW},
+        **row,
         "n_seeds": len(ok),
-        "seeds": " ".join(str(run["seed"]) for run in ok),
-        **{f"n_{status}": sum(run["status"] == status for run in bad) for status in FAILURES},
-        "n_superseded": first["n_superseded"],
+        "seeds": " ".join(map(str, seeds)),
+        **{f"n_{name}": bad["status"].count(name) for name in FAILURES},
+        "n_superseded": columns["n_superseded"][places[0]],
         "failures": json.dumps(
-            [{"seed": run["seed"], "status": run["status"], "error": as_text(run["error"])} for run in bad]
+            [
+                {"seed": seed, "status": status, "error": as_text(error)}
+                for seed, status, error in zip(bad["seed"], bad["status"], bad["error"], strict=True)
+            ]
         ),
-        "missing": json.dumps(_reasons(ok), sort_keys=True),
-        "outdated": outdated(first),
-        "unverified": unverified(first, ok),
-        "chosen": chosen({**first, "tuned": bool(ok) and all(run["tuned"] is True for run in ok)}),
-        "touches": touches(first["method"]),
-        **{column: _by_seed(ok, name) for name, column in _BY_SEED.items()},
-        "warnings": json.dumps(_with_seeds([(w, run["seed"]) for run in ok for w in json_list(run["warnings"])])),
-        **{name: _distinct([run[name] for run in shown]) for name in (*_TEXTS, *_VERSIONS)},
-        "devices": _distinct([_device(run) for run in shown]),
-        "git_commit": _distinct([_commit(run) for run in shown]),
-        "run_keys": " ".join(str(run["run_key"]) for run in ok),
-        "commands": "\n".join(dict.fromkeys(as_text(run["command"]) for run in runs if as_text(run["command"]))),
+        "missing": json.dumps(_reasons(ok, lacking), sort_keys=True),
+        "unverified": unverified(row, ok),
+        "chosen": chosen({**row, "tuned": bool(ok) and all(tuned is True for tuned in ok["tuned"])}),
+        "touches": touches(row["method"]),
+        **{column: _by_seed(seeds, ok[name]) for name, column in _BY_SEED.items()},
+        "warnings": json.dumps(_with_seeds(notes)),
+        **{name: _distinct(shown[name]) for name in (*_TEXTS, *_VERSIONS)},
+        "devices": _distinct(_device(*of) for of in set(zip(shown["device"], shown["threads"], strict=True))),
+        "git_commit": _distinct(_commit(*of) for of in set(zip(shown["git_commit"], shown["git_dirty"], strict=True))),
+        "run_keys": " ".join(ok["run_key"]),
+        "commands": "\n".join(dict.fromkeys(filter(None, map(as_text, runs["command"])))),
     }
 
 
-def _by_seed(ok: Sequence[dict[str, Any]], name: str) -> str:
+def _by_seed(seeds: Sequence[int], values: Sequence[float]) -> str:
     """Return JSON of one value by seed, null where it is missing."""
-    return json.dumps({str(run["seed"]): None if run[name] != run[name] else run[name] for run in ok})
+    return json.dumps({str(seed): None if value != value else value for seed, value in zip(seeds, values, strict=True)})
 
 
-def _reasons(ok: Sequence[dict[str, Any]]) -> dict[str, str]:
+def _reasons(ok: RunsOfRow, lacking: Sequence[str]) -> dict[str, str]:
     """Return why columns have no mean: the reasons that the runs give, each with its seeds."""
     reasons: dict[str, str] = {}
-    stated = [json_object(run["missing"]) for run in ok]
+    stated = [json_object(text) for text in ok["missing"]]
     named = {name for given in stated for name in given}
-    anywhere = frozenset[str]().union(*(run[_LACKS] for run in ok))
-    for name in VALUES:
-        if name not in anywhere:
-            continue
-        lacking = [(run, given) for run, given in zip(ok, stated, strict=True) if name in run[_LACKS]]
-        applies = name not in _OPTIONAL or name in named or len(lacking) < len(ok)
-        if applies:
-            none = "no value is stored, and no reason"
-            reasons[name] = "; ".join(_with_seeds([(given.get(name, none), run["seed"]) for run, given in lacking]))
+    for name in lacking:
+        runs = zip(stated, ok["seed"], ok[name], strict=True)
+        pairs = [(given.get(name, UNSTORED), seed) for given, seed, value in runs if value != value]
+        if name not in _OPTIONAL or name in named or len(pairs) < len(ok):
+            reasons[name] = "; ".join(_with_seeds(pairs))
     return reasons
 
 
-def _with_seeds(pairs: Sequence[tuple[str, int]]) -> list[str]:
+def _with_seeds(pairs: Iterable[tuple[str, int]]) -> list[str]:
     """Return each distinct text once, with the seeds that it applies to."""
     by_text: dict[str, list[int]] = {}
     for text, seed in pairs:
@@ -239,15 +220,15 @@ def _with_seeds(pairs: Sequence[tuple[str, int]]) -> list[str]:
     return [f"{text} ({seed_words(seeds)})" for text, seeds in by_text.items()]
 
 
-def _distinct(values: Sequence[Any]) -> str:
+def _distinct(values: Iterable[Any]) -> str:
     return "; ".join(sorted({as_text(value) for value in set(values)} - {""}))
 
 
-def _device(run: dict[str, Any]) -> str:
-    device, threads = as_text(run["device"]), as_text(run["threads"])
+def _device(device: Any, threads: Any) -> str:
+    device, threads = as_text(device), as_text(threads)
     return f"{device}, {threads} threads" if device and threads else device
 
 
-def _commit(run: dict[str, Any]) -> str:
-    commit = as_text(run["git_commit"])[:12]
-    return f"{commit} with uncommitted changes" if commit and run["git_dirty"] is True else commit
+def _commit(commit: Any, dirty: Any) -> str:
+    commit = as_text(commit)[:12]
+    return f"{commit} with uncommitted changes" if commit and dirty is True else commit

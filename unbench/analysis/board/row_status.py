@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 
-from unbench.analysis.rows.defaults import card_defaults, default_hparams
+from unbench.analysis.rows.defaults import default_hparams
 from unbench.analysis.rows.labels import numerics
-from unbench.analysis.rows.values import json_object
+from unbench.analysis.rows.values import RunsOfRow, json_object
 from unbench.config import registry
 from unbench.experiment.spec import NUMERICS_VERSION
 from unbench.metrics import METRICS
@@ -29,14 +29,14 @@ _TOUCHES = {
 }
 
 
-def outdated(row: Row) -> str:
+def outdated(row: Row, old: Mapping[str, int] | None = None) -> str:
     """Return which versions have changed since a row was made, if newer numbers can be had; empty for a current row.
 
     Cards that are not known here are assumed to be current.
 
     Args:
-        row: with the columns method, method_version, dataset, dataset_version and numerics_version, and if known with
-            `old_metrics` (see `old_metrics`).
+        row: with the columns method, method_version, dataset, dataset_version and numerics_version.
+        old: its metrics of an older version, as `old_metrics` returns them.
 
     Raises:
         CardError: the cards cannot be read.
@@ -46,48 +46,48 @@ def outdated(row: Row) -> str:
         ("card of the method", row["method_version"], method and method.version),
         ("card of the data set", row["dataset_version"], dataset and dataset.version),
         ("shared code", numerics(row), NUMERICS_VERSION),
-        *((f"metric {name}", was, METRICS[name].version) for name, was in row.get("old_metrics", {}).items()),
+        *((f"metric {name}", was, METRICS[name].version) for name, was in (old or {}).items()),
     ]
     return ", ".join(f"{what} v{was}, now v{now}" for what, was, now in found if now is not None and was < now)
 
 
-def old_metrics(ok: Sequence[Row], columns: Collection[str]) -> dict[str, int]:
+def old_metrics(ok: RunsOfRow, columns: Collection[str]) -> dict[str, int]:
     """Return the metrics whose definition has changed since they were computed, each with its lowest stored version.
 
     Args:
-        ok: the ok runs of a row, with the columns metric_versions and `lacks`, the names of columns without a value.
+        ok: the ok runs of a row.
         columns: of the leaderboard.
     """
-    newer = {column: name for column, (name, _) in MEASURED.items() if METRICS[name].version > 1 and column in columns}
     found: dict[str, int] = {}
-    for run in ok if newer else ():
-        versions = json_object(run["metric_versions"])
-        for column, name in newer.items():
-            was = versions.get(column, 1)
-            if column not in run["lacks"] and was < METRICS[name].version:
+    for column, (name, _) in MEASURED.items():
+        if METRICS[name].version == 1 or column not in columns:
+            continue
+        for value, versions in zip(ok[column], ok["metric_versions"], strict=True):
+            was = json_object(versions).get(column, 1)
+            if value == value and was < METRICS[name].version:
                 found[name] = min(was, found.get(name, was))
     return found
 
 
-def unverified(row: Row, ok: Sequence[Row]) -> str:
+def unverified(row: Row, ok: RunsOfRow) -> str:
     """Return why a row is not verified, as VERIFIED defines it; empty if it is.
 
     Args:
-        row: as for `outdated`.
-        ok: its ok runs, with the columns git_commit, git_dirty and data_checksum.
+        row: with the columns method and `outdated`.
+        ok: its ok runs.
     """
     if not ok:
         return "no run ended well"
-    reasons = [outdated(row)]
+    reasons = [row["outdated"]]
     if row["method"] not in registry.methods():
         reasons.append("the card of the method is not known here")
-    if not all(isinstance(run["git_commit"], str) for run in ok):
+    if not all(isinstance(commit, str) for commit in ok["git_commit"]):
         reasons.append("no commit is known")
-    elif not all(run["git_dirty"] is False for run in ok):
+    elif not all(dirty is False for dirty in ok["git_dirty"]):
         reasons.append("uncommitted changes")
-    if not all(run["data_checksum"] in ("matches", "none published") for run in ok):
+    if not {"matches", "none published"}.issuperset(ok["data_checksum"]):
         reasons.append("data differ from the published ones")
-    return "; ".join(reason for reason in reasons if reason)
+    return "; ".join(filter(None, reasons))
 
 
 def made_with(row: Row) -> list[str]:
@@ -112,7 +112,7 @@ def chosen(row: Row) -> str:
     """
     if row["tuned"]:
         return "tuned"
-    plain, today = card_defaults(row), default_hparams(row)
+    plain, today = default_hparams(row, tuned=False), default_hparams(row)
     if plain is None:
         return ""
     hparams = json_object(row["hparams"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from unbench.errors import UnknownNameError
 
@@ -29,22 +29,15 @@ class Filters(TypedDict, total=False):
     presets: Sequence[str]
 
 
-class _FilterKind(NamedTuple):
-    """The column of a run that a filter reads, what its names are called, and its option on the command line."""
-
-    column: str
-    title: str
-    option: str
-
-
 _KINDS = {
-    "datasets": _FilterKind("dataset", "data set", "-d"),
-    "methods": _FilterKind("method", "method", "-m"),
-    "families": _FilterKind("method_family", "family of methods", "--family"),
-    "data_families": _FilterKind("family", "family of data sets", "--data-family"),
-    "scenarios": _FilterKind("scenario", "scenario", "--scenario"),
-    "presets": _FilterKind("preset", "preset", "--preset"),
+    "datasets": ("dataset", "data set", "-d"),
+    "methods": ("method", "method", "-m"),
+    "families": ("method_family", "family of methods", "--family"),
+    "data_families": ("family", "family of data sets", "--data-family"),
+    "scenarios": ("scenario", "scenario", "--scenario"),
+    "presets": ("preset", "preset", "--preset"),
 }
+"""The column of a run that each filter reads, what its names are called, and its option on the command line."""
 
 
 def select(frame: pd.DataFrame, filters: Mapping[str, Any]) -> pd.DataFrame:
@@ -61,16 +54,16 @@ def select(frame: pd.DataFrame, filters: Mapping[str, Any]) -> pd.DataFrame:
     for kind, names in chosen.items():
         check_stored(kind, names, frame)
     for kind, names in chosen.items():
-        frame = frame[frame[_KINDS[kind].column].isin(names)]
+        frame = frame[frame[_KINDS[kind][0]].isin(names)]
     return frame.reset_index(drop=True)
 
 
 def arguments(filters: Mapping[str, Any]) -> list[str]:
     """Return the filters as options of the command line, sorted, so that equal filters read alike."""
     return [
-        f"{kind.option} {shlex.quote(name)}"
-        for key, kind in _KINDS.items()
-        for name in sorted(set(filters.get(key, ())))
+        f"{option} {shlex.quote(name)}"
+        for kind, (_, _, option) in _KINDS.items()
+        for name in sorted(set(filters.get(kind, ())))
     ]
 
 

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, get_args
 
-from unbench.analysis.comparison.measures import PairedNumber, circumstances, metric_pairs, row_pairs
-from unbench.analysis.comparison.noise import Finding, Verdict, judge, settle
-from unbench.analysis.comparison.sides import Configuration, Side, read_side
-from unbench.analysis.rows.defaults import with_tuned_values
+from unbench.analysis.comparison.noise import (
+    Configuration,
+    Finding,
+    PairedNumber,
+    Verdict,
+    circumstances,
+    judge,
+    metric_pairs,
+    row_pairs,
+    settle,
+)
+from unbench.analysis.rows.defaults import tuned_values_of
 from unbench.analysis.rows.labels import row_labels, seed_words
-from unbench.analysis.rows.reruns import ASKED
-from unbench.analysis.rows.values import clean
-from unbench.errors import SpecError
+from unbench.analysis.rows.reruns import ASKED, newest_reruns
+from unbench.analysis.rows.values import clean, plain_records
+from unbench.errors import SpecError, StoreError, UnknownNameError
+from unbench.store.metric_rows import read_metric_rows
+from unbench.store.results import Store, load_results, newest_attempts
 from unbench.store.schema import Row
 
 if TYPE_CHECKING:
@@ -31,7 +43,23 @@ _BADNESS = {"ok": 0, "skipped": 1}
 """Of a status; every failure counts 2."""
 
 
-@with_tuned_values
+@dataclass(frozen=True)
+class Side:
+    """One side of a comparison.
+
+    Attributes:
+        store: its results folder.
+        runs: configuration and seed to the one row that represents them.
+    """
+
+    store: Store
+    runs: dict[tuple[Configuration, int], Row]
+
+    def metrics(self, row: Row) -> list[Row]:
+        """Read the evaluated metrics of this attempt, with METRIC_COLUMNS; none if it was not evaluated."""
+        return [vars(one) for one in read_metric_rows(self.store.metrics_path(row))]
+
+
 def diff(a: Path | str, b: Path | str, *, log: Callable[[str], None] = lambda line: None) -> pd.DataFrame:
     """Find the numbers that changed beyond noise from A to B: results folders, or FOLDER@COMMIT for one commit's runs.
 
@@ -68,7 +96,7 @@ def diff(a: Path | str, b: Path | str, *, log: Callable[[str], None] = lambda li
     """
     import pandas as pd
 
-    first, second = read_side(a, log), read_side(b, log)
+    first, second = _read_side(a, log), _read_side(b, log)
     matched = {key: (first.runs[key], second.runs[key]) for key in sorted(first.runs.keys() & second.runs.keys())}
     if not matched:
         raise SpecError(f"{a} and {b} have no run in common: no method, setting and seed is on both sides")
@@ -77,7 +105,8 @@ def diff(a: Path | str, b: Path | str, *, log: Callable[[str], None] = lambda li
         log(line)
     found = [*_statuses(matched), *_alone(first, second), *_numbers(first, second, ok)]
     found.sort(key=lambda each: (_ORDER.index(each.verdict), each.configuration))
-    labels = _labels(first, second)
+    with tuned_values_of(a):
+        labels = _labels(first, second)
     rows = [
         {**dict(zip(ASKED, each.configuration, strict=True)), "label": labels[each.configuration], **asdict(each)}
         for each in found
@@ -91,6 +120,64 @@ def summary(frame: pd.DataFrame) -> str:
     counts = frame.loc[(frame["measure"] != "status") | (frame["verdict"] != "same"), "verdict"].value_counts()
     counted = ", ".join(f"{counts[verdict]} {verdict}" for verdict in _ORDER if verdict in counts)
     return f"{runs} common run{'' if runs == 1 else 's'}: {counted or 'no numbers to compare'}"
+
+
+def _read_side(asked: Path | str, log: Callable[[str], None]) -> Side:
+    """Read the runs of FOLDER, or for FOLDER@COMMIT those made at the commit whose hash begins with COMMIT.
+
+    Of the attempts at a run, the newest ok one counts, else the newest. Of runs that differ only in versions, data or
+    training recipe, the newest ok one represents them all.
+
+    Args:
+        asked: FOLDER or FOLDER@COMMIT.
+        log: takes a line about runs that are left out, or that were made with uncommitted changes.
+
+    Raises:
+        StoreError: there is no such folder, it holds no runs, or a file in it is corrupt.
+        SpecError: `asked` is a file, or several commits begin so.
+        UnknownNameError: no commit begins so.
+    """
+    folder, commit = _split(asked)
+    if folder.is_file():
+        raise SpecError(f"{folder} is a file; name a folder of results, or FOLDER@COMMIT")
+    frame = load_results(folder, "all")
+    if frame.empty:
+        raise StoreError(f"there are no runs in {folder}")
+    if commit is not None:
+        frame = frame[frame["git_commit"] == _commit(commit, frame["git_commit"].dropna().unique().tolist(), folder)]
+    frame = newest_attempts(frame)
+    newest = newest_reruns(frame)
+    if older := len(frame) - len(newest):
+        log(f"{asked}: leaving out {older} older run(s), run again since with other versions, data or training")
+    side = Side(Store(folder), {_identity(row): row for row in plain_records(newest)})
+    dirty = sum(row["git_dirty"] is True for row in side.runs.values())
+    if commit is not None and dirty:
+        log(f"{asked}: {dirty} of {len(side.runs)} runs were made with uncommitted changes to that commit")
+    return side
+
+
+def _identity(row: Row) -> tuple[Configuration, int]:
+    return tuple(str(row[name]) for name in ASKED), int(row["seed"])
+
+
+def _split(asked: Path | str) -> tuple[Path, str | None]:
+    # A folder's own name may hold an @.
+    if "@" not in str(asked) or Path(asked).is_dir():
+        return Path(asked), None
+    folder, _, commit = str(asked).rpartition("@")
+    if not folder or not commit:
+        raise SpecError(f"cannot read '{asked}'; write FOLDER or FOLDER@COMMIT")
+    return Path(folder), commit.lower()
+
+
+def _commit(start: str, known: list[str], folder: Path) -> str:
+    found = [commit for commit in known if commit.startswith(start)]
+    if not found:
+        raise UnknownNameError("commit", start, [commit[:12] for commit in known])
+    if len(found) > 1:
+        names = ", ".join(commit[:12] for commit in sorted(found))
+        raise SpecError(f"{len(found)} commits in {folder} begin with '{start}': {names}")
+    return found[0]
 
 
 def _statuses(matched: Mapping[tuple[Configuration, int], tuple[Row, Row]]) -> Iterator[Finding]:
@@ -116,11 +203,8 @@ def _alone(first: Side, second: Side) -> Iterator[Finding]:
     """Yield each configuration with runs on one side only."""
     verdicts: tuple[tuple[Side, Side, Verdict], ...] = ((first, second, "only in A"), (second, first, "only in B"))
     for one, other, verdict in verdicts:
-        seeds: dict[Configuration, list[int]] = {}
-        for configuration, seed in sorted(one.runs.keys() - other.runs.keys()):
-            seeds.setdefault(configuration, []).append(seed)
-        for configuration, found in seeds.items():
-            yield Finding(configuration, "run", verdict, note=seed_words(found))
+        for configuration, found in groupby(sorted(one.runs.keys() - other.runs.keys()), itemgetter(0)):
+            yield Finding(configuration, "run", verdict, note=seed_words(seed for _, seed in found))
 
 
 def _numbers(first: Side, second: Side, ok: Mapping[tuple[Configuration, int], tuple[Row, Row]]) -> list[Finding]:

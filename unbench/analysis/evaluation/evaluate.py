@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unbench.analysis.evaluation.cells import fill_cells
+import numpy as np
+
 from unbench.analysis.evaluation.summary import summarise
 from unbench.analysis.rows.reruns import newest_reruns
 from unbench.errors import UnknownNameError
 from unbench.experiment.measuring import fill
-from unbench.metrics import METRICS, Metric
+from unbench.experiment.shadow_models.pool import ShadowPool, UnlearnedShadows, pools
+from unbench.experiment.shadow_models.reading import oracle_cell, shadow_outputs
+from unbench.metrics import METRICS, Metric, MissingValue
+from unbench.metrics.estimates import RESAMPLES, Estimate, estimate
+from unbench.metrics.shadows import ShadowOutputs
 from unbench.progress import Progress
+from unbench.seeds import derive_seed
+from unbench.store.metric_rows import MetricsFile
 from unbench.store.results import Store, load_metrics, load_results
 from unbench.store.schema import Row
 
@@ -59,7 +67,9 @@ def evaluate(
             fill(store, row, [metric for metric in chosen if metric.needs != "shadows"])
         else:
             log(f"{row['method']} on {row['dataset']} (seed {row['seed']}): no per-example outputs are stored")
-    fill_cells(store, [metric for metric in chosen if metric.needs == "shadows"])
+    for pool in pools(store.shadows):
+        for cell in pool.cells():
+            _fill_cell(store, pool, cell, [metric for metric in chosen if metric.needs == "shadows"])
     evaluated, newest = load_metrics(results), newest_reruns(frame)
     if older := len(frame) - len(newest):
         log(f"{older} older run(s) of what was run again with other versions, data or training are not in the summary")
@@ -79,3 +89,50 @@ def evaluate_run(store: Store, row: Row) -> None:
 
 def _fast() -> list[Metric]:
     return [metric for metric in METRICS.values() if not metric.slow]
+
+
+def _fill_cell(store: Store, pool: ShadowPool, cell: UnlearnedShadows, metrics: Iterable[Metric]) -> None:
+    """Compute the metrics that a method on a pool of shadow models lacks; they belong to no run."""
+    about, of_pool, name = cell.about, pool.about, f"{pool.folder.name}-{cell.folder.name}"
+    identity = {
+        "run_key": name,
+        "method": about["method"],
+        "method_version": about["method_version"],
+        "hparams": json.dumps(about["hparams"], sort_keys=True),
+        "dataset": of_pool["dataset"],
+        "scenario": about["scenario"],
+        "preset": of_pool["preset"],
+        "backbone": of_pool["settings"]["model"],
+    }
+    file = MetricsFile(store, store.metrics / f"shadows-{name}.parquet", identity)
+    count = len(set(pool.numbers()) & set(cell.numbers()))
+    lacking = [metric for metric in metrics if file.lacks(metric.name, "unlearned", metric.version, count)]
+    if not lacking:
+        return
+    try:
+        retrained = oracle_cell(pool, cell)
+        if retrained is None:
+            raise MissingValue("the shadow models were not retrained; 'unbench shadow' does that")
+        outputs = shadow_outputs(pool, cell, retrained)
+        found = {metric: _estimate(metric, *outputs) for metric in lacking}
+    except MissingValue as reason:
+        found = dict.fromkeys(lacking, Estimate(None, missing=str(reason)))
+    for metric, value in found.items():
+        file.add(value.row(metric, "unlearned", count))
+    file.save()
+
+
+def _estimate(metric: Metric, method: ShadowOutputs, oracle: ShadowOutputs) -> Estimate:
+    return estimate(
+        metric,
+        lambda: metric.function(method, oracle),
+        lambda: metric.function(_resampled(method), _resampled(oracle)),
+    )
+
+
+def _resampled(outputs: ShadowOutputs) -> ShadowOutputs:
+    """Draw models with replacement, the same for all methods: examples under one model are not independent."""
+    count = len(outputs)
+    rng = np.random.default_rng(derive_seed("bootstrap", "shadow models"))
+    weights = rng.multinomial(count, np.full(count, 1 / count), size=RESAMPLES)
+    return replace(outputs, weights=weights.astype(np.float32))

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import lru_cache, wraps
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any
 
 from unbench.analysis.rows.values import json_object
 from unbench.config import registry
 from unbench.config.cards import MethodCard
 from unbench.config.tuned import TunedValues
 from unbench.store.schema import Row
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 NEEDED = ("method", "method_version", "dataset", "preset", "scenario", "model", "stem")
 """Columns that decide what the default is."""
@@ -38,48 +35,29 @@ def tuned_values_of(results: Path | str) -> Iterator[None]:
         _TUNED.reset(token)
 
 
-def with_tuned_values(function: F) -> F:
-    """Decorate a function whose first argument is a results folder: that folder's tuned values count within it."""
-    first = next(iter(inspect.signature(function).parameters.values()))
-
-    @wraps(function)
-    def inside(*args: Any, **kwargs: Any) -> Any:
-        with tuned_values_of(args[0] if args else kwargs.get(first.name, first.default)):
-            return function(*args, **kwargs)
-
-    return cast(F, inside)
-
-
-def default_hparams(row: Row) -> dict[str, Any] | None:
+def default_hparams(row: Row, tuned: bool = True) -> dict[str, Any] | None:
     """Return the hyper-parameters a row's method runs with by default: tuned for its cell, or else those of the card.
 
     None if the card is unknown or of another version.
 
     Args:
         row: with the columns of NEEDED.
+        tuned: whether what tuning chose counts.
 
     Raises:
         CardError: the cards or the tuned values cannot be read.
     """
-    return _defaults(row, (row["dataset"], row["preset"], row["scenario"], row["model"]))
-
-
-def card_defaults(row: Row) -> dict[str, Any] | None:
-    """Return the defaults of the card, whatever tuning chose; None as in `default_hparams`."""
-    return _defaults(row, None)
+    card = registry.methods().get(row["method"])
+    if card is None or card.version != row["method_version"]:
+        return None
+    values = (_TUNED.get() or TunedValues.of()) if tuned else None
+    place = (row["dataset"], row["preset"], row["scenario"], row["model"])
+    return dict(_resolved(_CardKey(card), values, place, bool(row["stem"])))
 
 
 def is_default(row: Row) -> bool:
     """Return whether a row, with its column hparams, has exactly its method's defaults."""
     return json_object(row["hparams"]) == default_hparams(row)
-
-
-def _defaults(row: Row, place: tuple[str, str, str, str] | None) -> dict[str, Any] | None:
-    card = registry.methods().get(row["method"])
-    if card is None or card.version != row["method_version"]:
-        return None
-    values = (_TUNED.get() or TunedValues.of()) if place else None
-    return dict(_resolved(_CardKey(card), values, place, bool(row["stem"])))
 
 
 class _CardKey:
@@ -98,7 +76,7 @@ class _CardKey:
 # Checking every value of a card takes a while, and a report asks for each row.
 @lru_cache(maxsize=4096)
 def _resolved(
-    key: _CardKey, values: TunedValues | None, place: tuple[str, str, str, str] | None, stem: bool
+    key: _CardKey, values: TunedValues | None, place: tuple[str, str, str, str], stem: bool
 ) -> dict[str, Any]:
-    tuned = values.find(key.card, *place) if values and place else None
-    return dict(key.card.resolve_hparams(tuned.hparams if tuned else {}, stem=stem))
+    tuned = values.find(key.card, *place) if values else None
+    return key.card.resolve_hparams(tuned.hparams if tuned else {}, stem=stem)

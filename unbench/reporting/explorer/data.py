@@ -12,7 +12,6 @@ from unbench.analysis.board.oracles import OracleGroup
 from unbench.analysis.board.row_status import hparams_of, made_with
 from unbench.analysis.looks import EDGES, ForgottenImages, digest_outputs
 from unbench.analysis.outputs import MOST, OutputsReader
-from unbench.analysis.rows.records import records
 from unbench.analysis.rows.values import clean, json_list
 from unbench.config.reference_names import NOTHING, ORACLE
 from unbench.errors import DamagedError
@@ -55,7 +54,7 @@ def explorer_data(
         StoreError: a file of metrics or comparisons is corrupt.
         CardError: the data sets' cards cannot be read.
     """
-    tables = [records(cell.rows) for cell in cells]
+    tables = [cell.records for cell in cells]
     numbered = [row for rows in tables for row in rows]
     ok = frame[frame["status"] == "ok"]
     keys = {key: number for number, row in enumerate(numbered) for key in row["run_keys"].split()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from unbench.analysis.board.shadow_metrics import SEVERAL, shadow_metrics
+from unbench.analysis.board.metric_column import SEVERAL, shadow_metrics
 from unbench.analysis.rows.values import clean, present
 from unbench.reporting.explorer.values import Value, rounded
 

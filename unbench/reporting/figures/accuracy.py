@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from unbench.analysis.board.formatting import shorten
 from unbench.analysis.rows.noted import NotedTable, listing, noted
-from unbench.analysis.rows.records import records
-from unbench.analysis.rows.values import present
+from unbench.analysis.rows.values import present, records
 from unbench.config.reference_names import ORACLE
 from unbench.reporting.figures.labels import text_width
 from unbench.reporting.figures.layout import PanelRow, new_figure

@@ -7,11 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from unbench.analysis.board.cells import BoardCell, safe
-from unbench.analysis.board.critical import CriticalDifference
 from unbench.analysis.board.formatting import seed_span
+from unbench.analysis.board.ranks import CriticalDifference
 from unbench.analysis.looks import confidence_look, losses_look, roc_look
 from unbench.analysis.outputs import OutputsReader, tables_of_outputs
-from unbench.analysis.rows.records import records
 from unbench.reporting.figures.ablation import ablation_data, accuracy_gap_data, draw_ablation, draw_accuracy_gap
 from unbench.reporting.figures.accuracy import accuracy_data, audit_data, draw_accuracy, draw_audit
 from unbench.reporting.figures.confidence import confidence_data, draw_confidence
@@ -27,7 +26,7 @@ from unbench.reporting.figures.tuning import draw_tuning, load_trials, tuning_da
 if TYPE_CHECKING:
     import pandas as pd
 
-    from unbench.analysis.board.cross_setting import CrossSetting
+    from unbench.analysis.board.cells import CrossSetting
     from unbench.progress import Progress
     from unbench.reporting.figures.renderer import Renderer
 
@@ -106,7 +105,7 @@ def _of_cell(cell: BoardCell, palette: Palette, reader: OutputsReader, trials: p
         yield compared(named("losses"), title, losses_data(seen["losses"]), draw_losses)
         title = "Confidence in each forgotten image, before and after unlearning"
         yield compared(named("confidence"), title, confidence_data(seen["confidence"], cell.oracle_of), draw_confidence)
-    audit = audit_data(records(cell.rows))
+    audit = audit_data(cell.records)
     if len(audit.table):
         title = "Leakage audit: accuracy of each pathway alone, before and after deletion"
         yield compared(named("audit"), title, audit, draw_audit)

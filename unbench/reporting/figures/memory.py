@@ -10,8 +10,7 @@ from unbench.analysis.board.cells import BoardCell, short_titles
 from unbench.analysis.board.formatting import shorten
 from unbench.analysis.rows.defaults import NEEDED, is_default
 from unbench.analysis.rows.noted import NotedTable, noted
-from unbench.analysis.rows.records import records
-from unbench.analysis.rows.values import present
+from unbench.analysis.rows.values import present, records
 from unbench.reporting.figures.labels import text_width
 from unbench.reporting.figures.layout import KEY_LINE, KEY_SIZE, PanelRow, draw_key, new_figure
 from unbench.reporting.figures.style import FAINT, Palette

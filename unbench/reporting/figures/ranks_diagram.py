@@ -13,7 +13,7 @@ from unbench.reporting.figures.layout import PanelRow, new_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from unbench.analysis.board.critical import CriticalDifference
+    from unbench.analysis.board.ranks import CriticalDifference
 
 _STEP = 0.2
 """Inches between two names, and between two bars."""
@@ -42,7 +42,7 @@ def critical_data(tested: CriticalDifference) -> NotedTable:
 
 def draw_critical_difference(data: NotedTable, title: str) -> Figure:
     """Write names of the better half on the left, of the others on the right, best at the top."""
-    from unbench.analysis.board.critical import ALPHA
+    from unbench.analysis.board.ranks import ALPHA
 
     table = data.table
     names, means = list(table["method"]), [float(mean) for mean in table["mean_rank"]]

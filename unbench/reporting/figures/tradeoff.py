@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from unbench.analysis.board.formatting import amount, points, shorten
 from unbench.analysis.rows.noted import NotedTable, listing, noted
-from unbench.analysis.rows.records import records
-from unbench.analysis.rows.values import or_zero, present
+from unbench.analysis.rows.values import or_zero, present, records
 from unbench.reporting.figures.labels import STEP, Label, label_points, text_width
 from unbench.reporting.figures.layout import PanelRow, draw_key, gap_axis, key_height, new_figure, whiskers
 from unbench.reporting.figures.style import DOTTED, Palette

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from unbench.analysis.board.critical import ALPHA, CriticalDifference
-from unbench.analysis.board.cross_setting import SAME, CrossSetting
+from unbench.analysis.board.cells import SAME, CrossSetting
 from unbench.analysis.board.formatting import DASH, title_of
-from unbench.analysis.board.ranks import OVER_CELLS, Ranking
+from unbench.analysis.board.ranks import ALPHA, OVER_CELLS, CriticalDifference, Ranking
 from unbench.analysis.rows.values import json_object, present
 from unbench.config.reference_names import ORACLE
 from unbench.reporting.board_tables import method_cell, number_cell, shown_cell
