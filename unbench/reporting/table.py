@@ -48,7 +48,7 @@ class ReportTable:
     """
 
     titles: tuple[str, ...]
-    rows: tuple[Cells, ...]
+    rows: Sequence[Cells]
     texts: int = 1
     caption: str = ""
     label: str = ""

@@ -11,8 +11,8 @@ from rich.text import Text
 from unbench.analysis.board.cells import BoardCell
 from unbench.analysis.board.cross_setting import cross_settings
 from unbench.analysis.board.formatting import DASH, WITHIN_NOISE
-from unbench.reporting.board_tables import board_table, narrow_columns_of
-from unbench.reporting.sections.overview import ranks_table
+from unbench.reporting.board_tables import board_table
+from unbench.reporting.preset_tables import ranks_table
 from unbench.reporting.table import ReportTable, TableCell
 
 LEGEND = (
@@ -28,7 +28,7 @@ def leaderboard_table(cells: Sequence[BoardCell]) -> Table:
     grid = Table.grid(expand=False)
     grid.add_column()
     for cell in cells:
-        grid.add_row(rich_table(board_table(cell, narrow_columns_of(cell))))
+        grid.add_row(rich_table(board_table(cell, narrow=True)))
         for note in cell.left_out:
             grid.add_row(Text(note, "dim"))
         grid.add_row("")

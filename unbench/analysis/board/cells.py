@@ -54,6 +54,11 @@ class BoardCell:
         return seed_span(self.main["n_seeds"])
 
     @cached_property
+    def compared(self) -> list[dict[str, Any]]:
+        """The rows of `main` as plain dicts."""
+        return records(self.main)
+
+    @cached_property
     def current(self) -> pd.DataFrame:
         """Those of `main` that no newer version outdates."""
         return self.main[self.main["outdated"] == ""]
@@ -61,7 +66,7 @@ class BoardCell:
     @cached_property
     def competitors(self) -> dict[str, dict[str, Any]]:
         """The rows of `current` by label."""
-        return {row["label"]: row for row in records(self.current)}
+        return {row["label"]: row for row in self.compared if row["outdated"] == ""}
 
     @cached_property
     def ranks(self) -> dict[str, float]:
