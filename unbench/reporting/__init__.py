@@ -81,10 +81,7 @@ def report(
         CardError: the cards cannot be read.
         UnknownNameError: a name that no run has, or no such format or metric; the message offers the nearest one.
     """
-    from unbench.analysis.board.cells import board_ranks
-    from unbench.reporting.documents import leaderboard_csv
     from unbench.reporting.explorer import writable_formats
-    from unbench.store.files import write_text
 
     check_options(options)
     formats = writable_formats(options.get("formats") or None, FORMATS, log)
@@ -93,10 +90,15 @@ def report(
     if {"md", "html"} & files.keys():
         from unbench.reporting.figures.renderer import MOST_WORKERS, Renderer
 
-        # Its processes start while rows are read. Without plots there are the diagrams of ranks alone.
+        # Its processes start while the rest is imported and rows are read. Without plots there are the diagrams of
+        # ranks alone.
         workers = MOST_WORKERS if options.get("plots") is None or options.get("plots") else 1
         kinds, data = options.get("plot_formats", ("png",)), options.get("plot_data", False)
         renderer = Renderer(Path(out), kinds, data, workers)
+    from unbench.analysis.board.cells import board_ranks
+    from unbench.reporting.documents import leaderboard_csv
+    from unbench.store.files import write_text
+
     source = _Source.read(Path(results), options)
     # The numbers first: an OUT that cannot be written is found before any time goes into drawing.
     if "csv" in files:

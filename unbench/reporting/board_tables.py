@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from unbench.analysis.board.ablations import AblationStudy
 from unbench.analysis.board.cells import BoardCell
@@ -167,7 +166,7 @@ def number_cell(row: Row, column: str) -> TableCell:
         reason = json_object(row["missing"]).get(column)
         return TableCell(DASH, notes=() if reason is None else (f"not known: {reason}",))
     within = column == "avg_gap" and row["within_noise"] is True
-    return replace(cell, mark=WITHIN_NOISE) if within else cell
+    return cell._replace(mark=WITHIN_NOISE) if within else cell
 
 
 def shown_cell(column: str, mean: object, std: object) -> TableCell:
@@ -204,7 +203,7 @@ def method_cell(row: Row) -> TableCell:
     """Return the label of a row, with what it is if it is a reference, and how many of its runs failed."""
     failed = ", ".join(f"{row[f'n_{status}']} {status.replace('_', ' ')}" for status in FAILURES if row[f"n_{status}"])
     if row["outdated"]:
-        return replace(name_cell(row), brief=failed)
+        return name_cell(row)._replace(brief=failed)
     remark = {ORACLE: "(oracle)", NOTHING: "(no unlearning)"}.get(row["method"], "")
     reference = remark or row["method_family"] == "reference"
     return TableCell(row["label"], remark=remark, style="reference" if reference else "", brief=failed)

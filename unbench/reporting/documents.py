@@ -33,16 +33,6 @@ if TYPE_CHECKING:
 
     from unbench.reporting.figures.spec import Pictures
 
-FACTS = {
-    "n_train": "{} training images",
-    "n_forget": "{} of them to forget",
-    "n_test": "{} test images",
-    "forget_class": "class to forget: {}",
-    "family": "family: {}",
-    "devices": "ran on {}",
-}
-"""Columns that rows of one cell mostly agree in, with words for their values."""
-
 
 def leaderboard_markdown(
     cells: Sequence[BoardCell],
@@ -100,12 +90,6 @@ def distinct(rows: Sequence[Row], column: str) -> str:
     return "; ".join(dict.fromkeys(str(row[column]) for row in rows if row[column]))
 
 
-def facts(rows: Sequence[Row]) -> str:
-    """Return what the rows of a cell were made from and on."""
-    known = {column: distinct(rows, column) for column in FACTS}
-    return ", ".join(text.format(known[column]) for column, text in FACTS.items() if known[column])
-
-
 def recipes(rows: Sequence[Row]) -> list[tuple[str, str]]:
     """Return the different model options and training recipes of rows, in order."""
     return list(dict.fromkeys((row["model_options"], row["training"]) for row in rows))
@@ -129,7 +113,7 @@ def by_value(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 _NAMES: dict[str, Any] = {
     **{"tables": board_tables, "presets": preset_tables, "records": records, "title_of": title_of},
-    **{"distinct": distinct, "facts": facts, "recipes": recipes, "warned": warned, "by_value": by_value},
+    **{"distinct": distinct, "recipes": recipes, "warned": warned, "by_value": by_value},
     **{"made_with": made_with, "hparams_of": hparams_of, "VERIFIED": VERIFIED, "AUDIT": AUDIT},
     **{"ORACLE": ORACLE, "NOTHING": NOTHING, "DASH": DASH, "WITHIN_NOISE": WITHIN_NOISE},
     **{"SAME": SAME, "OVER_CELLS": OVER_CELLS, "ALPHA": ALPHA},

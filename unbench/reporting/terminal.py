@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich import box
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -23,22 +24,17 @@ LEGEND = (
 MARK = f"{WITHIN_NOISE}: not above the floor."
 
 
-def leaderboard_table(cells: Sequence[BoardCell]) -> Table:
+def leaderboard_table(cells: Sequence[BoardCell]) -> Group:
     """Render the leaderboard: one table per cell, mean ± spread over seeds, and the mean ranks of each preset."""
-    grid = Table.grid(expand=False)
-    grid.add_column()
+    parts: list[Table | Text] = []
     for cell in cells:
-        grid.add_row(rich_table(board_table(cell, narrow=True)))
-        for note in cell.left_out:
-            grid.add_row(Text(note, "dim"))
-        grid.add_row("")
+        notes = [Text(note, "dim") for note in cell.left_out]
+        parts += [rich_table(board_table(cell, narrow=True)), *notes, Text()]
     for setting in cross_settings(cells):
         if setting.ranking.ranked:
-            grid.add_row(rich_table(ranks_table(setting, each=False)))
-            grid.add_row("")
+            parts += [rich_table(ranks_table(setting, each=False)), Text()]
     legend = Text(f"{LEGEND} {MARK} {DASH}: missing; leaderboard.md says why.", "dim")
-    grid.add_row(legend if cells else Text("There are no runs in the results folder yet."))
-    return grid
+    return Group(*parts, legend if cells else Text("There are no runs in the results folder yet."))
 
 
 def rich_table(table: ReportTable, caption: Text | None = None) -> Table:
