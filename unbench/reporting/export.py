@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from unbench.errors import SpecError, StoreError, UnknownNameError
 from unbench.reporting.markup import render
 from unbench.store.files import atomic_path, write_text
-from unbench.store.results import load_metrics, load_results
+from unbench.store.results import decode_json, load_metrics, load_results
 from unbench.store.schema import COLUMNS, METRIC_COLUMNS, SCHEMA_VERSION, Column
 
 if TYPE_CHECKING:
@@ -55,8 +55,6 @@ def export(results: Path | str, out: Path | str, kind: str = "json") -> list[Pat
 
 
 def _json(tables: dict[str, pd.DataFrame], out: Path) -> list[Path]:
-    from unbench.store.results import decode_json
-
     # Through pandas, which turns missing values into null and numpy's types into Python's.
     plain = {name: json.loads(table.to_json(orient="records", double_precision=15)) for name, table in tables.items()}
     plain["runs"] = [decode_json(row) for row in plain["runs"]]

@@ -13,23 +13,25 @@ from unbench.reporting.table import Footnotes, ReportTable, TableCell
 if TYPE_CHECKING:
     from unbench.reporting.provenance import Provenance
 
-_SPECIAL = {
-    **{c: f"\\{c}" for c in "&%$#_{}"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
-    "`": r"\textasciigrave{}",
-    "±": r"$\pm$",
-    "≈": r"$\approx$",
-    "−": r"$-$",
-    "·": r"\textperiodcentered{}",
-    "–": r"\textendash{}",
-    "…": r"\ldots{}",
-}
+_SPECIAL = str.maketrans(
+    {
+        **{c: f"\\{c}" for c in "&%$#_{}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        '"': r"\textquotedbl{}",
+        "`": r"\textasciigrave{}",
+        "±": r"$\pm$",
+        "≈": r"$\approx$",
+        "−": r"$-$",
+        "·": r"\textperiodcentered{}",
+        "–": r"\textendash{}",
+        "…": r"\ldots{}",
+    }
+)
 
 
 def leaderboard_latex(tables: Sequence[ReportTable], provenance: Provenance | None = None) -> str:
@@ -57,8 +59,8 @@ def escape(text: object) -> str:
     >>> escape("50 % of a_b")
     '50 \\% of a\\_b'
     """
-    shown = (_SPECIAL.get(c) or (c if c <= "\xff" else f"[U+{ord(c):04X}]") for c in clean(text))
-    return re.sub("-(?=-)", "-{}", "".join(shown))  # two hyphens would become a dash
+    shown = re.sub("[^\x00-\xff]", lambda c: f"[U+{ord(c[0]):04X}]", clean(text).translate(_SPECIAL))
+    return re.sub("-(?=-)", "-{}", shown)  # two hyphens would become a dash
 
 
 def _cell(cell: TableCell, footnotes: Footnotes) -> str:

@@ -65,15 +65,17 @@ def markdown_table(table: ReportTable) -> str:
 
 def _cell(cell: TableCell, footnotes: Footnotes) -> str:
     emphasis = {"strong": "**", "reference": "*"}.get(cell.style, "")
-    text, remark = _escape(clean(cell.text)), _escape(clean(cell.remark))
-    parts = (
-        f"{emphasis}{text}{emphasis}",
-        f"± {cell.spread}" if cell.spread else "",
-        cell.mark,
-        f'<span class="outdated">{remark}</span>' if cell.style == "outdated" else remark,
-        *(f"<sup>{letter}</sup>" for letter in footnotes.letters(cell.notes)),
-    )
-    return " ".join(part for part in parts if part)
+    shown = f"{emphasis}{_escape(clean(cell.text))}{emphasis}"
+    if cell.spread:
+        shown += f" ± {cell.spread}"
+    if cell.mark:
+        shown += f" {cell.mark}"
+    if cell.remark:
+        remark = _escape(clean(cell.remark))
+        shown += f' <span class="outdated">{remark}</span>' if cell.style == "outdated" else f" {remark}"
+    for letter in footnotes.letters(cell.notes):
+        shown += f" <sup>{letter}</sup>"
+    return shown.lstrip()
 
 
 def code(text: str) -> str:
