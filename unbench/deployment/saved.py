@@ -58,7 +58,7 @@ class ModelRecord(BaseModel, extra="forbid", frozen=True):
         stem: the frozen backbone whose feature maps it is fed instead of pixels, if any.
     """
 
-    format: int
+    format: int = FORMAT
     unbench_version: str
     method: str
     method_version: int
@@ -112,11 +112,6 @@ class SavedModel:
     def weights(self) -> Path:
         """The file of weights and memory."""
         return self.folder / "model.safetensors"
-
-    @property
-    def receipts(self) -> Path:
-        """The folder of receipts."""
-        return self.folder / "receipts"
 
     @property
     def has_memory(self) -> bool:
