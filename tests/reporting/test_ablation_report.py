@@ -21,7 +21,7 @@ from unbench.analysis.board.leaderboard import leaderboard
 from unbench.analysis.rows.noted import NotedTable
 from unbench.analysis.rows.values import records
 from unbench.reporting import report
-from unbench.reporting.csv import leaderboard_csv
+from unbench.reporting.documents import leaderboard_csv, leaderboard_markdown, section
 from unbench.reporting.figures.ablation import (
     ablation_data,
     accuracy_gap_data,
@@ -31,8 +31,6 @@ from unbench.reporting.figures.ablation import (
 )
 from unbench.reporting.figures.spec import Pictures
 from unbench.reporting.figures.style import Palette
-from unbench.reporting.markdown import leaderboard_markdown
-from unbench.reporting.sections.ablation import ablation_section
 from unbench.reporting.terminal import leaderboard_table
 from unbench.store.results import Store, load_results
 
@@ -170,7 +168,7 @@ def test_plots_of_methods_leave_variants_out_and_the_seeds_are_theirs(sweep: Sto
 
 def test_table_of_ablations(sweep: Store) -> None:
     toy_run(sweep, {"k": 1}, seed=7, status="diverged", error="NaN")
-    text = ablation_section(study_of(sweep))
+    text = section("ablation", study=study_of(sweep))
     lines = [[c.strip() for c in line.split(" | ")] for line in text.splitlines() if line.startswith("| ")]
     assert lines[0][0].endswith("Hyper-parameter") and "image" not in lines[0][-2]
     assert [(line[0], line[1]) for line in lines[1:]] == [
@@ -181,8 +179,8 @@ def test_table_of_ablations(sweep: Store) -> None:
     assert (default[2], default[5]) == ("70.50 ± 0.71", "1.25 ± 0.35 ≈")
     assert one[-1] == "1 <sup>a</sup> |" and "- <sup>a</sup> toy\\[k=1\\], seed 7: diverged: NaN" in text
     toy_run(sweep, {"k": 2}, image_forget_acc=66.25)
-    assert "| FA, image alone |" in ablation_section(study_of(sweep))
-    assert "| 66.25 | 1 |" in ablation_section(study_of(sweep))
+    assert "| FA, image alone |" in section("ablation", study=study_of(sweep))
+    assert "| 66.25 | 1 |" in section("ablation", study=study_of(sweep))
 
 
 def test_pictures_are_named_after_method_and_cell_and_nothing_else_changes_them(sweep: Store, tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ from unbench.analysis.board.cells import split_cells
 from unbench.analysis.board.formatting import DASH
 from unbench.analysis.board.leaderboard import AUDIT, DEPLOYMENT, leaderboard
 from unbench.analysis.rows.values import records
+from unbench.reporting.board_tables import audited, costs_table
+from unbench.reporting.documents import leaderboard_markdown, section
 from unbench.reporting.figures.spec import Pictures
-from unbench.reporting.markdown import leaderboard_markdown
-from unbench.reporting.sections.audit import audit_section, audited
-from unbench.reporting.sections.deployment import deployment_section
+from unbench.reporting.markup import markdown_table
 from unbench.store.results import Store, load_results
 from unbench.store.schema import COLUMNS
 
@@ -107,7 +107,7 @@ def test_audit_shows_each_pathway_before_after_and_of_the_oracle(store: Store) -
 
 def test_a_missing_number_of_the_audit_has_its_reason_under_the_table(store: Store) -> None:
     memory_run(store, pathway_sensitivity_val=None, missing='{"pathway_sensitivity_val": "no | val"}')
-    text = audit_section(rows_of(store))
+    text = section("audit", rows=rows_of(store))
     assert table_lines(text, "| P\\_s, validation")[0][2] == f"{DASH} <sup>a</sup>"
     assert "- <sup>a</sup> not known: no \\| val (seed 0)" in text
 
@@ -120,16 +120,16 @@ def test_a_sweep_gives_one_audit_the_defaults_else_the_firsts(store: Store, toy:
     rows = rows_of(store)
     chosen = {row["method"]: json.loads(row["hparams"])["k"] for row in audited(rows)}
     assert chosen == {"toy": 4, "unknown": 1}
-    text = audit_section(rows)
+    text = section("audit", rows=rows)
     assert text.count("| image alone | oracle |") == 2 and "leaderboard.csv has all" in text
     assert "**toy**:" in text and "**unknown\\[k=1\\]**:" in text
-    assert "leaderboard.csv has all" not in audit_section(audited(rows))
+    assert "leaderboard.csv has all" not in section("audit", rows=audited(rows))
 
 
 def test_deployment_costs_have_their_units(store: Store) -> None:
     memory_run(store, memory_entries=1_234_567)
     fake_run(store, "ft", outputs=False)
-    (line,) = table_lines(deployment_section(rows_of(store)), "| munkey ")
+    (line,) = table_lines(markdown_table(costs_table(rows_of(store))), "| munkey ")
     assert line[1:] == ["exact", "1,234,567", "1,832", "0.250", "0.013", "4.50", "1.50", "1.25", "1.00"]
 
 

@@ -28,6 +28,7 @@ from unbench.cli import app
 from unbench.errors import StoreError, UnknownNameError
 from unbench.metrics.outputs import RunOutputs
 from unbench.reporting import report
+from unbench.reporting.board_tables import audited
 from unbench.reporting.figures.accuracy import audit_data, draw_audit
 from unbench.reporting.figures.confidence import confidence_data, draw_confidence
 from unbench.reporting.figures.losses import draw_losses, losses_data
@@ -37,7 +38,6 @@ from unbench.reporting.figures.roc import draw_roc_low, roc_low_data
 from unbench.reporting.figures.spec import Picture
 from unbench.reporting.figures.style import Palette, style
 from unbench.reporting.figures.tuning import draw_tuning, load_trials, tuning_data
-from unbench.reporting.sections.audit import audited
 from unbench.store.results import Store, load_results
 from unbench.store.schema import COLUMNS, OUTPUT_COLUMNS
 from unbench.store.tables import arrow_schema, write_arrow, write_table
@@ -431,7 +431,7 @@ def test_saved_data_are_those_that_were_drawn(filled: Path, drawn: Path) -> None
         "losses": losses_data(seen["losses"]).table,
         "confidence": confidence_data(seen["confidence"], cell.oracle_of).table,
         "tuning": tuning_data(load_trials(filled), cell).table,
-        "audit": audit_data(records(cell.rows)).table,
+        "audit": audit_data(cell.records).table,
     }
     for name, table in tables.items():
         saved = rows_of_csv(drawn / f"{name}-digits-random10-cpu.csv")

@@ -17,11 +17,12 @@ from unbench.analysis.board.cells import CrossSetting, cross_settings, split_cel
 from unbench.analysis.board.leaderboard import leaderboard
 from unbench.analysis.board.ranks import CriticalDifference, Ranked, Ranking, cell_ranks, critical_difference, nemenyi
 from unbench.reporting import report
+from unbench.reporting.documents import section
 from unbench.reporting.figures.ranks_diagram import critical_data, draw_critical_difference
 from unbench.reporting.figures.renderer import render
-from unbench.reporting.figures.spec import FigureSpec
+from unbench.reporting.figures.spec import FigureSpec, Pictures
 from unbench.reporting.figures.style import style
-from unbench.reporting.sections.overview import overview, side_by_side_table
+from unbench.reporting.preset_tables import side_by_side_table
 from unbench.reporting.table import TableCell
 from unbench.store.results import Store, load_results
 
@@ -84,7 +85,7 @@ def test_over_cells_only_what_is_in_all_of_them_is_ranked(store: Store) -> None:
     assert list(lines) == ["oracle", "noise floor", "ft", "ga", "none", "scrub"]
     assert lines["scrub"][0] == TableCell("–", notes=("1 failed",))
     assert (lines["ft"][1].text, lines["ft"][1].spread) == ("2.00", "0.01")
-    text = overview([setting], {})
+    text = section("preset", setting=setting, pictures=Pictures())
     assert "- scrub: none in cub\n" in text and "<sup>a</sup> 1 failed" in text
 
 
@@ -97,7 +98,7 @@ def test_cells_of_few_methods_do_not_take_the_ranks_from_the_others(store: Store
     assert {one.name: one.mean for one in found.ranked} == {"ft": 1, "ga": 2, "scrub": 3, "none": 4}
     assert set(found.titles) == set(CELLS[:3]) and found.aside == ("svhn",)
     assert set(found.lacking) == {"munkey"} and set(found.lacking["munkey"].split("; ")) == set(CELLS[:3])
-    text = overview([setting], {})
+    text = section("preset", setting=setting, pictures=Pictures())
     assert "\nSet aside: svhn.\n" in text
 
 

@@ -101,6 +101,6 @@ def _memory(state: dict[str, Tensor], saved: SavedModel) -> Memory:
 
 def _write_receipts(saved: SavedModel, receipts: list[Receipt]) -> None:
     for receipt in receipts:
-        path = saved.receipts / f"{receipt['receipt']:04d}.json"
+        path = saved.folder / "receipts" / f"{receipt['receipt']:04d}.json"
         if not path.exists():
             write_json(path, receipt, checksum=False)

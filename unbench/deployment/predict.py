@@ -9,7 +9,7 @@ from typing import TypedDict
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor, nn
 
 from unbench.config import registry
@@ -129,7 +129,7 @@ def _read(path: Path, channels: int, size: int) -> np.ndarray:
     try:
         with Image.open(path) as image:
             return to_bytes(image, channels, size)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except (OSError, Image.DecompressionBombError) as error:
         raise DataError(f"{path} cannot be read as an image: {error}") from error
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -58,7 +58,7 @@ class ModelRecord(BaseModel, extra="forbid", frozen=True):
         stem: the frozen backbone whose feature maps it is fed instead of pixels, if any.
     """
 
-    format: int
+    format: int = FORMAT
     unbench_version: str
     method: str
     method_version: int
@@ -103,26 +103,15 @@ class SavedModel:
 
     folder: Path
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other processes out while the block runs; raise StoreError if the folder cannot be written."""
-        lock = FileLock(self.folder / ".lock")
+    def locked(self) -> AbstractContextManager[object]:
+        """Keep other processes out until the block ends; raise StoreError if the folder cannot be written."""
         with refusals_as(StoreError, f"cannot write in {self.folder}"):
-            lock.acquire()
-        try:
-            yield
-        finally:
-            lock.release()
+            return FileLock(self.folder / ".lock").acquire()
 
     @property
     def weights(self) -> Path:
         """The file of weights and memory."""
         return self.folder / "model.safetensors"
-
-    @property
-    def receipts(self) -> Path:
-        """The folder of receipts."""
-        return self.folder / "receipts"
 
     @property
     def has_memory(self) -> bool:

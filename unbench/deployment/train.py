@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Unpack
 
-from unbench.deployment.saved import FORMAT, EncoderRecord, ModelRecord, SavedModel
+from unbench.deployment.saved import EncoderRecord, ModelRecord, SavedModel
 from unbench.errors import SpecError, StoreError
 from unbench.experiment.inputs import LoadedDatasets
 from unbench.experiment.run import Run
@@ -51,7 +51,6 @@ def train(
     inputs, data = work.inputs, work.data
     state = work.reference_model("original").load(work.method("saving")).state_dict()
     record = ModelRecord(
-        format=FORMAT,
         unbench_version=version("unbench"),
         method=spec.method.name,
         method_version=spec.method.version,

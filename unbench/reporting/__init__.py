@@ -19,18 +19,14 @@ from unbench.progress import Progress
 if TYPE_CHECKING:
     import pandas as pd
 
-    from unbench.analysis.board.cells import BoardCell, CrossSetting
+    from unbench.analysis.board.cells import BoardCell
     from unbench.reporting.figures.renderer import Renderer
-    from unbench.reporting.figures.spec import Pictures
     from unbench.reporting.provenance import Provenance
 
 __all__ = ["FORMATS", "PLOT_FORMATS", "ReportOptions", "report"]
 
 FILES = {
-    "md": "leaderboard.md",
-    "csv": "leaderboard.csv",
-    "tex": "leaderboard.tex",
-    "html": "leaderboard.html",
+    **{kind: f"leaderboard.{kind}" for kind in ("md", "csv", "tex", "html")},
     "explorer": "explorer.html",
 }
 FORMATS = tuple(FILES)
@@ -84,10 +80,7 @@ def report(
         CardError: the cards cannot be read.
         UnknownNameError: a name that no run has, or no such format or metric; the message offers the nearest one.
     """
-    from unbench.analysis.board.cells import board_ranks
-    from unbench.reporting.csv import leaderboard_csv
     from unbench.reporting.explorer import writable_formats
-    from unbench.store.files import write_text
 
     check_options(options)
     formats = writable_formats(options.get("formats") or None, FORMATS, log)
@@ -96,10 +89,15 @@ def report(
     if {"md", "html"} & files.keys():
         from unbench.reporting.figures.renderer import MOST_WORKERS, Renderer
 
-        # Its processes start while rows are read. Without plots there are the diagrams of ranks alone.
+        # Its processes start while the rest is imported and rows are read. Without plots there are the diagrams of
+        # ranks alone.
         workers = MOST_WORKERS if options.get("plots") is None or options.get("plots") else 1
         kinds, data = options.get("plot_formats", ("png",)), options.get("plot_data", False)
         renderer = Renderer(Path(out), kinds, data, workers)
+    from unbench.analysis.board.cells import board_ranks
+    from unbench.reporting.documents import leaderboard_csv
+    from unbench.store.files import write_text
+
     with tuned_values_of(results):
         source = _Source.read(Path(results), options)
         # The numbers first: an OUT that cannot be written is found before any time goes into drawing.
@@ -172,19 +170,26 @@ def _documents(
     from unbench.analysis.board.cells import cross_settings
     from unbench.analysis.looks import digest_outputs
     from unbench.analysis.outputs import OutputsReader
+    from unbench.reporting.documents import leaderboard_html, leaderboard_markdown
+    from unbench.reporting.figures.spec import Pictures
 
     reader = OutputsReader(source.results, source.frame, {"digest": digest_outputs} if "explorer" in files else {})
     settings = cross_settings(source.cells)
     texts: dict[str, str] = {}
-    pictures = None
+    pictures = Pictures()
     if renderer is not None:
         from unbench.reporting.figures.catalogue import draw_cells, draw_ranks
 
         pictures = draw_cells(source.cells, reader, renderer, options.get("plots"), progress.named("plots"))
         pictures = replace(pictures, of_ranks=draw_ranks(settings, renderer))
-        texts |= _pages(source, files, pictures, settings)
+        texts["md"] = leaderboard_markdown(source.cells, pictures, source.provenance, settings)
+        if "html" in files:
+            texts["html"] = leaderboard_html(texts["md"])
     if "tex" in files:
-        texts["tex"] = _latex(source, settings)
+        from unbench.reporting.latex import leaderboard_latex
+        from unbench.reporting.preset_tables import paper_tables
+
+        texts["tex"] = leaderboard_latex(paper_tables(source.cells, settings), source.provenance)
     if "explorer" in files:
         from unbench.reporting.explorer.page import explorer_html
 
@@ -192,34 +197,4 @@ def _documents(
         texts["explorer"] = explorer_html(source.cells, source.frame, reader, images, source.provenance, named)
     if renderer is not None:
         renderer.finish(progress.named("plots"))
-    return texts, pictures.files if pictures is not None else []
-
-
-def _pages(
-    source: _Source, files: Mapping[str, Path], pictures: Pictures, settings: Sequence[CrossSetting]
-) -> dict[str, str]:
-    from unbench.reporting.markdown import leaderboard_markdown
-
-    markdown = leaderboard_markdown(source.cells, pictures, source.provenance, settings)
-    texts = {"md": markdown} if "md" in files else {}
-    if "html" in files:
-        from unbench.reporting.html import leaderboard_html
-
-        texts["html"] = leaderboard_html(markdown)
-    return texts
-
-
-def _latex(source: _Source, settings: Sequence[CrossSetting]) -> str:
-    from unbench.reporting.board_tables import board_table, columns_of
-    from unbench.reporting.latex import leaderboard_latex
-    from unbench.reporting.sections.overview import ranks_table, side_by_side_table
-
-    note = "mean ± sample standard deviation over seeds; ≈ marks a gap within the noise floor"
-    boards = (board_table(cell, columns_of(cell)) for cell in source.cells)
-    several = [setting for setting in settings if len(setting.cells) > 1]
-    tables = [
-        *(replace(table, caption=f"{table.caption}: {note}.") for table in boards),
-        *(side_by_side_table(setting) for setting in several),
-        *(ranks_table(setting) for setting in several if setting.ranking.ranked),
-    ]
-    return leaderboard_latex(tables, source.provenance)
+    return {name: text for name, text in texts.items() if name in files}, pictures.files

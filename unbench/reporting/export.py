@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unbench.errors import SpecError, StoreError, UnknownNameError
-from unbench.reporting.dataset_card import dataset_card
+from unbench.reporting.markup import render
 from unbench.store.files import atomic_path, write_text
-from unbench.store.results import load_metrics, load_results
-from unbench.store.schema import COLUMNS, METRIC_COLUMNS, Column
+from unbench.store.results import decode_json, load_metrics, load_results
+from unbench.store.schema import COLUMNS, METRIC_COLUMNS, SCHEMA_VERSION, Column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +21,9 @@ TABLES: dict[str, tuple[Callable[[Path], pd.DataFrame], tuple[Column, ...], str]
     "metrics": (load_metrics, METRIC_COLUMNS, "one row for each evaluated metric of each model of a run"),
 }
 """What is exported, by name: how it is read, its columns, and a description."""
+
+_LISTED = ("method", "dataset", "scenario", "preset", "unbench_version", "torch_version")
+"""Columns whose different values the card of a Hugging Face data set names."""
 
 REPORTED = {"csv": "leaderboard.csv", "latex": "leaderboard.tex"}
 """Formats that `unbench report` writes."""
@@ -52,8 +55,6 @@ def export(results: Path | str, out: Path | str, kind: str = "json") -> list[Pat
 
 
 def _json(tables: dict[str, pd.DataFrame], out: Path) -> list[Path]:
-    from unbench.store.results import decode_json
-
     # Through pandas, which turns missing values into null and numpy's types into Python's.
     plain = {name: json.loads(table.to_json(orient="records", double_precision=15)) for name, table in tables.items()}
     plain["runs"] = [decode_json(row) for row in plain["runs"]]
@@ -75,8 +76,12 @@ def _hf(tables: dict[str, pd.DataFrame], out: Path) -> list[Path]:
         with atomic_path(path) as temporary:
             pq.write_table(content, temporary)
         written.append(path)
-    about = {name: (TABLES[name][2], TABLES[name][1]) for name in tables}
-    return [_write(out / "README.md", dataset_card(tables["runs"], about)), *written]
+    runs = tables["runs"]
+    names = {column: ", ".join(sorted(set(runs[column].dropna().map(str)))) for column in _LISTED}
+    about = {name: TABLES[name] for name in tables}
+    ok = (runs["status"] == "ok").sum()
+    card = render("dataset_card.md", tables=about, runs=len(runs), ok=ok, schema=SCHEMA_VERSION, **names)
+    return [_write(out / "README.md", card), *written]
 
 
 _WRITERS: dict[str, Callable[[dict[str, Any], Path], list[Path]]] = {"json": _json, "hf": _hf}

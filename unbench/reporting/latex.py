@@ -4,67 +4,53 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unbench.analysis.rows.values import clean
+from unbench.reporting.markup import render
 from unbench.reporting.table import Footnotes, ReportTable, TableCell
 
 if TYPE_CHECKING:
     from unbench.reporting.provenance import Provenance
 
-HEADER = """\
-% Tables of an unbench report, to be read by \\input.
-% Packages: \\usepackage{booktabs}, and \\usepackage[T1]{fontenc} for names with accents.
-"""
-
-_SPECIAL = {
-    **{c: f"\\{c}" for c in "&%$#_{}"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
-    "`": r"\textasciigrave{}",
-    "±": r"$\pm$",
-    "≈": r"$\approx$",
-    "−": r"$-$",
-    "·": r"\textperiodcentered{}",
-    "–": r"\textendash{}",
-    "…": r"\ldots{}",
-}
+_SPECIAL = str.maketrans(
+    {
+        **{c: f"\\{c}" for c in "&%$#_{}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        '"': r"\textquotedbl{}",
+        "`": r"\textasciigrave{}",
+        "±": r"$\pm$",
+        "≈": r"$\approx$",
+        "−": r"$-$",
+        "·": r"\textperiodcentered{}",
+        "–": r"\textendash{}",
+        "…": r"\ldots{}",
+    }
+)
 
 
 def leaderboard_latex(tables: Sequence[ReportTable], provenance: Provenance | None = None) -> str:
     """Render tables as one file of `table` environments, each with a caption and the label tab:unbench-<label>."""
-    made = [] if provenance is None else [provenance.sentence, provenance.command]
-    comments = "".join(f"% {clean(line)}\n" for line in made) + ("" if tables else "% There are no runs to show.\n")
-    return "\n".join([HEADER + comments, *map(latex_table, tables)])
+    made = [] if provenance is None else [clean(provenance.sentence), clean(provenance.command)]
+    return render("leaderboard.tex", made=made, tables=list(map(_parts, tables)))
 
 
-def latex_table(table: ReportTable) -> str:
-    """Render one table with its footnotes below it."""
-    import pandas as pd
-
+def _parts(table: ReportTable) -> dict[str, Any]:
+    """Return what one table consists of, with its footnotes, as LaTeX."""
     footnotes = Footnotes()
-    rows = [[_cell(cell, footnotes) for cell in row] for row in table.rows]
-    # A bracket at the beginning of a row would be taken for an option of the line break before it.
-    rows = [["{}" + first, *rest] for first, *rest in rows]
-    shown = pd.DataFrame(rows, columns=list(map(escape, table.titles))).style.hide(axis="index")
-    text = shown.to_latex(
-        hrules=True,
-        column_format="l" * table.texts + "r" * (len(table.titles) - table.texts),
-        position="htbp",
-        position_float="centering",
-        caption=escape(table.caption),
-        label=f"tab:unbench-{table.label}",
-    )
-    notes = "".join(
-        f"\\par\\footnotesize\\textsuperscript{{{letter}}} {escape(note)}\n" for note, letter in footnotes.notes.items()
-    )
-    end = "\\end{table}\n"
-    return text.removesuffix(end) + notes + end
+    return {
+        "caption": escape(table.caption),
+        "label": table.label,
+        "aligned": "l" * table.texts + "r" * (len(table.titles) - table.texts),
+        "titles": " & ".join(map(escape, table.titles)),
+        "rows": [" & ".join(_cell(cell, footnotes) for cell in row) for row in table.rows],
+        "notes": [(letter, escape(note)) for note, letter in footnotes.notes.items()],
+    }
 
 
 def escape(text: object) -> str:
@@ -73,8 +59,8 @@ def escape(text: object) -> str:
     >>> escape("50 % of a_b")
     '50 \\% of a\\_b'
     """
-    shown = (_SPECIAL.get(c) or (c if c <= "\xff" else f"[U+{ord(c):04X}]") for c in clean(text))
-    return re.sub("-(?=-)", "-{}", "".join(shown))  # two hyphens would become a dash
+    shown = re.sub("[^\x00-\xff]", lambda c: f"[U+{ord(c[0]):04X}]", clean(text).translate(_SPECIAL))
+    return re.sub("-(?=-)", "-{}", shown)  # two hyphens would become a dash
 
 
 def _cell(cell: TableCell, footnotes: Footnotes) -> str:

@@ -1,13 +1,42 @@
-"""Markdown in small parts: escaped text, tables with their footnotes, code."""
+"""Markdown in small parts: escaped text, tables with their footnotes, code, and templates that are filled with them."""
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
-from importlib.resources import files
+from functools import cache, lru_cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from unbench.analysis.rows.values import clean
 from unbench.reporting.table import Footnotes, ReportTable, TableCell
+
+
+def render(name: str, **values: Any) -> str:
+    """Fill in a template of templates/: text is escaped, tables and numbers are shown, what is marked safe is kept."""
+    return _environment().get_template(name).render(values)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("unbench.reporting"),
+        autoescape=True,
+        finalize=_shown,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["code"] = lambda text: Markup(code(text))
+    return environment
+
+
+def _shown(value: object) -> Markup | float:
+    """Return a value as it stands in Markdown."""
+    if isinstance(value, (Markup, int, float)):
+        return value
+    return Markup(markdown_table(value) if isinstance(value, ReportTable) else escape(value))
 
 
 def escape(text: object) -> str:
@@ -25,40 +54,31 @@ def _escape(line: str) -> str:
 
 
 def markdown_table(table: ReportTable) -> str:
-    """Render a table, and its footnotes as a list below it."""
+    """Render a table, and its footnotes as a list below it, without a line break at the end."""
     footnotes = Footnotes()
     rows = [[_escape(title) for title in table.titles], *([_cell(c, footnotes) for c in row] for row in table.rows)]
     head, *body = (f"| {' | '.join(cells)} |" for cells in rows)
     aligned = "|" + ":---|" * table.texts + "---:|" * (len(table.titles) - table.texts)
-    notes = "".join(f"- <sup>{letter}</sup> {escape(note)}\n" for note, letter in footnotes.notes.items())
-    return "\n".join([head, aligned, *body]) + "\n" + (f"\n{notes}" if notes else "")
+    notes = [f"- <sup>{letter}</sup> {escape(note)}" for note, letter in footnotes.notes.items()]
+    return "\n".join([head, aligned, *body, *([""] if notes else []), *notes])
 
 
 def _cell(cell: TableCell, footnotes: Footnotes) -> str:
     emphasis = {"strong": "**", "reference": "*"}.get(cell.style, "")
-    text, remark = _escape(clean(cell.text)), _escape(clean(cell.remark))
-    parts = (
-        f"{emphasis}{text}{emphasis}",
-        f"± {cell.spread}" if cell.spread else "",
-        cell.mark,
-        f'<span class="outdated">{remark}</span>' if cell.style == "outdated" else remark,
-        *(f"<sup>{letter}</sup>" for letter in footnotes.letters(cell.notes)),
-    )
-    return " ".join(part for part in parts if part)
-
-
-def folded(summary: str, content: str) -> str:
-    """Return content that a page folds away under a summary."""
-    return f"<details>\n<summary>{summary}</summary>\n\n{content}\n</details>\n"
+    shown = f"{emphasis}{_escape(clean(cell.text))}{emphasis}"
+    if cell.spread:
+        shown += f" ± {cell.spread}"
+    if cell.mark:
+        shown += f" {cell.mark}"
+    if cell.remark:
+        remark = _escape(clean(cell.remark))
+        shown += f' <span class="outdated">{remark}</span>' if cell.style == "outdated" else f" {remark}"
+    for letter in footnotes.letters(cell.notes):
+        shown += f" <sup>{letter}</sup>"
+    return shown.lstrip()
 
 
 def code(text: str) -> str:
     """Return a fenced block whose fence is longer than any run of backticks inside it."""
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}sh\n{text}\n{fence}\n"
-
-
-def template(name: str) -> str:
-    """Return the text of a file in templates/."""
-    return files("unbench.reporting").joinpath("templates", name).read_text("utf-8")
+    fence = "`" * max(3, 1 + max(map(len, re.findall(r"`+", text)), default=0))
+    return f"{fence}sh\n{text}\n{fence}"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Style = Literal["", "strong", "reference", "outdated"]
 
 
-@dataclass(frozen=True)
-class TableCell:
+class TableCell(NamedTuple):
     """One cell of a table, in parts that each renderer arranges in its own way; none of them is escaped.
 
     Attributes:
@@ -48,7 +47,7 @@ class ReportTable:
     """
 
     titles: tuple[str, ...]
-    rows: tuple[Cells, ...]
+    rows: Sequence[Cells]
     texts: int = 1
     caption: str = ""
     label: str = ""

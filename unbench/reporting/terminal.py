@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich import box
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from unbench.analysis.board.cells import BoardCell, cross_settings
 from unbench.analysis.board.formatting import DASH, WITHIN_NOISE
-from unbench.reporting.board_tables import board_table, narrow_columns_of
-from unbench.reporting.sections.overview import ranks_table
+from unbench.reporting.board_tables import board_table
+from unbench.reporting.preset_tables import ranks_table
 from unbench.reporting.table import ReportTable, TableCell
 
 LEGEND = (
@@ -22,22 +23,17 @@ LEGEND = (
 MARK = f"{WITHIN_NOISE}: not above the floor."
 
 
-def leaderboard_table(cells: Sequence[BoardCell]) -> Table:
+def leaderboard_table(cells: Sequence[BoardCell]) -> Group:
     """Render the leaderboard: one table per cell, mean ± spread over seeds, and the mean ranks of each preset."""
-    grid = Table.grid(expand=False)
-    grid.add_column()
+    parts: list[Table | Text] = []
     for cell in cells:
-        grid.add_row(rich_table(board_table(cell, narrow_columns_of(cell))))
-        for note in cell.left_out:
-            grid.add_row(Text(note, "dim"))
-        grid.add_row("")
+        notes = [Text(note, "dim") for note in cell.left_out]
+        parts += [rich_table(board_table(cell, narrow=True)), *notes, Text()]
     for setting in cross_settings(cells):
         if setting.ranking.ranked:
-            grid.add_row(rich_table(ranks_table(setting, each=False)))
-            grid.add_row("")
+            parts += [rich_table(ranks_table(setting, each=False)), Text()]
     legend = Text(f"{LEGEND} {MARK} {DASH}: missing; leaderboard.md says why.", "dim")
-    grid.add_row(legend if cells else Text("There are no runs in the results folder yet."))
-    return grid
+    return Group(*parts, legend if cells else Text("There are no runs in the results folder yet."))
 
 
 def rich_table(table: ReportTable, caption: Text | None = None) -> Table:

@@ -77,15 +77,8 @@ def news(before: Stamps, now: Stamps) -> str:
     """
     known, runs = _runs(before), _runs(now)
     fresh = _runs({name: stamp for name, stamp in now.items() if before.get(name) != stamp})
-    parts = [
-        f"{number} {what}"
-        for number, what in (
-            (len(runs - known), "more"),
-            (len(fresh & known), "tried again"),
-            (len(known - runs), "fewer"),
-        )
-        if number
-    ]
+    changes = {"more": runs - known, "tried again": fresh & known, "fewer": known - runs}
+    parts = [f"{len(keys)} {what}" for what, keys in changes.items() if keys]
     total = f"{len(runs)} run{'' if len(runs) == 1 else 's'}"
     return f"{total}: {', '.join(parts) or 'other metrics'}" if before else total
 

@@ -58,7 +58,7 @@ def audit_data(rows: Sequence[dict[str, Any]]) -> NotedTable:
     Args:
         rows: of one cell of the leaderboard; of each method the one that the audit shows.
     """
-    from unbench.reporting.sections.audit import MODELS, audited
+    from unbench.reporting.board_tables import MODELS, audited
 
     chosen = audited(rows)
     known = []
