@@ -23,7 +23,7 @@ from unbench.experiment.inputs import datasets_of
 from unbench.experiment.reference_models import ROLES
 from unbench.experiment.run import Run, run_spec
 from unbench.experiment.settings import Settings
-from unbench.experiment.shadow_models.work import make
+from unbench.experiment.shadow_models.grow import make
 from unbench.progress import LogProgress
 from unbench.store.files import write_text
 from unbench.sweeps.limits import limited
