@@ -13,6 +13,7 @@ from torch import nn
 from unbench import evaluate, run
 from unbench.config import registry
 from unbench.data import Dataset, load_dataset
+from unbench.data.batches import Batches
 from unbench.data.images import Images
 from unbench.errors import NotApplicableError
 from unbench.experiment.probes import features, relearning_curve, trained_on
@@ -56,18 +57,18 @@ def test_features_are_what_the_last_layer_reads(data: Dataset) -> None:
 def test_relearning_starts_where_the_model_is_and_leaves_it_as_it_was(data: Dataset) -> None:
     model, images = vit(), few(data, 24)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    curve = relearning_curve(model, images, images, 30, 8, 0, CPU)
+    curve = relearning_curve(model, Batches(images, 8, CPU, 0), images, 30)
     assert curve.shape == (2, 31)
     assert curve[0, -1] < 0.8 * curve[0, 0], "it learns what it is shown"
-    again = relearning_curve(model, images, images, 5, 8, 0, CPU)
+    again = relearning_curve(model, Batches(images, 8, CPU, 0), images, 5)
     assert torch.equal(again, curve[:, :6])
     assert all(torch.equal(model.state_dict()[name], tensor) for name, tensor in before.items())
-    assert relearning_curve(model, images, images, 0, 8, 0, CPU).shape == (2, 1)
+    assert relearning_curve(model, Batches(images, 8, CPU, 0), images, 0).shape == (2, 1)
 
 
 def test_a_curve_ends_where_nothing_is_left_to_learn(data: Dataset) -> None:
     images = few(data, 4)
-    curve = relearning_curve(vit(), images, images, 500, 4, 0, CPU)
+    curve = relearning_curve(vit(), Batches(images, 4, CPU, 0), images, 500)
     assert 1 < curve.shape[1] < 501
     assert curve[0, -1] <= 0.1 < curve[0, -2] or curve[1, -1] >= 95 > curve[1, -2]
 
@@ -75,7 +76,7 @@ def test_a_curve_ends_where_nothing_is_left_to_learn(data: Dataset) -> None:
 def test_models_without_weights_cannot_be_trained(data: Dataset) -> None:
     for model in (nn.Flatten(), vit().requires_grad_(False)):
         with pytest.raises(NotApplicableError, match="no weights"):
-            trained_on(model, few(data, 8), 1, 8, 0, CPU)
+            trained_on(model, Batches(few(data, 8), 8, CPU, 0), 1)
 
 
 @pytest.fixture(autouse=True, scope="module")

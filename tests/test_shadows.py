@@ -11,7 +11,7 @@ from unbench import shadow
 from unbench.config import registry
 from unbench.data import Dataset, load_dataset
 from unbench.errors import SpecError, StoreError
-from unbench.experiment.shadow_models.halves import half, shadow_split
+from unbench.experiment.shadow_models.grow import half, shadow_split
 from unbench.experiment.shadow_models.pool import ShadowPool, pools
 from unbench.experiment.shadow_models.reading import oracle_cell, references, shadow_outputs
 from unbench.metrics import MissingValue

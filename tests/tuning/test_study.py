@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from unbench.config.cards import Hyperparameter, Value
-from unbench.experiment.tuning.study import Study, open_study
+from unbench.experiment.tuning.study import Study, study_name
 
 MEANING = {"method": ["m"], "dataset": ["d"], "scenario": "random10"}
 SPACE = {
@@ -17,6 +18,10 @@ SPACE = {
     "rule": Hyperparameter(default="a", why="w", choices=("a", "b", "c"), search=("a", "b")),
 }
 DEFAULTS: dict[str, Value] = {"lr": 0.5, "epochs": 9, "rule": "a"}
+
+
+def open_study(folder: Path, meaning: dict[str, Any]) -> Study:
+    return Study(folder / f"{study_name(meaning)}.log")
 
 
 def score(values: dict[str, Value]) -> float:

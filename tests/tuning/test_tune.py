@@ -74,7 +74,7 @@ def test_two_processes_on_one_search_make_its_trials_between_them(tmp_path: Path
     code = f"from unbench.experiment.tuning import tune; tune('ft', trials=3, results={str(tmp_path)!r}, **{SMALL})"
     assert run_together([(code,)] * 2) == [0, 0]
     (file,) = (tmp_path / "tuning" / "studies").glob("*.log")
-    assert len(Study(file, file.stem)) == 3
+    assert len(Study(file)) == 3
     rows = load_results(tmp_path / "tuning")
     assert len(rows[(rows["method"] == "ft") & (rows["seed"] == TUNING_SEED)]) == 3, "no trial was made twice"
 

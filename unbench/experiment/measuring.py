@@ -22,8 +22,6 @@ from unbench.store.schema import Row
 if TYPE_CHECKING:
     import pyarrow as pa
 
-NOT_PROBED = "the models were not asked; 'unbench run --probe' does that"
-
 
 def remeasured(store: Store, row: dict[str, Any]) -> dict[str, Any]:
     """Return a stored ok row with each of its metrics as defined today; one without stored outputs as it is.
@@ -48,7 +46,7 @@ def fill(store: Store, row: Row, metrics: Sequence[Metric] = ()) -> None:
     if any(evidence.lacks(file, *pair) for pair in pairs):  # else the outputs need not be read
         for metric, model in pairs | dict.fromkeys(row_metrics(evidence.outputs)):
             if evidence.lacks(file, metric, model):
-                file.add(evidence.estimate(metric, model).row(metric, model, evidence.shadows_for(metric)))
+                file.add(evidence.estimate(metric, model).row(metric, model, evidence.shadows(metric)))
         file.save()
 
 
@@ -86,38 +84,32 @@ class _Evidence:
         return pool_of(self.store.shadows, self.row)
 
     @cached_property
-    def shadows(self) -> int | None:
-        return len(self.pool.numbers()) if self.pool else None
-
-    @cached_property
-    def references(self) -> References | str:
-        """Outputs of models trained on random halves, or the reason why there are none."""
+    def references(self) -> References:
+        """Outputs of models trained on random halves; raises MissingValue if there are none."""
         if self.pool is None:
-            return "there are no shadow models; 'unbench shadow' trains them"
-        try:
-            return references(self.pool, self.table)
-        except MissingValue as reason:
-            return str(reason)
+            raise MissingValue("there are no shadow models; 'unbench shadow' trains them")
+        return references(self.pool, self.table)
 
     @cached_property
-    def probes(self) -> ProbeOutputs | str:
-        """Answers of the models to probes, or the reason why there are none."""
+    def probes(self) -> ProbeOutputs:
+        """Answers of the models to probes; raises MissingValue if there are none."""
         found = self.store.read_probes(self.row)
-        return ProbeOutputs(*found) if found else NOT_PROBED
+        if found is None:
+            raise MissingValue("the models were not asked; 'unbench run --probe' does that")
+        return ProbeOutputs(*found)
 
-    def shadows_for(self, metric: Metric) -> int | None:
+    def shadows(self, metric: Metric) -> int | None:
         """Return the number of shadow models that a metric is computed from, None if it needs none."""
-        return self.shadows if metric.needs == "references" else None
+        return len(self.pool.numbers()) if self.pool and metric.needs == "references" else None
 
     def lacks(self, file: MetricsFile, metric: Metric, model: Model) -> bool:
         # A run can be repeated with --probe, but that is another attempt, with a file of its own.
-        return file.lacks(metric.name, model, metric.version, self.shadows_for(metric))
+        return file.lacks(metric.name, model, metric.version, self.shadows(metric))
 
     def estimate(self, metric: Metric, model: Model) -> Estimate:
         """Compute a metric, or return the reason why it is missing."""
-        if metric.needs == "outputs":
-            return estimate_of_run(metric, self.outputs, model)
-        known = self.references if metric.needs == "references" else self.probes
-        if isinstance(known, str):
-            return Estimate(None, missing=known)
-        return estimate_of_run(metric, self.outputs, model, known)
+        try:
+            needed = () if metric.needs == "outputs" else (getattr(self, metric.needs),)
+        except MissingValue as reason:
+            return Estimate(None, missing=str(reason))
+        return estimate_of_run(metric, self.outputs, model, *needed)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
 from itertools import chain, islice, repeat
 
 import numpy as np
@@ -16,10 +15,10 @@ from unbench.data.batches import Batches
 from unbench.data.images import Dataset, Images
 from unbench.errors import NotApplicableError
 from unbench.experiment.splits import FrozenSplit
+from unbench.methods.base import Context
 from unbench.metrics.probed import ProbeOutputs
 from unbench.metrics.relearning import LOSS_LEVEL, MARGIN
 from unbench.models.parts import head
-from unbench.progress import Progress
 from unbench.seeds import derive_seed
 from unbench.training.loops import predict
 
@@ -33,40 +32,44 @@ LEARNING_RATE = 1e-3
 """Of Adam, as in the code of the anamnesis index (arXiv 2210.08196)."""
 
 
-def probe(
-    models: Mapping[str, nn.Module],
-    data: Dataset,
-    split: FrozenSplit,
-    batch_size: int,
-    seed: int,
-    device: torch.device,
-    progress: Progress,
-) -> ProbeOutputs:
+def probe(models: Mapping[str, nn.Module], data: Dataset, split: FrozenSplit, context: Context) -> ProbeOutputs:
     """Probe each of `models`, by name: its features, how fast it relearns, and what training on other images restores.
 
     Relearning trains on the whole training set, the forget set included; restoring trains on as many retained images as
     were forgotten, for one pass, and never on the forget set.
+
+    Args:
+        models, data, split: what to probe.
+        context: seed, batch size, device and progress.
 
     Returns:
         Arrays by probe/model/part: features/unlearned/forget (N, D) float16, relearn/unlearned/forget (2, T),
         restored/unlearned/forget (N, K); and retain_rows, the positions in the retain set of the images whose features
         are kept. A probe that does not apply to a model is missing, with its reason.
     """
-    gone, kept = split.forgotten(data), split.retained(data)
-    rng = np.random.default_rng(derive_seed("probe", seed))
+    gone, kept, device = split.forgotten(data), split.retained(data), context.device
+    rng = np.random.default_rng(derive_seed("probe", context.seed))
     rows = np.sort(rng.permutation(len(kept))[:MOST_RETAINED])
-    probes = _Probes(
-        parts={"forget": gone, "test": data.test, "retain": kept.take(rows)},
-        train=data.train,
-        others=kept.take(np.sort(rng.permutation(len(kept))[: len(gone)])),
-        batch_size=batch_size,
-        order=derive_seed("probe order", seed),
-        device=device,
-    )
+    others = kept.take(np.sort(rng.permutation(len(kept))[: len(gone)]))
+    parts = {"forget": gone, "test": data.test, "retain": kept.take(rows)}
+
+    def batches(images: Images) -> Batches:
+        size, order = context.preset.training.batch_size, derive_seed("probe order", context.seed)
+        return Batches(images, size, device, order)
+
+    def restored(model: nn.Module) -> dict[str, Tensor]:
+        one_pass = batches(others)
+        return predict(trained_on(model, one_pass, len(one_pass)), {"forget": gone, "test": data.test}, device)
+
+    probes: dict[str, Callable[[nn.Module], dict[str, Tensor]]] = {
+        "features": lambda model: {part: features(model, images, device).half() for part, images in parts.items()},
+        "relearn": lambda model: {"forget": relearning_curve(model, batches(data.train), gone, STEPS)},
+        "restored": restored,
+    }
     arrays: dict[str, NDArray[np.generic]] = {"retain_rows": rows}
     missing: dict[str, str] = {}
-    for name, model in progress.track(models.items(), "models", len(models)):
-        for kind, apply in (("features", probes.features), ("relearn", probes.relearn), ("restored", probes.restored)):
+    for name, model in context.progress.track(models.items(), "models", len(models)):
+        for kind, apply in probes.items():
             try:
                 results = apply(model)
             except NotApplicableError as reason:
@@ -74,38 +77,6 @@ def probe(
             else:
                 arrays |= {f"{kind}/{name}/{part}": tensor.numpy() for part, tensor in results.items()}
     return ProbeOutputs(arrays, missing)
-
-
-@dataclass(frozen=True)
-class _Probes:
-    """Probes that are the same for all models of a run; each returns its results by part.
-
-    Attributes:
-        parts: the images whose features are kept, by name.
-        train: the whole training set.
-        others: as many retained images as were forgotten.
-        batch_size, order, device: of training; `order` is the seed of the order of batches.
-    """
-
-    parts: Mapping[str, Images]
-    train: Images
-    others: Images
-    batch_size: int
-    order: int
-    device: torch.device
-
-    def features(self, model: nn.Module) -> dict[str, Tensor]:
-        return {part: features(model, images, self.device).half() for part, images in self.parts.items()}
-
-    def relearn(self, model: nn.Module) -> dict[str, Tensor]:
-        forget = self.parts["forget"]
-        curve = relearning_curve(model, self.train, forget, STEPS, self.batch_size, self.order, self.device)
-        return {"forget": curve}
-
-    def restored(self, model: nn.Module) -> dict[str, Tensor]:
-        steps = -(-len(self.others) // self.batch_size)
-        after = trained_on(model, self.others, steps, self.batch_size, self.order, self.device)
-        return predict(after, {part: self.parts[part] for part in ("forget", "test")}, self.device)
 
 
 @torch.inference_mode()
@@ -131,10 +102,8 @@ def features(model: nn.Module, images: Images, device: torch.device, batch_size:
     return torch.cat(rows)
 
 
-def relearning_curve(
-    model: nn.Module, images: Images, forget: Images, steps: int, batch_size: int, seed: int, device: torch.device
-) -> Tensor:
-    """Record mean loss in nats and accuracy in percent on `forget` before each step on `images` and after the last.
+def relearning_curve(model: nn.Module, batches: Batches, forget: Images, steps: int) -> Tensor:
+    """Record mean loss in nats and accuracy in percent on `forget` before each step on a batch and after the last.
 
     The curve ends early once loss and accuracy satisfy every metric of it (unbench.metrics.relearning). A copy of
     `model` is trained in eval mode: without dropout, and with batch norm's statistics as they are, so that the curve
@@ -147,33 +116,31 @@ def relearning_curve(
         NotApplicableError: the model has no weights that a gradient reaches.
     """
     points: list[tuple[float, float]] = []
-    for trainee in _training(model, images, steps, batch_size, seed, device):
-        loss, accuracy = _loss_and_accuracy(trainee, forget, device)
+    labels = torch.from_numpy(forget.labels)
+    for trainee in _training(model, batches, steps):
+        logits = predict(trainee, {"forget": forget}, batches.device)["forget"]
+        loss = float(nn.functional.cross_entropy(logits, labels))
+        accuracy = 100 * float((logits.argmax(1) == labels).float().mean())
         points.append((loss, accuracy))
         if loss <= LOSS_LEVEL and accuracy >= 100 - MARGIN:
             break
     return torch.tensor(points).T.contiguous()
 
 
-def trained_on(
-    model: nn.Module, images: Images, steps: int, batch_size: int, seed: int, device: torch.device
-) -> nn.Module:
-    """Train a copy of `model` for some steps on `images`; raises NotApplicableError as `relearning_curve`."""
-    *_, trained = _training(model, images, steps, batch_size, seed, device)
+def trained_on(model: nn.Module, batches: Batches, steps: int) -> nn.Module:
+    """Train a copy of `model` for some steps on a batch each; raises NotApplicableError as `relearning_curve`."""
+    *_, trained = _training(model, batches, steps)
     return trained
 
 
-def _training(
-    model: nn.Module, images: Images, steps: int, batch_size: int, seed: int, device: torch.device
-) -> Iterator[nn.Module]:
+def _training(model: nn.Module, batches: Batches, steps: int) -> Iterator[nn.Module]:
     """Train a copy of a model in eval mode on the cross-entropy; yield it before each step and after the last."""
     trainee = deepcopy(model).eval()
     if not any(parameter.requires_grad for parameter in trainee.parameters()):
         raise NotApplicableError("the model has no weights to train")
     optimizer = torch.optim.Adam(trainee.parameters(), lr=LEARNING_RATE)
     yield trainee
-    epochs = repeat(Batches(images, batch_size, device, seed))
-    for batch in islice(chain.from_iterable(epochs), steps):
+    for batch in islice(chain.from_iterable(repeat(batches)), steps):
         loss = nn.functional.cross_entropy(trainee(*batch.inputs), batch.labels)
         if not loss.requires_grad:
             raise NotApplicableError("no gradient reaches the weights of the model")
@@ -181,9 +148,3 @@ def _training(
         loss.backward()
         optimizer.step()
         yield trainee
-
-
-def _loss_and_accuracy(model: nn.Module, images: Images, device: torch.device) -> tuple[float, float]:
-    logits, labels = predict(model, {"all": images}, device)["all"], torch.from_numpy(images.labels)
-    right = (logits.argmax(1) == labels).float().mean()
-    return float(nn.functional.cross_entropy(logits, labels)), 100 * float(right)

@@ -41,13 +41,10 @@ def _git() -> tuple[str | None, bool | None]:
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None, None
+    command = ["git", "-C", str(root), "describe", "--always", "--exclude=*", "--abbrev=40", "--dirty"]
     try:
-        commit = _run(root, "rev-parse", "HEAD")
-        return commit, bool(_run(root, "status", "--porcelain", "--untracked-files=no"))
+        found = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None, None
-
-
-def _run(root: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(root), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    commit, _, dirty = found.partition("-")
+    return commit, bool(dirty)

@@ -8,7 +8,6 @@ method that trains models of its own gets reference models of its own.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,7 +18,7 @@ from torch import Tensor, nn
 
 from unbench.data.batches import first_batch
 from unbench.data.images import Dataset, Images, Ints
-from unbench.errors import DamagedError
+from unbench.errors import DamagedError, DivergedError
 from unbench.experiment.spec import NUMERICS_VERSION, RunSpec
 from unbench.methods.base import Method
 from unbench.seeds import derive_seed, digest
@@ -29,13 +28,17 @@ from unbench.store.json_files import read_json, write_json
 from unbench.store.locks import locked
 from unbench.store.results import Store
 from unbench.store.tensors import storable
-from unbench.training.cost import measured, warm_up
-from unbench.training.loops import predict, require_finite
+from unbench.training.cost import Cost, measured, warm_up
+from unbench.training.loops import predict
 
 logger = logging.getLogger("unbench")
 
 LAYOUT_VERSION = 3
 """Raised when the files of a reference model change, so that none of an older layout is read."""
+
+PartLogits = dict[str, dict[str, Tensor]]
+"""Logits of each part of a model on each split of the data set, float32: "train" (N, K) in the order of Dataset.train,
+"val", "test"."""
 
 Role = Literal["original", "oracle", "oracle_2", "shadow", "shadow_oracle"]
 
@@ -61,17 +64,14 @@ class ReferenceModel:
     Attributes:
         folder: on disk.
         images: size of its training set.
-        logits: float32 per split of the data set: "train" (N, K) in the order of Dataset.train, "val", "test".
-        pathways: the same for each pathway of the model.
-        seconds, peak_memory_mb: of its training.
+        logits: of the whole model, under "", and of each of its pathways.
+        cost: of its training.
     """
 
     folder: Path
     images: int
-    logits: dict[str, Tensor]
-    pathways: dict[str, dict[str, Tensor]]
-    seconds: float
-    peak_memory_mb: float | None
+    logits: PartLogits
+    cost: Cost
 
     def load(self, method: Method) -> nn.Module:
         """Return a fresh copy of the model, on the method's device, in eval mode; raise DamagedError or StoreError."""
@@ -106,16 +106,17 @@ def train_or_load(
         with measured(device) as cost:
             model = method.train(images, seed)
         # Of the others, only the whole model is audited.
-        outputs = predict_parts(model, method, data, pathways=role in ("original", "oracle"))
-        for logits in outputs.values():
-            require_finite(logits, f"training the {role} gave")
-        about = {
-            "role": role,
-            "images": len(images),
-            "seconds": cost.seconds,
-            "peak_memory_mb": cost.peak_memory_mb,
+        outputs = predict_parts(model, method, data, f"training the {role} gave", role in ("original", "oracle"))
+        files = {
+            "model": model.state_dict(),
+            "logits": {f"{part}/{split}": tensor for part, by in outputs.items() for split, tensor in by.items()},
         }
-        _write(folder, model, outputs, about)
+        about = {"role": role, "images": len(images), "seconds": cost.seconds, "peak_memory_mb": cost.peak_memory_mb}
+        with atomic_folder(folder) as temporary:
+            for file, tensors in files.items():
+                content = save(storable(tensors), metadata={CHECKSUM_KEY: BLANK})
+                write_with_checksum(temporary / f"{file}.safetensors", content)
+            write_json(temporary / "stage.json", about)
         logger.info("trained %s in %.1f s", name, cost.seconds)
         return read_reference_model(folder)
 
@@ -123,25 +124,31 @@ def train_or_load(
 def read_reference_model(folder: Path) -> ReferenceModel:
     """Return the model in a folder, its weights verified but not loaded; raise DamagedError or StoreError."""
     about = read_json(folder / "stage.json")
-    parts: dict[str, dict[str, Tensor]] = {}
-    for name, logits in _load(folder / "logits.safetensors").items():
+    parts: PartLogits = {}
+    for name, tensor in _load(folder / "logits.safetensors").items():
         part, _, split = name.partition("/")
-        parts.setdefault(part, {})[split] = logits
+        parts.setdefault(part, {})[split] = tensor
     # The weights are loaded later, when a damaged file could no longer be trained again.
     read_verified(folder / "model.safetensors")
     try:
-        return ReferenceModel(folder, about["images"], parts.pop(""), parts, about["seconds"], about["peak_memory_mb"])
+        logits = {"": parts.pop(""), **parts}
+        return ReferenceModel(folder, about["images"], logits, Cost(about["seconds"], about["peak_memory_mb"]))
     except KeyError as error:
         raise DamagedError(folder, f"it lacks {error}") from error
 
 
-def predict_parts(
-    model: nn.Module, method: Method, data: Dataset, pathways: bool = True
-) -> dict[str, dict[str, Tensor]]:
-    """Return the logits of the whole model, under "", and of each of its pathways, as `predict` gives them."""
+def predict_parts(model: nn.Module, method: Method, data: Dataset, origin: str, pathways: bool = True) -> PartLogits:
+    """Return the logits of the whole model, under "", and of each of its pathways, as `predict` gives them.
+
+    Raises:
+        DivergedError: some are not finite; the message begins with their `origin`.
+    """
     parts = {"": model, **(method.pathways(model) if pathways else {})}
     context = method.context
-    return {name: predict(part, data.splits, context.device, context.progress) for name, part in parts.items()}
+    found = {name: predict(part, data.splits, context.device, context.progress) for name, part in parts.items()}
+    if not all(logits.isfinite().all() for splits in found.values() for logits in splits.values()):
+        raise DivergedError(f"{origin} outputs that are not finite")
+    return found
 
 
 def reference_model_name(role: Role, spec: RunSpec, own_training: bool, data: Dataset, ids: Ints) -> str:
@@ -172,16 +179,6 @@ def reference_model_name(role: Role, spec: RunSpec, own_training: bool, data: Da
 def is_stored(store: Store, name: str) -> bool:
     """Return True if a reference model is on disk, intact or not."""
     return (store.stages / name / "stage.json").exists()
-
-
-def _write(folder: Path, model: nn.Module, outputs: dict[str, dict[str, Tensor]], about: Mapping[str, object]) -> None:
-    logits = {f"{part}/{split}": tensor for part, splits in outputs.items() for split, tensor in splits.items()}
-    with atomic_folder(folder) as temporary:
-        for name, tensors in (("model", model.state_dict()), ("logits", logits)):
-            write_with_checksum(
-                temporary / f"{name}.safetensors", save(storable(tensors), metadata={CHECKSUM_KEY: BLANK})
-            )
-        write_json(temporary / "stage.json", about)
 
 
 def _load(path: Path) -> dict[str, Tensor]:

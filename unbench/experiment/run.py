@@ -11,19 +11,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Unpack
 
+import numpy as np
 import torch
-from torch import Tensor
 
 from unbench.config.grammar import write_call
 from unbench.config.plugins import plugin_name
 from unbench.data import Dataset
-from unbench.errors import FOREIGN, UnbenchError
+from unbench.errors import FOREIGN, NotApplicableError, UnbenchError
 from unbench.experiment.failures import reason_of, status_of
 from unbench.experiment.inputs import Inputs, LoadedDatasets, make_method, prepare
 from unbench.experiment.measuring import remeasured
 from unbench.experiment.probes import probe as probe_models
 from unbench.experiment.provenance import device_name, now, versions
-from unbench.experiment.reference_models import ROLE_NAMES, ROLES, ReferenceModel, Role, train_or_load
+from unbench.experiment.reference_models import ROLE_NAMES, ROLES, PartLogits, ReferenceModel, Role, train_or_load
 from unbench.experiment.settings import RunOptions, Settings, check_keywords, resolve
 from unbench.experiment.spec import NUMERICS_VERSION, RunSpec
 from unbench.experiment.splits import FrozenSplit, freeze_split
@@ -38,7 +38,6 @@ from unbench.store.locks import locked
 from unbench.store.metric_rows import MetricRow
 from unbench.store.schema import OUTPUT_COLUMNS
 from unbench.store.tables import arrow_schema
-from unbench.training.cost import Cost
 from unbench.training.devices import choose_device, make_deterministic
 
 if TYPE_CHECKING:
@@ -100,18 +99,15 @@ def run_spec(
         newest = store.newest_attempt(work.key)
         if newest is not None and attempts is not None and newest["attempt"] > attempts:
             return newest
-        row, begun = work.identity(), time.perf_counter()
+        row = work.identity()
         try:
-            finished = work.finish()
+            columns, outputs, probed, metrics = work.finish()
         except UnbenchError:
             raise
         except FOREIGN as error:  # whatever a method does wrong is a result, and the next run goes on
             logger.debug("%s", spec, exc_info=True)
             return store.write_run({**row, "status": status_of(error), "error": reason_of(error)}, None)
-        taken = {"seconds": time.perf_counter() - begun - finished.waited}
-        return store.write_run(
-            {**row, **finished.columns, **taken}, finished.outputs, finished.probed, finished.metrics
-        )
+        return store.write_run({**row, **columns}, outputs, probed, metrics)
 
 
 def record(spec: RunSpec, data: Dataset, settings: Settings, attempts: int, status: str, error: str) -> dict[str, Any]:
@@ -141,16 +137,6 @@ def command(spec: RunSpec) -> str:
     for name in filter(None, map(plugin_name, (spec.method, spec.dataset))):
         words += ["--plugin", name]
     return shlex.join(words)
-
-
-@dataclass(frozen=True)
-class _Finished:
-    columns: dict[str, Any]
-    outputs: pa.Table
-    probed: ProbeOutputs | None
-    metrics: list[MetricRow]
-    waited: float
-    """Seconds that training the shared models took, or waiting for them."""
 
 
 @dataclass(frozen=True)
@@ -201,8 +187,8 @@ class Run:
 
     def identity(self) -> dict[str, Any]:
         """Return the columns of the row that are known before anything is trained."""
-        spec, inputs, split, data = self.spec, self.inputs, self.split, self.data
-        forget_class = split.forget_class
+        spec, split, data, forget_class = self.spec, self.split, self.data, self.split.forget_class
+        encoders = {"stem": self.inputs.stem, "key_encoder": self.inputs.key_encoder}
         return {
             "run_key": self.key,
             "started_at": self.started_at,
@@ -232,10 +218,8 @@ class Run:
             "device": device_name(self.device),
             "threads": torch.get_num_threads(),
             "warnings": json.dumps(list(data.mismatches)),
-            "stem": inputs.stem and inputs.stem.name,
-            "stem_trained_on": inputs.stem and inputs.stem.trained_on,
-            "key_encoder": inputs.key_encoder and inputs.key_encoder.name,
-            "key_encoder_trained_on": inputs.key_encoder and inputs.key_encoder.trained_on,
+            **{role: encoder and encoder.name for role, encoder in encoders.items()},
+            **{f"{role}_trained_on": encoder and encoder.trained_on for role, encoder in encoders.items()},
             **versions(),
         }
 
@@ -250,22 +234,19 @@ class Run:
         method, store = self.method(ROLE_NAMES[role]), self.settings.store
         return train_or_load(role, store, self.spec, method, self.data, images, wait)
 
-    def finish(self) -> _Finished:
-        """Train or load the reference models, unlearn, and compute outputs and columns."""
-        self.spec.check_applicable()
-        method, begun = self.method("unlearning"), time.perf_counter()
+    def finish(self) -> tuple[dict[str, Any], pa.Table, ProbeOutputs | None, list[MetricRow]]:
+        """Train or load the reference models and unlearn; return further columns, outputs, probes and metrics."""
+        begun = time.perf_counter()
+        if self.spec.misfit:
+            raise NotApplicableError(self.spec.misfit)
+        method, wait = self.method("unlearning"), time.perf_counter()
         models: dict[str, ReferenceModel] = {role: self.reference_model(role) for role in ROLES}
-        waited = time.perf_counter() - begun
+        waited = time.perf_counter() - wait  # for models that runs share
         original, oracle = models["original"], models["oracle"]
         done = self._unlearn(method, original, oracle)
-        logits = {
-            **{role: model.logits for role, model in models.items()},
-            **{f"original_{name}": part for name, part in original.pathways.items()},
-            **{f"oracle_{name}": part for name, part in oracle.pathways.items()},
-            **{f"unlearned_{name}" if name else "unlearned": part for name, part in done.logits.items()},
-        }
-        outputs = self._outputs(logits)
+        outputs = self._outputs({"unlearned": done.logits, **{role: model.logits for role, model in models.items()}})
         metrics = measure(RunOutputs.from_table(outputs, self.split.forget_class))
+        probed = self._probe(done, models) if self.settings.probe else None
         missing = {}
         if done.cost.peak_memory_mb is None:
             missing["peak_memory_mb"] = done.cost.missing or "not measured when the oracle was trained"
@@ -276,51 +257,43 @@ class Run:
             "warnings": json.dumps([*self.data.mismatches, *done.warnings]),
             "unlearn_seconds": done.cost.seconds,
             "peak_memory_mb": done.cost.peak_memory_mb,
-            "train_seconds": original.seconds,
-            "oracle_seconds": oracle.seconds,
+            "train_seconds": original.cost.seconds,
+            "oracle_seconds": oracle.cost.seconds,
             "stages": json.dumps({role: model.folder.name for role, model in models.items()}),
+            "seconds": time.perf_counter() - begun - waited,
         }
-        probed = self._probe(done, models) if self.settings.probe else None
-        return _Finished(columns, outputs, probed, metrics, waited)
+        return columns, outputs, probed, metrics
 
     def _unlearn(self, method: Method, original: ReferenceModel, oracle: ReferenceModel) -> Unlearned:
         if method.is_oracle:
             # The result is the oracle: it costs what training it cost.
-            cost = Cost(oracle.seconds, oracle.peak_memory_mb)
-            return Unlearned(oracle.load(method), {"": oracle.logits, **oracle.pathways}, cost, {}, [])
+            return Unlearned(oracle.load(method), oracle.logits, oracle.cost, {}, [])
         if self.settings.time_limit is not None:
             return forget_in_time(self.spec, self.settings, self.images, self.split, original)
         return forget(method, original, self.split, self.data)
 
     def _probe(self, done: Unlearned, references: Mapping[str, ReferenceModel]) -> ProbeOutputs:
         assert done.model is not None
-        method, size = self.method("probing"), self.spec.preset.training.batch_size
+        method = self.method("probing")
         models = {"unlearned": done.model, **{role: model.load(method) for role, model in references.items()}}
-        shown = method.context.progress
-        return probe_models(models, self.data, self.split, size, self.spec.seed, self.device, shown)
+        return probe_models(models, self.data, self.split, method.context)
 
-    def _outputs(self, logits: dict[str, dict[str, Tensor]]) -> pa.Table:
+    def _outputs(self, logits: Mapping[str, PartLogits]) -> pa.Table:
+        """Return a row per example with the logits of each part of each model, null where a model has no such part."""
         import pyarrow as pa
 
-        data = self.data
-        parts = (
-            ("retain", "train", data.train, torch.from_numpy(self.split.retain)),
-            ("forget", "train", data.train, torch.from_numpy(self.split.forget)),
-            ("val", "val", data.val, torch.arange(len(data.val))),
-            ("test", "test", data.test, torch.arange(len(data.test))),
-        )
-        tables = []
-        for name, source, images, rows in parts:
-            columns: dict[str, Any] = {
-                "example_id": images.ids[rows.numpy()],
-                "split": pa.array([name] * len(rows)),
-                "label": images.labels[rows.numpy()],
-            }
-            for model, by_split in logits.items():
-                columns[model] = pa.FixedSizeListArray.from_arrays(
-                    by_split[source][rows].flatten().numpy(), by_split[source].shape[1]
-                ).cast(pa.list_(pa.float32()))
-            schema = arrow_schema(OUTPUT_COLUMNS)
-            absent = {field.name: pa.nulls(len(rows), field.type) for field in schema if field.name not in columns}
-            tables.append(pa.table({field.name: {**columns, **absent}[field.name] for field in schema}, schema=schema))
-        return pa.concat_tables(tables)
+        schema = arrow_schema(OUTPUT_COLUMNS)
+        tables = [schema.empty_table()]
+        places = {"retain": ("train", self.split.retain), "forget": ("train", self.split.forget)}
+        for name in ("val", "test"):
+            places[name] = name, np.arange(len(self.data.splits[name]))
+        for name, (split, rows) in places.items():
+            images = self.data.splits[split]
+            columns = {"example_id": images.ids[rows], "split": [name] * len(rows), "label": images.labels[rows]}
+            for model, parts in logits.items():
+                for part, by_split in parts.items():
+                    values = by_split[split].numpy()[rows]
+                    lists = pa.FixedSizeListArray.from_arrays(values.ravel(), values.shape[1])
+                    columns[f"{model}_{part}" if part else model] = lists.cast(pa.list_(pa.float32()))
+            tables.append(pa.table(columns))
+        return pa.concat_tables(tables, promote_options="default").select(schema.names)

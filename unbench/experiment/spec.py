@@ -16,7 +16,7 @@ from unbench.config import registry
 from unbench.config.cards import Backbone, DatasetCard, MethodCard, Preset, Value
 from unbench.config.grammar import parse_call, write_call
 from unbench.config.tuned import TunedValues
-from unbench.errors import NotApplicableError, SpecError, UnknownNameError
+from unbench.errors import SpecError, UnknownNameError
 from unbench.scenarios import Scenario, parse_scenario
 from unbench.seeds import digest
 
@@ -135,15 +135,17 @@ class RunSpec:
         resolved = card.resolve_hparams(dict(hparams), stem=bool(self.preset.stem))
         return replace(self, method=card, hparams=resolved, written=write_call(name, hparams))
 
-    def check_applicable(self) -> None:
-        """Raise NotApplicableError if method, data set, scenario and model do not go together."""
+    @property
+    def misfit(self) -> str | None:
+        """Why method, data set, scenario and model do not go together; None if they do."""
         card, kind, model = self.method, self.scenario.kind, self.preset.model
         if kind not in card.scenarios:
-            raise NotApplicableError(f"method '{card.name}' does not serve scenario '{kind}'")
+            return f"method '{card.name}' does not serve scenario '{kind}'"
         if kind not in self.dataset.scenarios:
-            raise NotApplicableError(f"data set '{self.dataset.name}' does not offer scenario '{kind}'")
+            return f"data set '{self.dataset.name}' does not offer scenario '{kind}'"
         if card.models and model not in card.models:
-            raise NotApplicableError(f"method '{card.name}' needs model {' or '.join(card.models)}, not '{model}'")
+            return f"method '{card.name}' needs model {' or '.join(card.models)}, not '{model}'"
+        return None
 
     def key(self, fingerprint: str, split_hash: str) -> str:
         """Return sixteen hexadecimal digits that name this run on these data, free of paths, dates and devices."""

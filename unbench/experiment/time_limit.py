@@ -15,12 +15,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from typing import Any, Literal
+from typing import Any
 
 import psutil
 import torch
@@ -50,28 +50,6 @@ _PROGRAM = (
 )
 
 
-@dataclass(frozen=True)
-class _Job:
-    """What the other process needs to unlearn.
-
-    Attributes:
-        fingerprint: of the data.
-        original: without its outputs.
-        threads, blas_threads: of torch and of numpy.
-    """
-
-    spec: RunSpec
-    settings: Settings
-    fingerprint: str
-    split: FrozenSplit
-    original: ReferenceModel
-    threads: int
-    blas_threads: int
-
-
-Message = tuple[Literal["begin", "end", "done", "failed"], Any]
-
-
 def forget_in_time(
     spec: RunSpec, settings: Settings, data: Dataset, split: FrozenSplit, original: ReferenceModel
 ) -> Unlearned:
@@ -88,16 +66,23 @@ def forget_in_time(
     """
     assert settings.time_limit is not None
     blas = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
-    light = replace(original, folder=original.folder.absolute(), logits={}, pathways={})
+    light = replace(original, folder=original.folder.absolute(), logits={})
     threads = torch.get_num_threads()
-    job = _Job(spec, settings.portable(), data.fingerprint, split, light, threads, min(blas, default=threads))
-    with _worker() as worker:
+    job = (spec, settings.portable(), data.fingerprint, split, light, threads, min(blas, default=threads))
+    worker = _workers.pop() if _workers else _Worker()
+    if worker.ended():
+        worker = _Worker()
+    try:
         worker.connection.send_bytes(pickle.dumps(job))
         kind, content = worker.receive()
         while kind in ("begin", "end"):
             if kind == "begin":
                 worker.watch(settings.time_limit, threads, choose_device(settings.device))
             kind, content = worker.receive()
+    except BaseException:
+        worker.end()
+        raise
+    _workers.append(worker)  # kept for the next job
     if kind == "done":
         done: Unlearned = content
         return done
@@ -116,14 +101,10 @@ class _Worker:
                 start_new_session=True,  # Ctrl-C reaches this process, which decides
             )
 
-    @property
-    def alive(self) -> bool:
-        return self._process.poll() is None
-
-    def receive(self) -> Message:
-        """Return the next message; raise ReportedError if the process is gone."""
+    def receive(self) -> tuple[str, Any]:
+        """Return the next message, "begin", "end", "done" or "failed"; raise ReportedError if the process is gone."""
         try:
-            message: Message = pickle.loads(self.connection.recv_bytes())
+            message: tuple[str, Any] = pickle.loads(self.connection.recv_bytes())
         except (EOFError, ConnectionError):
             raise ReportedError("failed", how_it_died(self._process.wait())) from None
         return message
@@ -135,15 +116,21 @@ class _Worker:
         in which it waits for a processor.
         """
         process, taken = psutil.Process(self._process.pid), 0.0
-        wall, processor = time.monotonic(), _processor_time(process)
+        before = time.monotonic(), process.cpu_times()
         while not self.connection.poll(INTERVAL):
             with suppress(psutil.NoSuchProcess):  # receive() finds out
-                before, wall = wall, time.monotonic()
-                worked = -processor + (processor := _processor_time(process))
+                now = time.monotonic(), process.cpu_times()
+                passed = now[0] - before[0]
+                worked = now[1].user + now[1].system - before[1].user - before[1].system
                 sleeps = process.status() == psutil.STATUS_SLEEPING
-                taken += wall - before if sleeps or device.type != "cpu" else worked / threads
+                taken += passed if sleeps or device.type != "cpu" else worked / threads
+                before = now
                 if taken > limit + RESOLUTION:
                     raise _timed_out(limit)
+
+    def ended(self) -> bool:
+        """Return True if the process is gone."""
+        return self._process.poll() is not None
 
     def end(self) -> None:
         """End the process, whatever it does."""
@@ -156,30 +143,10 @@ _workers: list[_Worker] = []
 """The process that is kept for the next job, if any."""
 
 
-@contextmanager
-def _worker() -> Iterator[_Worker]:
-    """Lend a process, and keep it unless the block raises."""
-    worker = _workers.pop() if _workers else _Worker()
-    if not worker.alive:
-        worker.end()
-        worker = _Worker()
-    try:
-        yield worker
-    except BaseException:
-        worker.end()
-        raise
-    _workers.append(worker)
-
-
 @atexit.register
 def _end_all() -> None:
     while _workers:
         _workers.pop().end()
-
-
-def _processor_time(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
 
 
 def _timed_out(limit: float) -> TimedOutError:
@@ -198,30 +165,39 @@ def serve(descriptor: int) -> None:
 
     while True:
         try:
-            job: _Job = pickle.loads(connection.recv_bytes())
+            job = pickle.loads(connection.recv_bytes())
         except EOFError:
             return
         try:
-            send("done", _do(job, send))
+            send("done", _do(send, *job))
         except UnbenchError as error:
             send("failed", UnbenchError(str(error)))  # some of its kinds cannot be sent
         except FOREIGN as error:  # whatever a method does wrong is a result
             send("failed", ReportedError(status_of(error), reason_of(error)))
 
 
-def _do(job: _Job, send: Callable[[str], None]) -> Unlearned:
-    spec, settings, limit = job.spec, job.settings, job.settings.time_limit
+def _do(
+    send: Callable[[str], None],
+    spec: RunSpec,
+    settings: Settings,
+    fingerprint: str,
+    split: FrozenSplit,
+    original: ReferenceModel,
+    threads: int,
+    blas_threads: int,
+) -> Unlearned:
+    """Unlearn from `original`, which comes without its outputs, with these threads of torch and of numpy."""
     for name in [name for name in os.environ if name.startswith("UNBENCH_")]:
         del os.environ[name]
     os.environ.update(settings.environment)
-    torch.set_num_threads(job.threads)
+    torch.set_num_threads(threads)
     device = choose_device(settings.device)
     data = datasets_of(replace(settings, probe=False, force=False)).load(spec)
-    if data.fingerprint != job.fingerprint:
+    if data.fingerprint != fingerprint:
         raise DataError(f"the files of {data.name} changed during the run; run it again")
     inputs = prepare(data, spec, device, Progress())
     method = make_method(spec, inputs, device, Progress())
-    threadpool_limits(job.blas_threads, user_api="blas")  # now that all libraries are loaded
+    threadpool_limits(blas_threads, user_api="blas")  # now that all libraries are loaded
     clock, begun = working_clock(device), 0.0
 
     def begin() -> None:
@@ -232,8 +208,8 @@ def _do(job: _Job, send: Callable[[str], None]) -> Unlearned:
     def end() -> None:
         taken = clock() - begun
         send("end")
-        if limit is not None and taken > limit:
-            raise _timed_out(limit)
+        if settings.time_limit is not None and taken > settings.time_limit:
+            raise _timed_out(settings.time_limit)
 
-    done = forget(method, job.original, job.split, inputs.data, begin, end)
+    done = forget(method, original, split, inputs.data, begin, end)
     return done if settings.probe else replace(done, model=None)

@@ -6,16 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from unbench.config.reference_names import NOTHING
 from unbench.data.batches import first_batch
 from unbench.data.images import Dataset
-from unbench.experiment.reference_models import ReferenceModel, predict_parts
+from unbench.experiment.reference_models import PartLogits, ReferenceModel, predict_parts
 from unbench.experiment.splits import FrozenSplit
 from unbench.methods.base import Access, Method
 from unbench.training.cost import Cost, measured, warm_up
-from unbench.training.loops import require_finite, seeded
+from unbench.training.loops import seeded
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,14 @@ class Unlearned:
 
     Attributes:
         model: after unlearning, in eval mode; None if it stayed in another process.
-        logits: per part of the model ("" for the whole, or a pathway) and split of the data set, float32 (N, K).
+        logits: of the whole model, under "", and of each of its pathways.
         cost: of unlearning alone.
         deployment: running costs as the method states them.
         warnings: what a reader of the numbers should know.
     """
 
     model: nn.Module | None
-    logits: dict[str, dict[str, Tensor]]
+    logits: PartLogits
     cost: Cost
     deployment: dict[str, int | float | str]
     warnings: list[str]
@@ -66,17 +66,9 @@ def forget(
     with seeded(method.context.seed_for("unlearning")), measured(device, begin) as cost:
         model = method.unlearn(model, access).eval()
     end()
-    parts = predict_parts(model, method, data)
-    for logits in parts.values():
-        require_finite(logits, "the unlearned model gives")
-    warnings = list(method.warnings)
-    if not _differs(model, before) and card.name != NOTHING:
+    logits = predict_parts(model, method, data, "the unlearned model gives")
+    warnings, after = list(method.warnings), model.state_dict()
+    same = after.keys() == before.keys() and all(torch.equal(after[name], before[name]) for name in before)
+    if same and card.name != NOTHING:
         warnings.append("unlearning changed nothing in the model")
-    return Unlearned(model, parts, cost, method.deployment_costs(model, batch, len(gone)), warnings)
-
-
-def _differs(model: nn.Module, before: dict[str, Tensor]) -> bool:
-    after = model.state_dict()
-    if after.keys() != before.keys():
-        return True
-    return any(not torch.equal(after[name], tensor) for name, tensor in before.items())
+    return Unlearned(model, logits, cost, method.deployment_costs(model, batch, len(gone)), warnings)

@@ -15,11 +15,11 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from unbench.config.reference_names import ORACLE
-from unbench.errors import DataMissingError, NotApplicableError, SpecError
+from unbench.errors import DataMissingError, SpecError
 from unbench.experiment.inputs import LoadedDatasets
 from unbench.experiment.reference_models import ROLES, is_stored, reference_model_name
 from unbench.experiment.settings import Settings
-from unbench.experiment.shadow_models.work import open_cell
+from unbench.experiment.shadow_models.grow import open_cells
 from unbench.experiment.spec import RunSpec
 from unbench.experiment.splits import FrozenSplit, freeze_split
 from unbench.methods.base import load_method
@@ -196,9 +196,7 @@ class Planner:
 
     def _reference_models(self, spec: RunSpec, plan: Plan) -> tuple[str, ...]:
         """Return ids of the reference models that a run has to wait for; add those nobody has planned yet."""
-        try:
-            spec.check_applicable()
-        except NotApplicableError:
+        if spec.misfit:
             return ()  # the run is skipped, with the reason in its row
         data, split, own = self.datasets.load(spec), self.split(spec), load_method(spec.method).own_training
         waiting: tuple[str, ...] = ()
@@ -210,12 +208,10 @@ class Planner:
 
     def _shadows(self, spec: RunSpec, count: int, plan: Plan) -> None:
         """Add tasks for the shadow models of one cell: first the models, which all methods share, then the method's."""
-        try:
-            spec.check_applicable()
-        except NotApplicableError as error:
-            raise SpecError(str(error)) from error
+        if spec.misfit:
+            raise SpecError(spec.misfit)
         shared = spec if load_method(spec.method).own_training else spec.with_method(ORACLE, {})
-        base, cell = open_cell(shared, self.settings), open_cell(spec, self.settings)
+        base, cell = (open_cells(one, self.settings)[2] for one in (shared, spec))
         prefix = f"shadow-{base.folder.parent.name}"
         for number in range(count):
             name = f"{prefix}-{base.folder.name}-{number}"

@@ -21,7 +21,7 @@ from unbench.experiment.failures import ReportedError, reason_of, status_of
 from unbench.experiment.inputs import datasets_of
 from unbench.experiment.run import Run, run_spec
 from unbench.experiment.settings import Settings
-from unbench.experiment.shadow_models.work import make
+from unbench.experiment.shadow_models.grow import make
 from unbench.progress import LogProgress
 from unbench.sweeps.limits import limited
 from unbench.sweeps.tasks import Outcome, Task

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import gc
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,6 @@ from torch import nn
 from unbench.data.batches import Batch
 
 _CLEAR = Path("/proc/self/clear_refs")
-_STATUS = Path("/proc/self/status")
 
 
 @dataclass
@@ -80,19 +78,15 @@ def _reset_peak(device: torch.device) -> float | None:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return float(torch.cuda.memory_allocated(device))
-    _return_freed_memory()
+    gc.collect()
+    # What earlier work freed goes back to the system; else the block would reuse it, and seem to need no memory.
+    with suppress(OSError, AttributeError):  # only glibc has it
+        ctypes.CDLL(None).malloc_trim(0)
     try:
         _CLEAR.write_text("5")  # Linux: sets the high-water mark back to what is resident now
         return _resident("VmRSS")
     except (OSError, KeyError):
         return None
-
-
-def _return_freed_memory() -> None:
-    """Return to the system what earlier work freed; else the block would reuse it, and seem to need no memory."""
-    gc.collect()
-    with contextlib.suppress(OSError, AttributeError):  # only glibc has it
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _peak(device: torch.device) -> float:
@@ -102,8 +96,5 @@ def _peak(device: torch.device) -> float:
 
 
 def _resident(field: str) -> float:
-    for line in _STATUS.read_text().splitlines():
-        name, _, value = line.partition(":")
-        if name == field:
-            return float(value.split()[0]) * 1024
-    raise KeyError(field)
+    fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return float(fields[field].split()[0]) * 1024

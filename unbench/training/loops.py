@@ -135,9 +135,3 @@ def predict(
     for name, batch in (progress or Progress()).track(items, "batches", total):
         found[name].append(model(*batch.inputs).float().cpu())
     return {name: torch.cat(parts) for name, parts in found.items()}
-
-
-def require_finite(logits: Mapping[str, Tensor], origin: str) -> None:
-    """Raise DivergedError if any of the logits is not finite; its message begins with their `origin`."""
-    if not all(torch.isfinite(values).all() for values in logits.values()):
-        raise DivergedError(f"{origin} outputs that are not finite")

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from unbench.errors import SpecError
 from unbench.seeds import digest
@@ -61,9 +62,10 @@ class NumberedOutputs:
         """Return True if a model is stored and intact; set a damaged one aside."""
         return store.recover(self._path(number), load_arrays) is not None
 
-    def write(self, number: int, mask: NDArray[np.bool_], logits: Mapping[str, NDArray[np.float32]]) -> None:
+    def write(self, number: int, mask: NDArray[np.bool_], logits: Mapping[str, Tensor]) -> None:
         """Store a model's mask over the training images (N,), and its logits per split (N, K)."""
-        save_arrays(self._path(number), {self.MASK: mask, **logits})
+        arrays = {split: values.numpy() for split, values in logits.items()}
+        save_arrays(self._path(number), {self.MASK: mask, **arrays})
 
     def read(self, number: int) -> Arrays:
         """Return the mask, under its name, and the logits of each split; raise StoreError if the file is damaged."""

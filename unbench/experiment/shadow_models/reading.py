@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unbench.config.reference_names import ORACLE
-from unbench.experiment.shadow_models.pool import ShadowPool, UnlearnedShadows, pools
+from unbench.experiment.shadow_models.pool import NumberedOutputs, ShadowPool, UnlearnedShadows, pools
 from unbench.metrics.outputs import MissingValue, Split
 from unbench.metrics.shadows import ReferenceExamples, References, ShadowOutputs
 from unbench.store.arrays import Arrays
@@ -30,17 +30,12 @@ def pool_of(shadows: Path, row: Mapping[str, Any]) -> ShadowPool | None:
         "data_fingerprint": row["data_fingerprint"],
         "preset": row["preset"],
         "trainer": own if row["method_family"] == "by-design" else ["standard"],
-    }
-    settings = {
         "model": row["model"],
         "model_options": json.loads(row["model_options"]),
         "training": json.loads(row["training"]),
     }
-    for pool in pools(shadows):
-        about = pool.about
-        if wanted.items() <= about.items() and settings.items() <= about["settings"].items():
-            return pool
-    return None
+    found = ((pool, pool.about) for pool in pools(shadows))
+    return next((pool for pool, about in found if wanted.items() <= {**about["settings"], **about}.items()), None)
 
 
 def references(pool: ShadowPool, outputs: pa.Table) -> References:
@@ -62,9 +57,9 @@ def references(pool: ShadowPool, outputs: pa.Table) -> References:
         rows = _rows(examples[f"ids/{source}"], ids[mask])
         if not np.array_equal(examples[f"labels/{source}"][rows], labels[mask]):
             raise MissingValue("the shadow models were trained on other labels")
-        logits = np.stack([model[source][rows] for model in models])
-        seen = np.stack([model["half"][rows] for model in models]) if source == "train" else np.zeros(logits.shape[:2])
-        splits[split] = ReferenceExamples(labels[mask], logits, seen.astype(np.bool_))
+        logits = models[source].take(rows, axis=1)
+        seen = models["half"].take(rows, axis=1) if source == "train" else np.zeros(logits.shape[:2], dtype=np.bool_)
+        splits[split] = ReferenceExamples(labels[mask], logits, seen)
     return References(splits)
 
 
@@ -80,24 +75,23 @@ def shadow_outputs(
     if not numbers:
         raise MissingValue("no shadow model has been both unlearned from and retrained")
     examples, models = pool.examples(), _models(pool.folder, tuple(numbers))
-    after, retrained = ([part.read(number) for number in numbers] for part in (cell, oracle))
-    forgotten = np.stack([model["forgotten"] for model in after])
-    if not np.array_equal(forgotten, np.stack([model["forgotten"] for model in retrained])):
+    after, retrained = _stacked(cell, numbers), _stacked(oracle, numbers)
+    forgotten = after["forgotten"]
+    if not np.array_equal(forgotten, retrained["forgotten"]):
         raise MissingValue("the models were retrained without other images than were unlearned")
     labels = examples["labels/train"]
     targets = np.flatnonzero(forgotten.any(axis=0))
-    before = np.stack([model["train"][targets] for model in models])
-    kept = np.stack([model["half"] for model in models]) & ~forgotten
+    before, kept = models["train"].take(targets, axis=1), models["half"] & ~forgotten
 
-    def outputs(cells: list[dict[str, NDArray[Any]]]) -> ShadowOutputs:
-        right = np.stack([model["train"].argmax(axis=1) == labels for model in cells])
+    def outputs(found: Arrays) -> ShadowOutputs:
+        right = found["train"].argmax(axis=2) == labels
         return ShadowOutputs(
             labels=labels[targets],
             forgotten=forgotten[:, targets],
-            logits=np.stack([model["train"][targets] for model in cells]),
+            logits=found["train"].take(targets, axis=1),
             before=before,
             test_labels=examples["labels/test"],
-            test_logits=np.stack([model["test"] for model in cells]),
+            test_logits=found["test"],
             retain_acc=100 * (right & kept).sum(axis=1) / kept.sum(axis=1),
         )
 
@@ -112,15 +106,21 @@ def oracle_cell(pool: ShadowPool, cell: UnlearnedShadows) -> UnlearnedShadows | 
 
 
 @lru_cache(maxsize=1)
-def _models(folder: Path, numbers: tuple[int, ...]) -> Sequence[Arrays]:
+def _models(folder: Path, numbers: tuple[int, ...]) -> Arrays:
     """Return the outputs of a pool's models, read once for many runs, since a stored one never changes."""
-    pool = ShadowPool(folder)
-    return [pool.read(number) for number in numbers]
+    return _stacked(ShadowPool(folder), numbers)
+
+
+def _stacked(part: NumberedOutputs, numbers: Sequence[int]) -> Arrays:
+    """Return the arrays of numbered models by name, the models on the first axis."""
+    models = [part.read(number) for number in numbers]
+    return {name: np.stack([model[name] for model in models]) for name in models[0]}
 
 
 def _rows(known: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
-    order = np.argsort(known)
-    places = np.searchsorted(known[order], wanted)
-    if len(wanted) and (places.max() >= len(known) or not np.array_equal(known[order][places], wanted)):
+    import pandas as pd
+
+    rows = pd.Index(known).get_indexer(pd.Index(wanted))
+    if (rows < 0).any():
         raise MissingValue("the shadow models were trained on other images")
-    return order[places]
+    return rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import mean
 from typing import Any, Unpack
@@ -15,7 +16,7 @@ from unbench.config.tuned import Tuned
 from unbench.errors import SpecError, UnknownNameError
 from unbench.experiment.settings import Settings, TuneOptions, check_keywords, resolve
 from unbench.experiment.spec import NUMERICS_VERSION, RunSpec
-from unbench.experiment.tuning.study import Study, Trial, open_study, study_name
+from unbench.experiment.tuning.study import Study, Trial, study_name
 from unbench.progress import Progress
 from unbench.store.locks import locked
 
@@ -111,17 +112,23 @@ def tune_spec(
     settings = replace(settings, results=folder, time_limit=None)
     settings.store.check_writable()
     data = LoadedDatasets(settings, progress).load(spec)
-    idle = _Trials(spec.with_method(NOTHING, {}), {}, rule, lambda spec: run_spec(spec, data, settings, progress), log)
-    nothing = idle.run({}, TUNING_SEED)
+
+    def scored(spec: RunSpec, limit: float | None = None) -> dict[str, Any]:
+        row = run_spec(spec, data, replace(settings, time_limit=limit), progress)
+        if row["status"] in ("failed", "skipped"):
+            raise SpecError(f"a trial of '{spec.method.name}' {row['status']}: {row['error']}")
+        return row
+
+    idle = spec.with_method(NOTHING, {})
+    nothing = scored(idle)
     limit = time_limit if time_limit is not None else max(LEAST_SECONDS, TIME_FACTOR * nothing["oracle_seconds"])
-    limited = replace(settings, time_limit=limit)
-    trial_runs = _Trials(spec, fixed, rule, lambda spec: run_spec(spec, data, limited, progress), log)
-    meaning = _meaning(spec, fixed, space, rule, nothing, time_limit)
+    trial_runs = _Trials(spec, fixed, space, rule, partial(scored, limit=limit), log)
+    name = study_name(trial_runs.meaning(nothing["data_fingerprint"], time_limit))
     # One process at a time: each suggestion depends on the trials before it, and two processes would make the same.
-    with locked(settings.store.locks, study_name(meaning)):
-        study = open_study(folder / "studies", meaning)
+    with locked(settings.store.locks, name):
+        study = Study(folder / "studies" / f"{name}.log")
         while len(study) < trials:
-            trial_runs.next(study, trials, space)
+            trial_runs.next(study, trials)
     ranked = study.ranked(trials)
     if ranked[0].score >= WORST:
         raise SpecError(
@@ -131,7 +138,7 @@ def tune_spec(
     finalists = {trial.number: trial for trial in (study.first, *ranked[:FINALISTS])}
     finals = {number: trial_runs.final(trial) for number, trial in finalists.items()}
     winner = min(finals, key=lambda number: (finals[number], number))
-    without = [nothing, *(idle.run({}, seed) for seed in FINAL_SEEDS)]
+    without = [nothing, *(scored(idle.with_seed(seed)) for seed in FINAL_SEEDS)]
     chosen = Tuned(
         version=spec.method.version,
         model=spec.preset.model,
@@ -151,24 +158,39 @@ class _Trials:
 
     Attributes:
         spec: of the runs, with the method's defaults.
-        fixed: hyper-parameters that are not searched.
+        fixed, space: hyper-parameters that are not searched, and those that are.
         rule: one of RULES.
-        do: runs a spec and returns its row.
+        do: runs a spec and returns its row; raises SpecError if that cannot be scored.
         log: is given a line for each trial.
     """
 
     spec: RunSpec
     fixed: Mapping[str, Value]
+    space: Mapping[str, Hyperparameter]
     rule: str
     do: Callable[[RunSpec], dict[str, Any]]
     log: Callable[[str], None]
 
-    def next(self, study: Study, trials: int, space: Mapping[str, Hyperparameter]) -> None:
+    def meaning(self, fingerprint: str, time_limit: float | None) -> dict[str, Any]:
+        """Return what makes two calls one study: all that decides the score of a trial, but not their number."""
+        spec = self.spec
+        return {
+            "numerics": NUMERICS_VERSION,
+            "method": [spec.method.name, spec.method.version, self.fixed],
+            "space": {name: [knob.search, knob.log, spec.hparams[name]] for name, knob in self.space.items()},
+            "dataset": [spec.dataset.name, spec.dataset.version, fingerprint],
+            "scenario": spec.scenario.name,
+            "preset": spec.preset.model_dump(mode="json"),
+            "rule": self.rule,
+            **({} if time_limit is None else {"time_limit": time_limit}),
+        }
+
+    def next(self, study: Study, trials: int) -> None:
         """Run the next trial of a study and record it."""
-        number, values = len(study) + 1, study.suggest(space, self.spec.hparams)
+        number, values = len(study) + 1, study.suggest(self.space, self.spec.hparams)
         row = self.run(values, TUNING_SEED)
         score = _score(row, self.rule)
-        study.record(space, values, score, row["run_key"])
+        study.record(self.space, values, score, row["run_key"])
         best, tried = study.ranked()[0].score, write_call(self.spec.method.name, values)
         self.log(f"trial {number} of {trials}: {self.rule} {score:.2f}, best {best:.2f}; {tried}")
 
@@ -181,33 +203,9 @@ class _Trials:
 
     def run(self, values: Mapping[str, Value], seed: int) -> dict[str, Any]:
         """Run the method with some values; raise SpecError if that cannot be scored."""
-        row = self.do(self.spec.with_method(self.spec.method.name, {**self.fixed, **values}).with_seed(seed))
-        if row["status"] in ("failed", "skipped"):
-            raise SpecError(f"a trial of '{self.spec.method.name}' {row['status']}: {row['error']}")
-        return row
+        return self.do(self.spec.with_method(self.spec.method.name, {**self.fixed, **values}).with_seed(seed))
 
 
 def _score(row: dict[str, Any], rule: str) -> float:
     """Return the value to minimise: the column that the rule names, or the worst score for runs without numbers."""
     return round(float(row[rule]), 4) if row[rule] is not None else WORST
-
-
-def _meaning(
-    spec: RunSpec,
-    fixed: dict[str, Value],
-    space: dict[str, Hyperparameter],
-    rule: str,
-    nothing: dict[str, Any],
-    time_limit: float | None,
-) -> dict[str, Any]:
-    """Return what makes two calls one study: everything that decides the score of a trial, but not their number."""
-    return {
-        "numerics": NUMERICS_VERSION,
-        "method": [spec.method.name, spec.method.version, fixed],
-        "space": {name: [knob.search, knob.log, spec.hparams[name]] for name, knob in space.items()},
-        "dataset": [spec.dataset.name, spec.dataset.version, nothing["data_fingerprint"]],
-        "scenario": spec.scenario.name,
-        "preset": spec.preset.model_dump(mode="json"),
-        "rule": rule,
-        **({} if time_limit is None else {"time_limit": time_limit}),
-    }

@@ -37,18 +37,23 @@ class Study:
     """Trials of one search, on disk once they are finished.
 
     Each suggestion is a function of the trials before it: it comes from a new sampler with a seed of its own.
+
+    Args:
+        file: Optuna's journal, made if it is missing; its name is that of the study.
+
+    Raises:
+        SpecError: Optuna is not installed.
     """
 
-    def __init__(self, file: Path, name: str) -> None:
+    def __init__(self, file: Path) -> None:
         optuna = _optuna()
+        file.parent.mkdir(parents=True, exist_ok=True)
         journal = optuna.storages.journal
         self.file = file
         # A lock file, because links, the default, do not exist on every file system.
         backend = journal.JournalFileBackend(str(file), lock_obj=journal.JournalFileOpenLock(str(file)))
-        self._name = name
-        self._study = optuna.create_study(
-            study_name=name, storage=optuna.storages.JournalStorage(backend), load_if_exists=True
-        )
+        storage = optuna.storages.JournalStorage(backend)
+        self._study = optuna.create_study(study_name=file.stem, storage=storage, load_if_exists=True)
 
     def __len__(self) -> int:
         return len(self._study.trials)
@@ -68,7 +73,7 @@ class Study:
         if len(self) == 0:
             return {name: defaults[name] for name in space}
         optuna = _optuna()
-        seed = derive_seed("tuning", self._name, len(self)) % 2**32
+        seed = derive_seed("tuning", self.file.stem, len(self)) % 2**32
         sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=RANDOM_TRIALS)
         # A copy in memory, so that a trial that never finishes leaves no trace.
         copy = optuna.create_study(sampler=sampler)
@@ -90,19 +95,8 @@ class Study:
         self._study.add_trial(finished)
 
 
-def open_study(folder: Path, meaning: Mapping[str, Any]) -> Study:
-    """Open the study of this meaning in a folder; create it if it is missing.
-
-    Raises:
-        SpecError: Optuna is not installed.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    name = study_name(meaning)
-    return Study(folder / f"{name}.log", name)
-
-
 def study_name(meaning: Mapping[str, Any]) -> str:
-    """Return the name of a study and its file."""
+    """Return the name of the study of this meaning, and of its file."""
     return f"{meaning['method'][0]}-{meaning['dataset'][0]}-{meaning['scenario']}-{digest(meaning, 8)}"
 
 
