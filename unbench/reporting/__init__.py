@@ -25,10 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMATS", "PLOT_FORMATS", "ReportOptions", "report"]
 
-FILES = {
-    **{kind: f"leaderboard.{kind}" for kind in ("md", "csv", "tex", "html")},
-    "explorer": "explorer.html",
-}
+FILES = {kind: f"leaderboard.{kind}" for kind in ("md", "csv", "tex", "html")} | {"explorer": "explorer.html"}
 FORMATS = tuple(FILES)
 """Formats of a report: the leaderboard in four, and a page to explore it in."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -15,21 +15,7 @@ from unbench.reporting.table import Footnotes, ReportTable, TableCell
 
 def render(name: str, **values: Any) -> str:
     """Fill in a template of templates/: text is escaped, tables and numbers are shown, what is marked safe is kept."""
-    return _environment().get_template(name).render(values)
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("unbench.reporting"),
-        autoescape=True,
-        finalize=_shown,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["code"] = lambda text: Markup(code(text))
-    return environment
+    return _TEMPLATES.get_template(name).render(values)
 
 
 def _shown(value: object) -> Markup | float:
@@ -82,3 +68,14 @@ def code(text: str) -> str:
     """Return a fenced block whose fence is longer than any run of backticks inside it."""
     fence = "`" * max(3, 1 + max(map(len, re.findall(r"`+", text)), default=0))
     return f"{fence}sh\n{text}\n{fence}"
+
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("unbench.reporting"),
+    autoescape=True,
+    finalize=_shown,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    keep_trailing_newline=True,
+)
+_TEMPLATES.filters["code"] = lambda text: Markup(code(text))
