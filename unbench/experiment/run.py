@@ -109,9 +109,8 @@ def run_spec(
             logger.debug("%s", spec, exc_info=True)
             return store.write_run({**row, "status": status_of(error), "error": reason_of(error)}, None)
         taken = {"seconds": time.perf_counter() - begun - finished.waited}
-        return store.write_run(
-            {**row, **finished.columns, **taken}, finished.outputs, finished.probed, finished.metrics
-        )
+        answers = None if finished.probed is None else (finished.probed.arrays, finished.probed.missing)
+        return store.write_run({**row, **finished.columns, **taken}, finished.outputs, answers, finished.metrics)
 
 
 def record(spec: RunSpec, data: Dataset, settings: Settings, attempts: int, status: str, error: str) -> dict[str, Any]:
