@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from unbench.errors import UnbenchError
 from unbench.metrics.outputs import Model, RunOutputs
+from unbench.store.metric_rows import MetricRow
 
 Number = float | NDArray[np.float64]
 """A metric's value: a float, or one number for each of B bootstrap resamples, float64 (B,)."""
@@ -73,6 +74,10 @@ class Metric:
     attack: bool = False
     slow: bool = False
     version: int = 1
+
+    def row(self, of: str, **found: Any) -> MetricRow:
+        """Return the row to store: what was found for a model."""
+        return MetricRow(self.name, of, self.version, **found)
 
     def of(self, run: RunOutputs, model: Model, *evidence: Any) -> Number:
         """Compute the metric of a model of a run, once if it needs nothing but the outputs.
