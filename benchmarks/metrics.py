@@ -42,7 +42,7 @@ def main() -> int:
             continue
         started = time.perf_counter()
         for model in metric.models:
-            estimate(metric, lambda: metric.of(outputs, model), lambda: metric.of(resampled, model))  # noqa: B023
+            estimate(metric, model, lambda: metric.of(outputs, model), lambda: metric.of(resampled, model))  # noqa: B023
         spent[metric.name] = time.perf_counter() - started
     total = sum(spent.values())
     print("| metric, of all its models | seconds |\n|---|---:|")

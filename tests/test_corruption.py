@@ -25,6 +25,7 @@ from unbench.errors import DamagedError, StoreError
 from unbench.experiment.reference_models import read_reference_model
 from unbench.experiment.shadow_models.pool import ShadowPool, UnlearnedShadows, pools
 from unbench.experiment.splits import _read_index
+from unbench.store.arrays import save_arrays
 from unbench.store.checksum import BLANK, MARKER, add_checksum, is_intact
 from unbench.store.files import read_verified
 from unbench.store.metric_rows import write_metric_rows
@@ -335,7 +336,7 @@ def test_a_full_disk_leaves_what_was_there(results: Path, monkeypatch: pytest.Mo
         lambda: run("none", results=results, force=True, **SMALL),
         lambda: run("ft", results=results, seed=1, **SMALL),
         lambda: write_metric_rows(store.metrics_path(row), row, []),
-        lambda: store.write_probes(row, {"x": np.zeros(1)}, {}),
+        lambda: save_arrays(store.probes_path(row), {"x": np.zeros(1)}, {}),
     ]
     for attempt in attempts:
         with pytest.raises(StoreError, match="No space left on device"):
@@ -348,14 +349,12 @@ def test_a_full_disk_leaves_what_was_there(results: Path, monkeypatch: pytest.Mo
 @pytest.fixture
 def killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """A folder whose writer died when all but the row was stored."""
-    from unbench.metrics.probed import ProbeOutputs
-
     store, plain = Store(tmp_path), Store.write_run
-    probed = ProbeOutputs({"features/unlearned/forget": np.ones((2, 2))}, {})
+    answers = {"features/unlearned/forget": np.ones((2, 2))}, {}
     child = os.fork()
     if child == 0:
         monkeypatch.setattr("unbench.store.results.write_table", lambda *_: os._exit(9))
-        monkeypatch.setattr(Store, "write_run", lambda *given, metrics: plain(*given, probed, metrics))
+        monkeypatch.setattr(Store, "write_run", lambda *given, metrics: plain(*given, answers, metrics))
         fake_run(store, "ft")
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9

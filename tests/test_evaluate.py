@@ -196,14 +196,14 @@ def test_one_seed_has_no_interval_and_says_why(store: Store) -> None:
 
 def test_a_value_that_is_not_finite_is_missing() -> None:
     metric = METRICS["test_acc"]
-    assert estimate(metric, lambda: float("inf"), lambda: np.zeros(3)).missing == "it came out as inf"
-    undefined = estimate(metric, lambda: 1.0, lambda: np.array([1.0, np.nan]))
+    assert estimate(metric, "unlearned", lambda: float("inf"), lambda: np.zeros(3)).missing == "it came out as inf"
+    undefined = estimate(metric, "unlearned", lambda: 1.0, lambda: np.array([1.0, np.nan]))
     assert (undefined.value, undefined.low, undefined.high) == (1.0, None, None)
 
     def refuses() -> float:
         raise MissingValue("no examples")
 
-    assert estimate(metric, refuses, refuses).missing == "no examples"
+    assert estimate(metric, "unlearned", refuses, refuses).missing == "no examples"
 
 
 def test_shadow_models_are_used_when_there_are_some(tmp_path: Path) -> None:

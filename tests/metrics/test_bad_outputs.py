@@ -79,7 +79,7 @@ def test_odd_outputs_give_a_number_in_range_or_a_reason(name: str, odd: str) -> 
     run, metric = ODD[odd](), METRICS[name]
     resampled = run.resampled(40)
     for model in metric.models:
-        found = estimate(metric, lambda: metric.of(run, model), lambda: metric.of(resampled, model))  # noqa: B023
+        found = estimate(metric, model, lambda: metric.of(run, model), lambda: metric.of(resampled, model))  # noqa: B023
         if found.value is None:
             assert found.missing
             continue
@@ -100,7 +100,7 @@ def test_odd_outputs_give_a_number_in_range_or_a_reason(name: str, odd: str) -> 
 )
 def test_what_stands_on_broken_outputs_is_missing(name: str, odd: str) -> None:
     run = ODD[odd]()
-    found = estimate(METRICS[name], lambda: METRICS[name].of(run, "unlearned"), lambda: np.zeros(40))
+    found = estimate(METRICS[name], "unlearned", lambda: METRICS[name].of(run, "unlearned"), lambda: np.zeros(40))
 
     assert found.value is None
     assert found.missing

@@ -8,8 +8,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from unbench.metrics import Examples, MissingValue, RunOutputs
-from unbench.metrics.calibration import calibration_error, on_test
+from unbench.metrics import METRICS, Examples, MissingValue, RunOutputs
+from unbench.metrics.calibration import calibration_error
 
 
 def of_probabilities(probs: list[list[float]], labels: list[int]) -> Examples:
@@ -83,7 +83,7 @@ def test_resampled_it_is_that_of_the_resampled_examples() -> None:
     rng = np.random.default_rng(0)
     labels, logits = rng.integers(0, 3, 40), rng.normal(size=(40, 3)).astype(np.float32)
     run = RunOutputs(labels, np.array(["test"] * 40), {"unlearned": logits}).resampled(6)
-    values = on_test(run, "unlearned")
+    values = METRICS["test_ece"].function(run, "unlearned")
     weights = run.examples("unlearned", "test").weights
     assert weights is not None and isinstance(values, np.ndarray) and values.shape == (6,)
     for value, counts in zip(values, weights.astype(int), strict=True):
@@ -102,8 +102,12 @@ def test_a_forgotten_class_is_not_tested() -> None:
     labels = np.array([0, 0, 1, 1])
     logits = np.array([[9, -9], [9, -9], [9, -9], [9, -9]], dtype=np.float32)
     run = RunOutputs(labels, np.array(["test"] * 4), {"unlearned": logits}, forget_class=1)
-    assert on_test(run, "unlearned") == pytest.approx(0, abs=1e-4), "wrong and sure only on the forgotten class"
-    assert on_test(RunOutputs(labels, run.splits, run.logits), "unlearned") == pytest.approx(50, abs=1e-4)
+    assert METRICS["test_ece"].function(run, "unlearned") == pytest.approx(0, abs=1e-4), (
+        "wrong and sure only on the forgotten class"
+    )
+    assert METRICS["test_ece"].function(RunOutputs(labels, run.splits, run.logits), "unlearned") == pytest.approx(
+        50, abs=1e-4
+    )
 
 
 def test_a_single_example_and_bad_input() -> None:
@@ -116,4 +120,4 @@ def test_a_single_example_and_bad_input() -> None:
             calibration_error(Examples(np.array([0]), np.array([[bad, 0]], dtype=np.float32)))
     run = RunOutputs(np.array([0]), np.array(["forget"]), {"unlearned": np.zeros((1, 2), dtype=np.float32)})
     with pytest.raises(MissingValue, match="test"):
-        on_test(run, "unlearned")
+        METRICS["test_ece"].function(run, "unlearned")

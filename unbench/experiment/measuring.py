@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,10 @@ from unbench.errors import StoreError
 from unbench.experiment.shadow_models.pool import ShadowPool
 from unbench.experiment.shadow_models.reading import pool_of, references
 from unbench.metrics import Metric, MissingValue, Model, RunOutputs
-from unbench.metrics.estimates import Estimate, estimate_of_run, row_metrics
+from unbench.metrics.estimates import estimate_of_run, row_metrics
 from unbench.metrics.probed import ProbeOutputs
 from unbench.metrics.shadows import References
-from unbench.store.metric_rows import MetricsFile, identity_of
+from unbench.store.metric_rows import MetricRow, MetricsFile, identity_of
 from unbench.store.results import Store, load_outputs, read_row
 from unbench.store.schema import Row
 
@@ -46,7 +46,7 @@ def fill(store: Store, row: Row, metrics: Sequence[Metric] = ()) -> None:
     if any(evidence.lacks(file, *pair) for pair in pairs):  # else the outputs need not be read
         for metric, model in pairs | dict.fromkeys(row_metrics(evidence.outputs)):
             if evidence.lacks(file, metric, model):
-                file.add(evidence.estimate(metric, model).row(metric, model, evidence.shadows(metric)))
+                file.add(replace(evidence.estimate(metric, model), shadows=evidence.shadows(metric)))
         file.save()
 
 
@@ -106,10 +106,10 @@ class _Evidence:
         # A run can be repeated with --probe, but that is another attempt, with a file of its own.
         return file.lacks(metric.name, model, metric.version, self.shadows(metric))
 
-    def estimate(self, metric: Metric, model: Model) -> Estimate:
+    def estimate(self, metric: Metric, model: Model) -> MetricRow:
         """Compute a metric, or return the reason why it is missing."""
         try:
             needed = () if metric.needs == "outputs" else (getattr(self, metric.needs),)
         except MissingValue as reason:
-            return Estimate(None, missing=str(reason))
+            return metric.row(model, missing=str(reason))
         return estimate_of_run(metric, self.outputs, model, *needed)

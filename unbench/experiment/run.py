@@ -107,7 +107,8 @@ def run_spec(
         except FOREIGN as error:  # whatever a method does wrong is a result, and the next run goes on
             logger.debug("%s", spec, exc_info=True)
             return store.write_run({**row, "status": status_of(error), "error": reason_of(error)}, None)
-        return store.write_run({**row, **columns}, outputs, probed, metrics)
+        answers = None if probed is None else (probed.arrays, probed.missing)
+        return store.write_run({**row, **columns}, outputs, answers, metrics)
 
 
 def record(spec: RunSpec, data: Dataset, settings: Settings, attempts: int, status: str, error: str) -> dict[str, Any]:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
 from unbench.metrics.outputs import Examples, MissingValue, Model, RunOutputs
-from unbench.metrics.records import percent
-from unbench.metrics.registry import Number
+from unbench.metrics.registry import Number, metric, percent
 from unbench.metrics.weighted import mean
-
-_accuracy_metric = partial(percent, source="standard measure of the field")
 
 
 def accuracy(examples: Examples) -> Number:
@@ -29,60 +24,61 @@ def accuracy(examples: Examples) -> Number:
     return mean(100.0 * (examples.logits.argmax(axis=1) == examples.labels), examples.weights)
 
 
-@_accuracy_metric(
-    title="Test accuracy (TA)",
-    definition="Accuracy on the test set; in scenario class, on the test images of the remaining classes.",
-    formula="100/|T| * sum_{(x,y) in T} 1[argmax f(x) = y]",
-)
+@percent()
 def test_acc(run: RunOutputs, model: Model) -> Number:
-    """Return the accuracy on the test set without the forgotten class, if one was forgotten."""
-    return accuracy(remaining(run, run.examples(model, "test")))
+    """Test accuracy (TA)
+
+    Accuracy on the test set; in scenario class, on the test images of the remaining classes.
+
+    Formula: 100/|T| * sum_{(x,y) in T} 1[argmax f(x) = y]
+    Source: standard measure of the field
+    """
+    return accuracy(run.remaining(model, "test"))
 
 
-@_accuracy_metric(
-    title="Retain accuracy (RA)",
-    definition="Accuracy on the training images that are kept.",
-    formula="100/|Dr| * sum_{(x,y) in Dr} 1[argmax f(x) = y]",
-)
+@metric(like=test_acc)
 def retain_acc(run: RunOutputs, model: Model) -> Number:
-    """Return the accuracy on the retain set."""
+    """Retain accuracy (RA)
+
+    Accuracy on the training images that are kept.
+
+    Formula: 100/|Dr| * sum_{(x,y) in Dr} 1[argmax f(x) = y]
+    """
     return accuracy(run.examples(model, "retain"))
 
 
-@_accuracy_metric(
-    title="Forget accuracy (FA)",
-    definition="Accuracy on the training images to forget. The ideal is the oracle's value, not 0.",
-    formula="100/|Df| * sum_{(x,y) in Df} 1[argmax f(x) = y]",
-)
+@metric(like=test_acc)
 def forget_acc(run: RunOutputs, model: Model) -> Number:
-    """Return the accuracy on the forget set."""
+    """Forget accuracy (FA)
+
+    Accuracy on the training images to forget. The ideal is the oracle's value, not 0.
+
+    Formula: 100/|Df| * sum_{(x,y) in Df} 1[argmax f(x) = y]
+    """
     return accuracy(run.examples(model, "forget"))
 
 
-@_accuracy_metric(
-    title="Test accuracy on the forgotten class",
-    definition="Accuracy on the test images of the forgotten class; defined only in scenario class.",
-    formula="100/|Tc| * sum_{(x,y) in T, y=c} 1[argmax f(x) = y]",
-)
+@metric(like=test_acc)
 def forget_class_test_acc(run: RunOutputs, model: Model) -> Number:
-    """Return the accuracy on the test images of the forgotten class."""
+    """Test accuracy on the forgotten class
+
+    Accuracy on the test images of the forgotten class; defined only in scenario class.
+
+    Formula: 100/|Tc| * sum_{(x,y) in T, y=c} 1[argmax f(x) = y]
+    """
     if run.forget_class is None:
         raise MissingValue("no class was forgotten in this scenario")
     test = run.examples(model, "test")
     return accuracy(test.where(test.labels == run.forget_class))
 
 
-@_accuracy_metric(
-    title="Validation accuracy (VA)",
-    definition="Accuracy on the validation set, which may be used to choose hyper-parameters; in scenario class, on "
-    "the validation images of the remaining classes.",
-    formula="100/|V| * sum_{(x,y) in V} 1[argmax f(x) = y]",
-)
+@metric(like=test_acc)
 def val_acc(run: RunOutputs, model: Model) -> Number:
-    """Return the accuracy on the validation set without the forgotten class, if one was forgotten."""
-    return accuracy(remaining(run, run.examples(model, "val")))
+    """Validation accuracy (VA)
 
+    Accuracy on the validation set, which may be used to choose hyper-parameters; in scenario class, on the validation
+    images of the remaining classes.
 
-def remaining(run: RunOutputs, examples: Examples) -> Examples:
-    """Return the examples of the classes that remain: all examples, except in scenario `class`."""
-    return examples if run.forget_class is None else examples.where(examples.labels != run.forget_class)
+    Formula: 100/|V| * sum_{(x,y) in V} 1[argmax f(x) = y]
+    """
+    return accuracy(run.remaining(model, "val"))

@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 from numpy.typing import NDArray
 
 from unbench.metrics.attacks import loss, sides
 from unbench.metrics.outputs import Examples, MissingValue, Model, RunOutputs
-from unbench.metrics.records import membership_attack
-from unbench.metrics.registry import Number
+from unbench.metrics.registry import Number, membership_attack, metric
 from unbench.metrics.separation import highest, separate
 
 LEAST = 10
 """Images of each kind that a group needs for its AUROC to mean anything."""
 
-_attack = partial(membership_attack, source="part of unbench; loss attack: Yeom et al., arXiv 1709.01604")
 
-
-@_attack(
-    title="Membership inference on the worst class",
-    definition=f"Highest AUROC of the loss attack over the classes with at least {LEAST} forgotten and {LEAST} test "
-    "images, each compared within its class. An average would hide a class that leaks. The highest of several noisy "
-    "values lies above 50 even where nothing leaks, so compare it with the oracle's.",
-    formula="max_c 100 * (P(s(x_f) > s(x_t)) + P(s(x_f) = s(x_t)) / 2 | y = c), s = -cross entropy",
-    ideal="equal to the oracle, above 50",
-)
+@membership_attack(ideal="equal to the oracle, above 50")
 def worst_class_mia_auroc(run: RunOutputs, model: Model) -> Number:
-    """Return the highest AUROC over classes; which classes are large enough is decided before any resampling.
+    """Membership inference on the worst class
 
-    A resample that draws no image of a class skips that class.
+    Highest AUROC of the loss attack over the classes with at least 10 forgotten and 10 test images, each compared
+    within its class. An average would hide a class that leaks. The highest of several noisy values lies above 50 even
+    where nothing leaks, so compare it with the oracle's.
+
+    Formula: max_c 100 * (P(s(x_f) > s(x_t)) + P(s(x_f) = s(x_t)) / 2 | y = c), s = -cross entropy
+    Source: part of unbench; loss attack: Yeom et al., arXiv 1709.01604
+    Note: Which classes are large enough is decided before any resampling. A resample that draws no image of a class
+        skips that class.
 
     Raises:
         MissingValue: a set is missing or not finite, or no class has enough images.
@@ -47,19 +42,18 @@ def worst_class_mia_auroc(run: RunOutputs, model: Model) -> Number:
     return float(worst) if worst.ndim == 0 else worst
 
 
-@_attack(
-    title="Membership inference on the hardest tenth",
-    definition="AUROC of the loss attack between the tenth of the forget set and the tenth of the test set with the "
-    "highest loss under the oracle. Unusual images are remembered most, and an average over all images hides them. The "
-    "oracle saw neither set, so letting it choose favours neither, and its own value is near 50.",
-    formula="100 * (P(s(x_f) > s(x_t)) + P(s(x_f) = s(x_t)) / 2), s = -cross entropy, x_f and x_t each among the "
-    "floor(n / 10) with the highest cross entropy under the oracle, or tied with the last of them",
-)
+@metric(like=worst_class_mia_auroc, ideal="equal to the oracle, near 50")
 def hardest_decile_mia_auroc(run: RunOutputs, model: Model) -> Number:
-    """Return the AUROC on the images that the oracle finds hardest; each resample chooses its own hardest tenth.
+    """Membership inference on the hardest tenth
 
-    Choosing by the evaluated model itself would leave out the very images it remembers, and choosing in the forget set
-    alone would compare hard images with average ones.
+    AUROC of the loss attack between the tenth of the forget set and the tenth of the test set with the highest loss
+    under the oracle. Unusual images are remembered most, and an average over all images hides them. The oracle saw
+    neither set, so letting it choose favours neither, and its own value is near 50.
+
+    Formula: 100 * (P(s(x_f) > s(x_t)) + P(s(x_f) = s(x_t)) / 2), s = -cross entropy, x_f and x_t each among the
+        floor(n / 10) with the highest cross entropy under the oracle, or tied with the last of them
+    Note: Each resample chooses its own hardest tenth. Choosing by the evaluated model itself would leave out the very
+        images it remembers, and choosing in the forget set alone would compare hard images with average ones.
 
     Raises:
         MissingValue: a set or the oracle is missing or not finite, or a set has fewer than 100 images.

@@ -66,25 +66,45 @@ def modified_prediction_entropy(examples: Examples) -> NDArray[np.float64]:
 
 
 def loss(examples: Examples) -> NDArray[np.float32]:
-    """Return minus the cross-entropy: Yeom et al., arXiv 1709.01604."""
+    """Return minus the cross-entropy.
+
+    Formula: s = log p_y
+    Source: Yeom et al., arXiv 1709.01604
+    """
     return -_rounded(cross_entropy(examples))
 
 
 def confidence(examples: Examples) -> NDArray[np.float32]:
-    """Return the logarithm of the highest probability, whatever the label: Salem et al., arXiv 1806.01246.
+    """Return the logarithm of the highest probability.
 
-    It ranks examples as the probability itself does, but float32 keeps values close to 1 apart.
+    The score is the highest probability, whatever the label: the label's own would rank as the loss does.
+
+    Formula: s = max_k p_k
+    Source: Salem et al., arXiv 1806.01246
+    Note: The logarithm ranks examples as the probability does, but float32 keeps values close to 1 apart.
     """
     return _rounded(examples.log_probs.max(axis=1))
 
 
 def entropy(examples: Examples) -> NDArray[np.float32]:
-    """Return minus the entropy of the softmax: Salem et al., arXiv 1806.01246."""
+    """Return minus the entropy of the softmax.
+
+    The score is minus the entropy of the softmax and ignores the label.
+
+    Formula: s = sum_k p_k log p_k
+    Source: Salem et al., arXiv 1806.01246
+    """
     return -_rounded(prediction_entropy(examples))
 
 
 def modified_entropy(examples: Examples) -> NDArray[np.float32]:
-    """Return minus the modified entropy: Song and Mittal, arXiv 2003.10595."""
+    """Return minus the modified entropy.
+
+    The score is minus an entropy that is low only if the label, not another class, is certain.
+
+    Formula: s = (1 - p_y) log p_y + sum_{k != y} p_k log(1 - p_k)
+    Source: Song and Mittal, arXiv 2003.10595; not the variant of Unlearn-Sparse's code, which has log p for log(1 - p)
+    """
     return -_rounded(modified_prediction_entropy(examples))
 
 
@@ -94,7 +114,7 @@ def _rounded(values: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 SCORES: dict[str, Score] = {score.__name__: score for score in (loss, confidence, entropy, modified_entropy)}
-"""Scores by the name of their attack."""
+"""Scores by the name of their attack, whose records are made from their docstrings (unbench.metrics.membership)."""
 
 
 def sides(run: RunOutputs, model: Model) -> tuple[Examples, Examples]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from unbench.metrics.accuracy import remaining
 from unbench.metrics.outputs import Examples, MissingValue, Model, RunOutputs
-from unbench.metrics.records import percent
-from unbench.metrics.registry import Number
+from unbench.metrics.registry import Number, percent
 
 BINS = 15
 """As Guo et al. report it."""
@@ -47,14 +45,14 @@ def calibration_error(examples: Examples, bins: int = BINS) -> Number:
         return np.asarray(100 * distances / examples.weights.sum(axis=1, dtype=np.float64))
 
 
-@percent(
-    name="test_ece",
-    title="Expected calibration error (ECE)",
-    definition="Distance of confidence from accuracy on the test set, averaged over 15 bins of equal width; in "
-    "scenario class, on the test images of the remaining classes.",
-    formula="100 * sum_b |B_b|/|T| * |acc(B_b) - conf(B_b)|, B_b = {x in T: (b-1)/15 < max softmax(f(x)) <= b/15}",
-    source="Guo et al., arXiv 1706.04599",
-)
-def on_test(run: RunOutputs, model: Model) -> Number:
-    """Return the ECE on the test set without the forgotten class, if one was forgotten."""
-    return calibration_error(remaining(run, run.examples(model, "test")))
+@percent()
+def test_ece(run: RunOutputs, model: Model) -> Number:
+    """Expected calibration error (ECE)
+
+    Distance of confidence from accuracy on the test set, averaged over 15 bins of equal width; in scenario class, on
+    the test images of the remaining classes.
+
+    Formula: 100 * sum_b |B_b|/|T| * |acc(B_b) - conf(B_b)|, B_b = {x in T: (b-1)/15 < max softmax(f(x)) <= b/15}
+    Source: Guo et al., arXiv 1706.04599
+    """
+    return calibration_error(run.remaining(model, "test"))

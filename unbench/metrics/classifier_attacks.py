@@ -15,14 +15,15 @@ The support-vector classifier follows the code of the papers on sparse and salie
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unbench.metrics.accuracy import remaining
 from unbench.metrics.attacks import cross_entropy, modified_prediction_entropy, prediction_entropy, sides
 from unbench.metrics.outputs import Examples, MissingValue, Model, RunOutputs
-from unbench.metrics.records import membership_attack
+from unbench.metrics.registry import membership_attack
 from unbench.seeds import derive_seed
 
 LEAST = 10
@@ -31,19 +32,17 @@ LEAST = 10
 Feature = Callable[[Examples], NDArray[np.float64]]
 
 
-@membership_attack(
-    title="Accuracy of the logistic-regression attack",
-    definition="Cross-validated accuracy of a logistic regression that tells forget from test images by their loss, "
-    "given equally many of each. It has one threshold, so it misses differences in spread; values below 50 are noise.",
-    formula="100 * mean over 10 stratified splits (90 % to fit, 10 % to test) of the accuracy on the tested part",
-    source="starting kit of the NeurIPS 2023 Machine Unlearning Challenge; its random subsample is drawn with a fixed "
-    "seed here",
-    interval=False,
-)
+@membership_attack(interval=False)
 def mia_logistic_acc(run: RunOutputs, model: Model) -> float:
-    """Return the mean accuracy over the ten splits.
+    """Accuracy of the logistic-regression attack
 
-    There is no bootstrap interval: a resample holds images twice, which would be both fitted on and tested on.
+    Cross-validated accuracy of a logistic regression that tells forget from test images by their loss, given equally
+    many of each. It has one threshold, so it misses differences in spread; values below 50 are noise.
+
+    Formula: 100 * mean over 10 stratified splits (90 % to fit, 10 % to test) of the accuracy on the tested part
+    Source: starting kit of the NeurIPS 2023 Machine Unlearning Challenge; its random subsample is drawn with a fixed
+        seed here
+    Note: There is no bootstrap interval: a resample holds images twice, which would be both fitted on and tested on.
 
     Raises:
         MissingValue: a set is missing, too small, or not finite.
@@ -76,36 +75,38 @@ def label_probability(examples: Examples) -> NDArray[np.float64]:
     return np.exp(-cross_entropy(examples))
 
 
-def probabilities(examples: Examples) -> NDArray[np.float64]:
-    """Return all probabilities, (N, K)."""
-    return examples.probs
-
-
 FEATURES: dict[str, tuple[Feature, str]] = {
     "confidence": (label_probability, "the probability of the label: the variant that papers report"),
     "correctness": (correctness, "whether the prediction is right"),
     "entropy": (prediction_entropy, "the entropy of the softmax"),
     "modified_entropy": (modified_prediction_entropy, "the modified entropy of Song and Mittal, arXiv 2003.10595"),
-    "probabilities": (probabilities, "all probabilities"),
+    "probabilities": (attrgetter("probs"), "all probabilities"),
 }
 """What the support-vector classifier sees, and its description."""
 
 
 def svc_mia(run: RunOutputs, model: Model, feature: Feature) -> float:
-    """Compute the share of the forget set that the classifier takes for non-members, in percent.
+    """SVC attack on $seen
 
-    It is trained on the first |T| retained images as members and all test images T as non-members. If fewer are
-    retained, it is trained on all of them and as many of the first test images, since a classifier without class
-    weights needs equally many of both. In scenario `class`, T is the test images of the remaining classes, as in the
-    papers: all retained images are of these, and the classifier would learn to tell classes apart.
+    Share of the forget set that a support-vector classifier, trained to tell retain from test images, takes for
+    non-members; it sees $meaning. Higher is not better, and the test images it learns from are those that test accuracy
+    is reported on.
+
+    Formula: 100/|Df| * sum_{x in Df} 1[SVC(x) = non-member]; C=3, rbf, gamma=1/features; members: first |T| of Dr,
+        non-members: T; the first |Dr| of T if |Dr| < |T|
+    Source: Jia et al., arXiv 2304.04934 (Unlearn-Sparse), as its code defines it$exception
+
+    Note: It is trained on the first |T| retained images as members and all test images T as non-members. If fewer are
+        retained, it is trained on all of them and as many of the first test images, since a classifier without class
+        weights needs equally many of both. In scenario `class`, T is the test images of the remaining classes, as in
+        the papers: all retained images are of these, and the classifier would learn to tell classes apart.
 
     Raises:
         MissingValue: a set is missing, empty, or not finite.
     """
     from sklearn.svm import SVC
 
-    forget, retain, test = (run.examples(model, split) for split in ("forget", "retain", "test"))
-    test = remaining(run, test)
+    forget, retain, test = run.examples(model, "forget"), run.examples(model, "retain"), run.remaining(model, "test")
     size = min(len(retain), len(test))
     if size == 0:
         raise MissingValue("the attack has no test images of the remaining classes to learn from")
@@ -115,22 +116,10 @@ def svc_mia(run: RunOutputs, model: Model, feature: Feature) -> float:
     return float(100 * np.mean(classifier.predict(audited) == 0))
 
 
-def _register(name: str, feature: Feature, words: str) -> None:
-    membership_attack(
-        name=f"svc_mia_{name}",
-        title=f"SVC attack on {name.replace('_', ' ')}",
-        definition="Share of the forget set that a support-vector classifier, trained to tell retain from test images, "
-        f"takes for non-members; it sees {words}. Higher is not better, and the test images it learns from are those "
-        "that test accuracy is reported on.",
-        formula="100/|Df| * sum_{x in Df} 1[SVC(x) = non-member]; C=3, rbf, gamma=1/features; members: first |T| of "
-        "Dr, non-members: T; the first |Dr| of T if |Dr| < |T|",
-        ideal="equal to the oracle",
-        source="Jia et al., arXiv 2304.04934 (Unlearn-Sparse), as its code defines it"
-        + ("; not its faulty modified entropy" if name == "modified_entropy" else ""),
-        interval=False,
-        slow=True,
-    )(lambda run, model: svc_mia(run, model, feature))
-
-
-for _name, (_feature, _words) in FEATURES.items():
-    _register(_name, _feature, _words)
+for _name, (_feature, _meaning) in FEATURES.items():
+    _words = {"seen": _name.replace("_", " "), "meaning": _meaning, "exception": ""}
+    if _name == "modified_entropy":
+        _words["exception"] = "; not its faulty modified entropy"
+    membership_attack(name=f"svc_mia_{_name}", words=_words, ideal="equal to the oracle", interval=False, slow=True)(
+        partial(svc_mia, feature=_feature)
+    )

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unbench.metrics.accuracy import remaining
-from unbench.metrics.outputs import Examples, MissingValue, Model, RunOutputs, Split
+from unbench.metrics.outputs import MissingValue, Model, RunOutputs, Split
 from unbench.metrics.registry import AGAINST_ORACLE, Number, metric
 from unbench.metrics.weighted import mean
 
@@ -54,99 +52,94 @@ def to_oracle(run: RunOutputs, model: Model, split: Split, distance: Distance) -
     Raises:
         MissingValue: outputs of either model are missing or not finite, or the two have different numbers of classes.
     """
-    oracle, ours = _examples(run, "oracle", split), _examples(run, model, split)
+    examples = run.remaining if split == "test" else run.examples
+    oracle, ours = examples("oracle", split), examples(model, split)
     if oracle.logits.shape != ours.logits.shape:
         raise MissingValue(f"'{model}' and the oracle do not have the same number of classes")
     return mean(distance(oracle.log_probs, ours.log_probs), ours.weights)
 
 
-def _examples(run: RunOutputs, model: Model, split: Split) -> Examples:
-    examples = run.examples(model, split)
-    return remaining(run, examples) if split == "test" else examples
+@metric(unit="nats", bounds=(0, float(np.log(2))), ideal="0, or at most that of oracle_2", models=AGAINST_ORACLE)
+def js_forget(run: RunOutputs, model: Model) -> Number:
+    """Jensen-Shannon divergence to the oracle on the forget set
+
+    Distance of the predicted distributions from the oracle's on the images to forget. For a second oracle, it is the
+    noise floor.
+
+    Formula: mean_x 1/2 KL(p_u || m) + 1/2 KL(p_o || m), m = (p_u + p_o)/2, summed over classes, natural logarithm
+    Source: Lin, IEEE Transactions on Information Theory 37(1), 1991; of predictions, as in arXiv 2205.08096
+    """
+    return to_oracle(run, model, "forget", jensen_shannon)
 
 
-def _against_oracle(distance: Distance, split: Split) -> Callable[[RunOutputs, Model], Number]:
-    return lambda run, model: to_oracle(run, model, split, distance)
+@metric(like=js_forget)
+def js_test(run: RunOutputs, model: Model) -> Number:
+    """Jensen-Shannon divergence to the oracle on the test set
+
+    As js_forget, on the test set; in scenario class, on the test images of the remaining classes.
+    """
+    return to_oracle(run, model, "test", jensen_shannon)
 
 
-_distance = partial(metric, ideal="0, or at most that of oracle_2", models=AGAINST_ORACLE)
-_js = partial(
-    _distance,
-    formula="mean_x 1/2 KL(p_u || m) + 1/2 KL(p_o || m), m = (p_u + p_o)/2, summed over classes, natural logarithm",
-    unit="nats",
-    bounds=(0, float(np.log(2))),
-    source="Lin, IEEE Transactions on Information Theory 37(1), 1991; of predictions, as in arXiv 2205.08096",
-)
-_kl = partial(
-    _distance,
-    formula="mean_x sum_k p_o(k|x) log(p_o(k|x) / p_u(k|x)), o: oracle, u: unlearned, natural logarithm",
-    unit="nats",
-    bounds=(0, float("inf")),
-    source="Kullback and Leibler, Annals of Mathematical Statistics 22(1), 1951; the oracle comes first, as the "
-    "teacher does in distillation, while Golatkar et al., arXiv 1911.04933, put the unlearned model first",
-)
+@metric(like=js_forget, bounds=(0, float("inf")))
+def kl_forget(run: RunOutputs, model: Model) -> Number:
+    """Kullback-Leibler divergence to the oracle on the forget set
 
-_js(
-    name="js_forget",
-    title="Jensen-Shannon divergence to the oracle on the forget set",
-    definition="Distance of the predicted distributions from the oracle's on the images to forget. For a second "
-    "oracle, it is the noise floor.",
-)(_against_oracle(jensen_shannon, "forget"))
+    KL(oracle || unlearned) on the images to forget: large where the model all but rules out an answer that the oracle
+    gives. A few such images can make up most of it.
 
-_js(
-    name="js_test",
-    title="Jensen-Shannon divergence to the oracle on the test set",
-    definition="As js_forget, on the test set; in scenario class, on the test images of the remaining classes.",
-)(_against_oracle(jensen_shannon, "test"))
-
-_kl(
-    name="kl_forget",
-    title="Kullback-Leibler divergence to the oracle on the forget set",
-    definition="KL(oracle || unlearned) on the images to forget: large where the model all but rules out an answer "
-    "that the oracle gives. A few such images can make up most of it.",
-)(_against_oracle(kullback_leibler, "forget"))
-
-_kl(
-    name="kl_test",
-    title="Kullback-Leibler divergence to the oracle on the test set",
-    definition="As kl_forget, on the test set; in scenario class, on the test images of the remaining classes.",
-)(_against_oracle(kullback_leibler, "test"))
-
-_distance(
-    name="activation_l1_forget",
-    title="Activation distance (L1) on the forget set",
-    definition="L1 distance between the softmax outputs of the model and the oracle on the images to forget.",
-    formula="mean_x sum_k |p_u(k|x) - p_o(k|x)|",
-    unit="probability",
-    bounds=(0, 2),
-    source="Golatkar et al., arXiv 2003.02960",
-)(_against_oracle(l1, "forget"))
-
-_distance(
-    name="activation_l2_forget",
-    title="Activation distance (L2) on the forget set",
-    definition="L2 distance between the softmax outputs of the model and the oracle on the images to forget.",
-    formula="mean_x sqrt(sum_k (p_u(k|x) - p_o(k|x))^2)",
-    unit="probability",
-    bounds=(0, float(np.sqrt(2))),
-    source="Chundawat et al., arXiv 2205.08096",
-)(_against_oracle(l2, "forget"))
+    Formula: mean_x sum_k p_o(k|x) log(p_o(k|x) / p_u(k|x)), o: oracle, u: unlearned, natural logarithm
+    Source: Kullback and Leibler, Annals of Mathematical Statistics 22(1), 1951; the oracle comes first, as the teacher
+        does in distillation, while Golatkar et al., arXiv 1911.04933, put the unlearned model first
+    """
+    return to_oracle(run, model, "forget", kullback_leibler)
 
 
-@metric(
-    title="Zero Retrain Forgetting against uniform outputs (ZRF)",
-    definition="One minus the Jensen-Shannon divergence between predictions on the forget set and the uniform "
-    "distribution. At 1 the model answers at random, which the oracle does not: high is not good.",
-    formula="1 - mean_x JS(p(x), (1/K, ..., 1/K)), JS summed over classes, natural logarithm",
-    unit="1 - nats",
-    bounds=(1 - float(np.log(2)), 1),
-    ideal="equal to the oracle",
-    source="Chundawat et al., arXiv 2205.08096, who compare with a randomly initialised network. Runs store no "
-    "outputs of one, so the uniform distribution stands in for it; their code averages KL(m || p) over classes and "
-    "lies nearer to 1",
-)
+@metric(like=kl_forget)
+def kl_test(run: RunOutputs, model: Model) -> Number:
+    """Kullback-Leibler divergence to the oracle on the test set
+
+    As kl_forget, on the test set; in scenario class, on the test images of the remaining classes.
+    """
+    return to_oracle(run, model, "test", kullback_leibler)
+
+
+@metric(like=js_forget, unit="probability", bounds=(0, 2))
+def activation_l1_forget(run: RunOutputs, model: Model) -> Number:
+    """Activation distance (L1) on the forget set
+
+    L1 distance between the softmax outputs of the model and the oracle on the images to forget.
+
+    Formula: mean_x sum_k |p_u(k|x) - p_o(k|x)|
+    Source: Golatkar et al., arXiv 2003.02960
+    """
+    return to_oracle(run, model, "forget", l1)
+
+
+@metric(like=activation_l1_forget, bounds=(0, float(np.sqrt(2))))
+def activation_l2_forget(run: RunOutputs, model: Model) -> Number:
+    """Activation distance (L2) on the forget set
+
+    L2 distance between the softmax outputs of the model and the oracle on the images to forget.
+
+    Formula: mean_x sqrt(sum_k (p_u(k|x) - p_o(k|x))^2)
+    Source: Chundawat et al., arXiv 2205.08096
+    """
+    return to_oracle(run, model, "forget", l2)
+
+
+@metric(unit="1 - nats", bounds=(1 - float(np.log(2)), 1), ideal="equal to the oracle")
 def zrf_uniform(run: RunOutputs, model: Model) -> Number:
-    """Return ZRF with uniform outputs in place of the random model's, 1 - log 2 to 1."""
+    """Zero Retrain Forgetting against uniform outputs (ZRF)
+
+    One minus the Jensen-Shannon divergence between predictions on the forget set and the uniform distribution. At 1 the
+    model answers at random, which the oracle does not: high is not good.
+
+    Formula: 1 - mean_x JS(p(x), (1/K, ..., 1/K)), JS summed over classes, natural logarithm
+    Source: Chundawat et al., arXiv 2205.08096, who compare with a randomly initialised network. Runs store no outputs
+        of one, so the uniform distribution stands in for it; their code averages KL(m || p) over classes and lies
+        nearer to 1
+    """
     forget = run.examples(model, "forget")
     uniform = np.full_like(forget.log_probs, -np.log(forget.logits.shape[1]))
     return 1 - mean(jensen_shannon(forget.log_probs, uniform), forget.weights)

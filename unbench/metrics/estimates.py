@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -18,38 +19,23 @@ RESAMPLES = 200
 """Number of bootstrap resamples: enough for the ends of a 95 % interval to two digits, and fast."""
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """A value in the metric's unit with the ends of its bootstrap interval, or the reason why it is missing."""
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    missing: str | None = None
-
-    def row(self, metric: Metric, of: str, shadows: int | None = None) -> MetricRow:
-        """Return the row to store: the value of a metric of one model, computed from this many shadow models."""
-        return MetricRow(metric.name, of, metric.version, self.value, self.low, self.high, self.missing, shadows)
-
-
-def estimate(metric: Metric, plain: Callable[[], Number], resampled: Callable[[], Number]) -> Estimate:
-    """Compute a metric of examples as they are, and of their resamples if the metric has an interval."""
+def estimate(metric: Metric, of: Model, plain: Callable[[], Number], resampled: Callable[[], Number]) -> MetricRow:
+    """Compute a metric of a model on examples as they are, and on their resamples if the metric has an interval."""
     try:
         value = float(plain())
     except MissingValue as reason:
-        return Estimate(None, missing=str(reason))
+        return metric.row(of, missing=str(reason))
     if not np.isfinite(value):
-        return Estimate(None, missing=f"it came out as {value}")
-    if not metric.interval:
-        return Estimate(value)
-    try:
-        bounds = bootstrap_interval(np.asarray(resampled()))
-    except MissingValue:
-        bounds = None
-    return Estimate(value, *(bounds or (None, None)))
+        return metric.row(of, missing=f"it came out as {value}")
+    bounds = None
+    if metric.interval:
+        with suppress(MissingValue):
+            bounds = bootstrap_interval(np.asarray(resampled()))
+    low, high = bounds or (None, None)
+    return metric.row(of, value=value, low=low, high=high)
 
 
-def estimate_of_run(metric: Metric, outputs: RunOutputs, model: Model, *evidence: Any) -> Estimate:
+def estimate_of_run(metric: Metric, outputs: RunOutputs, model: Model, *evidence: Any) -> MetricRow:
     """Compute a metric of one model of a run.
 
     Args:
@@ -59,11 +45,8 @@ def estimate_of_run(metric: Metric, outputs: RunOutputs, model: Model, *evidence
         evidence: what the metric needs besides outputs: References or ProbeOutputs.
     """
     resampled = outputs.once("resampled", lambda: outputs.resampled(RESAMPLES))
-    return estimate(
-        metric,
-        lambda: metric.of(outputs, model, *evidence),
-        lambda: metric.of(resampled, model, *evidence),
-    )
+    plain, drawn = (partial(metric.of, each, model, *evidence) for each in (outputs, resampled))
+    return estimate(metric, model, plain, drawn)
 
 
 def row_metrics(outputs: RunOutputs | None = None) -> Iterator[tuple[Metric, Model]]:
@@ -80,4 +63,4 @@ def row_metrics(outputs: RunOutputs | None = None) -> Iterator[tuple[Metric, Mod
 
 def measure(outputs: RunOutputs) -> list[MetricRow]:
     """Compute the metrics that a run's row has columns for."""
-    return [estimate_of_run(metric, outputs, model).row(metric, model) for metric, model in row_metrics(outputs)]
+    return [estimate_of_run(metric, outputs, model) for metric, model in row_metrics(outputs)]

@@ -15,14 +15,14 @@ bootstrap resample repeats models and so is worth fewer, so there is no interval
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unbench.metrics.outputs import MissingValue
-from unbench.metrics.records import of_shadows
+from unbench.metrics.registry import Number, metric, of_shadows
 from unbench.metrics.shadows import ShadowOutputs
 
 DELTA = 1e-5
@@ -35,49 +35,18 @@ _BUFFER = 2.0
 _SAME_RANGE = 0.01
 _BUCKET = 0.5
 
-_quality = partial(
-    of_shadows,
-    unit="points",
-    ideal="that of retraining",
-    source="NeurIPS 2023 competition: Triantafillou et al., arXiv 2406.09073, and its code "
-    "google-deepmind/unlearning_evaluation; the retrained models are those of halves without the image",
-)
 
-
-@_quality(
-    title="Forgetting quality without utility (F)",
-    definition="Mean points of an image; the points halve with every 0.5 of the epsilon that tells unlearned models "
-    "from retrained ones. Compare only at equal numbers of shadow models, and with the value of retraining.",
-    formula="F = mean_x 2^-floor(2 eps(x)), 0 from ceil(log(N-1)) on; eps: max over rules of log(1-d-FPR) - log FNR "
-    "and log(1-d-FNR) - log FPR, d = 0.00001",
-    bounds=(0, 1),
-)
+@of_shadows(unit="points", bounds=(0, 1), ideal="that of retraining")
 def forgetting_quality_f(method: ShadowOutputs, oracle: ShadowOutputs) -> float:
-    """Return the mean points over targets."""
-    return mean_points(method, oracle)
+    """Forgetting quality without utility (F)
 
+    Mean points of an image; the points halve with every 0.5 of the epsilon that tells unlearned models from retrained
+    ones. Compare only at equal numbers of shadow models, and with the value of retraining.
 
-@_quality(
-    title="Forgetting quality",
-    definition="F times the retain and test accuracy that is left, relative to retraining. Compare only at equal "
-    "numbers of shadow models, and with the value of retraining.",
-    formula="F * RA/RA_retrain * TA/TA_retrain, accuracies averaged over shadow models",
-    bounds=(0, float("inf")),
-)
-def forgetting_quality(method: ShadowOutputs, oracle: ShadowOutputs) -> float:
-    """Return the competition's final score; a method that is more accurate than retraining gains by it."""
-    value = mean_points(method, oracle)
-    for accuracy in (_retain_acc, _test_acc):
-        after, retrained = accuracy(method), accuracy(oracle)
-        if not np.isfinite([after, retrained]).all() or retrained == 0:
-            raise MissingValue("an accuracy of the shadow models is not known, or is 0 after retraining")
-        value *= after / retrained
-    return value
-
-
-def mean_points(method: ShadowOutputs, oracle: ShadowOutputs) -> float:
-    """Compute F, 0 to 1.
-
+    Formula: F = mean_x 2^-floor(2 eps(x)), 0 from ceil(log(N-1)) on; eps: max over rules of log(1-d-FPR) - log FNR and
+        log(1-d-FNR) - log FPR, d = 0.00001
+    Source: NeurIPS 2023 competition: Triantafillou et al., arXiv 2406.09073, and its code
+        google-deepmind/unlearning_evaluation; the retrained models are those of halves without the image
     Raises:
         MissingValue: no target has enough models on either side, or a logit is not finite.
     """
@@ -88,6 +57,27 @@ def mean_points(method: ShadowOutputs, oracle: ShadowOutputs) -> float:
         sides = unlearned[forgot, target], retrained[~forgot, target]
         earned.append(points(epsilon(*sides), min(map(len, sides))))
     return float(np.mean(earned))
+
+
+@metric(like=forgetting_quality_f, bounds=(0, float("inf")))
+def forgetting_quality(method: ShadowOutputs, oracle: ShadowOutputs) -> Number:
+    """Forgetting quality
+
+    F times the retain and test accuracy that is left, relative to retraining. Compare only at equal numbers of shadow
+    models, and with the value of retraining.
+
+    Formula: F * RA/RA_retrain * TA/TA_retrain, accuracies averaged over shadow models
+    Note: A method that is more accurate than retraining gains by it.
+    Raises:
+        MissingValue: as for F; or an accuracy is not known, or is 0 after retraining.
+    """
+    value = forgetting_quality_f(method, oracle)
+    for accuracy in (_retain_acc, _test_acc):
+        after, retrained = accuracy(method), accuracy(oracle)
+        if not np.isfinite([after, retrained]).all() or retrained == 0:
+            raise MissingValue("an accuracy of the shadow models is not known, or is 0 after retraining")
+        value *= after / retrained
+    return value
 
 
 def epsilon(unlearned: NDArray[np.float64], retrained: NDArray[np.float64]) -> float:

@@ -33,34 +33,28 @@ def average_gap(model: Mapping[str, Number], oracle: Mapping[str, Number]) -> Nu
     return sum(np.abs(model[name] - oracle[name]) for name in MEASURES) / len(MEASURES)
 
 
-@metric(
-    title="Average Gap",
-    definition="Mean over TA, RA, FA and MIA of the distance to the oracle of the same seed. For a second oracle, "
-    "which differs only in its seed, it is the noise floor.",
-    formula="1/4 * sum_m |m(unlearned) - m(oracle)|, m in {TA, RA, FA, MIA}",
-    unit="points",
-    bounds=(0, 100),
-    ideal="at most that of oracle_2",
-    source="MUNKEY, arXiv 2603.15033; the noise floor is part of unbench",
-    models=AGAINST_ORACLE,
-)
+@metric(unit="points", bounds=(0, 100), ideal="at most that of oracle_2", models=AGAINST_ORACLE)
 def avg_gap(run: RunOutputs, model: Model) -> Number:
-    """Return the Average Gap between a model of the run and its oracle."""
+    """Average Gap
+
+    Mean over TA, RA, FA and MIA of the distance to the oracle of the same seed. For a second oracle, which differs only
+    in its seed, it is the noise floor.
+
+    Formula: 1/4 * sum_m |m(unlearned) - m(oracle)|, m in {TA, RA, FA, MIA}
+    Source: MUNKEY, arXiv 2603.15033; the noise floor is part of unbench
+    """
     return average_gap(_measures(run, model), _measures(run, "oracle"))
 
 
-@metric(
-    title="Average Gap on validation",
-    definition="Average Gap with the validation set in place of the test set; used to choose hyper-parameters.",
-    formula="as avg_gap, with V for T",
-    unit="points",
-    bounds=(0, 100),
-    ideal="0",
-    source="part of unbench",
-    models=("unlearned",),
-)
+@metric(like=avg_gap, ideal="0", models=("unlearned",))
 def val_gap(run: RunOutputs, model: Model) -> Number:
-    """Return the Average Gap without looking at a test image."""
+    """Average Gap on validation
+
+    Average Gap with the validation set in place of the test set; used to choose hyper-parameters.
+
+    Formula: as avg_gap, with V for T
+    Source: part of unbench
+    """
     return avg_gap(run.validated(), model)
 
 

@@ -15,15 +15,13 @@ examples as they are, also under bootstrap resamples.
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unbench.metrics.outputs import MissingValue, Model, RunOutputs
-from unbench.metrics.records import percent
-from unbench.metrics.registry import Number
+from unbench.metrics.registry import Number, metric, percent
 from unbench.metrics.rmia import separate_sides, signals
 from unbench.metrics.shadows import References
 from unbench.metrics.weighted import mean
@@ -36,39 +34,33 @@ _EULER = 0.5772
 _SMALLEST = 1e-10
 """Least spread, so that images on which all models agree have a defined value."""
 
-_SOURCE = "IAM: Wang et al., arXiv 2506.06112, with the fixed variance of its code"
 
-_iam = partial(
-    percent,
-    formula="m(x) = sum_j a_{j+1} G_j(r(x)) / sum_j a_{j+1}, a_j = 0, 1/99, ..., 1; G_j: Gumbel distribution fitted to "
-    "(1-a_j) r_OUT(x) + a_j r_fit(x); r = -log(0.01 - log(p_y + 0.00001))",
-    needs="references",
-)
-
-
-@_iam(
-    title="Unlearning completeness (IAM)",
-    definition="Mean over the forget set of 1 - m(x), where membership m(x) places the model between shadow models "
-    "that never saw the image and the original, which fitted it.",
-    source=_SOURCE,
-)
+@percent(needs="references")
 def iam_completeness(run: RunOutputs, model: Model, references: References) -> Number:
-    """Return the mean completeness over the forget set."""
+    """Unlearning completeness (IAM)
+
+    Mean over the forget set of 1 - m(x), where membership m(x) places the model between shadow models that never saw
+    the image and the original, which fitted it.
+
+    Formula: m(x) = sum_j a_{j+1} G_j(r(x)) / sum_j a_{j+1}, a_j = 0, 1/99, ..., 1; G_j: Gumbel distribution fitted to
+        (1-a_j) r_OUT(x) + a_j r_fit(x); r = -log(0.01 - log(p_y + 0.00001))
+    Source: IAM: Wang et al., arXiv 2506.06112, with the fixed variance of its code
+    """
     forget, fitted = (signals(run, which, references, "forget") for which in (model, "original"))
     members = membership(signal(forget.log_p), signal(fitted.log_p), signal(forget.shadow_log_p), forget.out)
     return 100 * mean(1 - members, forget.examples.weights)
 
 
-@_iam(
-    attack=True,
-    title="Interpolated membership (IAM, AUROC)",
-    definition="AUROC of m(x) with the forget set as members and the test set as non-members; the fitted end of the "
-    "line is p_y = 1 for both.",
-    ideal="equal to the oracle, near 50",
-    source=f"{_SOURCE}; the paper tells forgotten from remaining training images instead of from test images",
-)
+@metric(like=iam_completeness, attack=True, ideal="equal to the oracle, near 50")
 def iam_auroc(run: RunOutputs, model: Model, references: References) -> Number:
-    """Return the AUROC of IAM's membership, forget against test."""
+    """Interpolated membership (IAM, AUROC)
+
+    AUROC of m(x) with the forget set as members and the test set as non-members; the fitted end of the line is p_y = 1
+    for both.
+
+    Source: IAM: Wang et al., arXiv 2506.06112, with the fixed variance of its code; the paper tells forgotten from
+        remaining training images instead of from test images
+    """
     members, others = (signals(run, model, references, split) for split in ("forget", "test"))
     count = len(members.examples)
     if count == 0 or len(others.examples) == 0:

@@ -11,13 +11,11 @@ higher still, so there is no interval.
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import rel_entr
 
-from unbench.metrics.records import of_shadows
+from unbench.metrics.registry import metric, of_shadows
 from unbench.metrics.shadows import ShadowOutputs
 
 BINS = 20
@@ -30,35 +28,29 @@ EMPTY = 1e-5
 LEAST = 2
 """Models that a target needs on either side; without them it is left out."""
 
-_klom = partial(
-    of_shadows,
-    formula="KL(p || q) = sum_b p_b log(p_b / q_b), histograms p of unlearned and q of retrained models, 20 bins over "
-    "the range of both, q_b at least 0.00001 where p_b > 0",
-    unit="nats",
-    bounds=(0, float(np.log((1 + BINS * EMPTY) / EMPTY))),
-    ideal="that of retraining",
-    source="KLoM: Georgiev et al., arXiv 2410.23232; bins and smoothing as in RoyRin/data-unlearning-bench, but the "
-    "largest value counts, and the retrained models are those of halves without the image",
-)
 
-
-@_klom(
-    title="KL divergence of margins (KLoM, 95th percentile)",
-    definition="95th percentile over images of the divergence between margins under unlearned and under retrained "
-    "models. Compare only at equal numbers of shadow models, and with the value of retraining.",
-)
+@of_shadows(unit="nats", bounds=(0, float(np.log((1 + BINS * EMPTY) / EMPTY))), ideal="that of retraining")
 def klom_95(method: ShadowOutputs, oracle: ShadowOutputs) -> float:
-    """Return the 95th percentile over targets."""
+    """KL divergence of margins (KLoM, 95th percentile)
+
+    95th percentile over images of the divergence between margins under unlearned and under retrained models. Compare
+    only at equal numbers of shadow models, and with the value of retraining.
+
+    Formula: KL(p || q) = sum_b p_b log(p_b / q_b), histograms p of unlearned and q of retrained models, 20 bins over
+        the range of both, q_b at least 0.00001 where p_b > 0
+    Source: KLoM: Georgiev et al., arXiv 2410.23232; bins and smoothing as in RoyRin/data-unlearning-bench, but the
+        largest value counts, and the retrained models are those of halves without the image
+    """
     return float(np.percentile(divergences(method, oracle), 95))
 
 
-@_klom(
-    title="KL divergence of margins (KLoM, mean)",
-    definition="Mean over images of the divergence between margins under unlearned and under retrained models. Compare "
-    "only at equal numbers of shadow models, and with the value of retraining.",
-)
+@metric(like=klom_95)
 def klom_mean(method: ShadowOutputs, oracle: ShadowOutputs) -> float:
-    """Return the mean over targets."""
+    """KL divergence of margins (KLoM, mean)
+
+    Mean over images of the divergence between margins under unlearned and under retrained models. Compare only at equal
+    numbers of shadow models, and with the value of retraining.
+    """
     return float(divergences(method, oracle).mean())
 
 

@@ -126,6 +126,11 @@ class RunOutputs:
                 self._examples[model, split] = Examples(self.labels[mask], self.logits[model][mask])
         return self._examples[model, split]
 
+    def remaining(self, model: Model, split: Split) -> Examples:
+        """Return the examples of the classes that remain: the whole split, except in scenario `class`."""
+        found = self.examples(model, split)
+        return found if self.forget_class is None else found.where(found.labels != self.forget_class)
+
     def once(self, key: Hashable, compute: Callable[[], T]) -> T:
         """Return the result of `compute`, kept with these outputs under `key`, so that metrics can share their work."""
         if key not in self._memo:

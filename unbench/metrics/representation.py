@@ -6,7 +6,6 @@ oracle is wrong, and so is one that lost what the oracle has.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,16 +14,13 @@ from numpy.typing import NDArray
 from unbench.metrics.classifiers import logistic_regression
 from unbench.metrics.outputs import MissingValue, Model, RunOutputs
 from unbench.metrics.probed import Part, ProbeOutputs
-from unbench.metrics.records import membership_attack, percent
-from unbench.metrics.registry import AGAINST_ORACLE, Number
+from unbench.metrics.registry import AGAINST_ORACLE, Number, membership_attack, metric, percent
 from unbench.metrics.separation import separate
 from unbench.metrics.weighted import mean
 from unbench.seeds import derive_seed
 
 NEIGHBOURS = 5
 FOLDS = 5
-
-_UUEF = "representation-level evaluation of unlearning: arXiv 2503.06991; "
 
 
 def forget_acc_from_features(run: RunOutputs, model: Model, probes: ProbeOutputs, classifier: Any) -> Number:
@@ -65,40 +61,40 @@ def _cka(probes: ProbeOutputs, model: Model, part: Part) -> Number:
     return 100 * linear_cka(probes.result("features", model, part), probes.result("features", "oracle", part))
 
 
-_cka_metric = partial(
-    percent,
-    formula="100 * ||X'Y||_F^2 / (||X'X||_F ||Y'Y||_F), X and Y centred features of unlearned and oracle",
-    ideal="at least that of oracle_2",
-    source=_UUEF + "linear CKA: Kornblith et al., arXiv 1905.00414, on the whole set rather than in batches",
-    needs="probes",
-    models=AGAINST_ORACLE,
-    interval=False,
-)
+@percent(ideal="at least that of oracle_2", needs="probes", models=AGAINST_ORACLE, interval=False)
+def cka_forget(run: RunOutputs, model: Model, probes: ProbeOutputs) -> Number:
+    """CKA to the oracle on the forget set
 
-_cka_metric(
-    name="cka_forget",
-    title="CKA to the oracle on the forget set",
-    definition="Similarity of the features of the forgotten images to the oracle's, up to rotation and scale. For a "
-    "second oracle, it is the similarity of two models that differ only in their seed.",
-)(lambda run, model, probes: _cka(probes, model, "forget"))
+    Similarity of the features of the forgotten images to the oracle's, up to rotation and scale. For a second oracle,
+    it is the similarity of two models that differ only in their seed.
 
-_cka_metric(
-    name="cka_test",
-    title="CKA to the oracle on the test set",
-    definition="As cka_forget, on test images: what unlearning did to everything else.",
-)(lambda run, model, probes: _cka(probes, model, "test"))
+    Formula: 100 * ||X'Y||_F^2 / (||X'X||_F ||Y'Y||_F), X and Y centred features of unlearned and oracle
+    Source: representation-level evaluation of unlearning: arXiv 2503.06991; linear CKA: Kornblith et al., arXiv
+        1905.00414, on the whole set rather than in batches
+    """
+    return _cka(probes, model, "forget")
 
 
-@percent(
-    title="k-NN accuracy of the features on the forget set",
-    definition="Accuracy on the forget set of the vote of the 5 retained images with the most similar features: what "
-    "the features know of the forgotten images, whatever the last layer makes of it.",
-    formula="accuracy of k-NN, k = 5, cosine similarity, on at most 2,000 retained images",
-    source=_UUEF + "there on other data sets, here on the forgotten images",
-    needs="probes",
-)
+@metric(like=cka_forget)
+def cka_test(run: RunOutputs, model: Model, probes: ProbeOutputs) -> Number:
+    """CKA to the oracle on the test set
+
+    As cka_forget, on test images: what unlearning did to everything else.
+    """
+    return _cka(probes, model, "test")
+
+
+@percent(needs="probes")
 def knn_forget_acc(run: RunOutputs, model: Model, probes: ProbeOutputs) -> Number:
-    """Return the accuracy of k nearest neighbours in feature space, fitted on retained images, on the forget set."""
+    """k-NN accuracy of the features on the forget set
+
+    Accuracy on the forget set of the vote of the 5 retained images with the most similar features: what the features
+    know of the forgotten images, whatever the last layer makes of it.
+
+    Formula: accuracy of k-NN, k = 5, cosine similarity, on at most 2,000 retained images
+    Source: representation-level evaluation of unlearning: arXiv 2503.06991; there on other data sets, here on the
+        forgotten images
+    """
     from sklearn.neighbors import KNeighborsClassifier
 
     if len(probes.arrays["retain_rows"]) < NEIGHBOURS:
@@ -106,17 +102,16 @@ def knn_forget_acc(run: RunOutputs, model: Model, probes: ProbeOutputs) -> Numbe
     return forget_acc_from_features(run, model, probes, KNeighborsClassifier(NEIGHBOURS, metric="cosine"))
 
 
-@membership_attack(
-    title="Linear probe for membership",
-    definition="AUROC of a logistic regression that tells the features of forgotten images from those of test images, "
-    "on images that it was not fitted on: what a linear attacker with labelled examples of both finds.",
-    formula="AUROC of out-of-fold scores, 5 folds, standardised features, classes balanced by weights",
-    source="part of unbench; linear probes: Alain and Bengio, arXiv 1610.01644",
-    needs="probes",
-    interval=False,
-)
+@membership_attack(needs="probes", interval=False)
 def probe_mia_auroc(run: RunOutputs, model: Model, probes: ProbeOutputs) -> Number:
-    """Return the AUROC of a cross-validated linear probe, forget set against test set."""
+    """Linear probe for membership
+
+    AUROC of a logistic regression that tells the features of forgotten images from those of test images, on images that
+    it was not fitted on: what a linear attacker with labelled examples of both finds.
+
+    Formula: AUROC of out-of-fold scores, 5 folds, standardised features, classes balanced by weights
+    Source: part of unbench; linear probes: Alain and Bengio, arXiv 1610.01644
+    """
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
     forget, test = (probes.result("features", model, part) for part in ("forget", "test"))

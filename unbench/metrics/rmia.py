@@ -14,7 +14,6 @@ For a model without memory to come out at 50:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +21,7 @@ from scipy.special import logsumexp
 
 from unbench.metrics.attacks import cross_entropy
 from unbench.metrics.outputs import Examples, MissingValue, Model, RunOutputs, Split
-from unbench.metrics.records import membership_attack
-from unbench.metrics.registry import Number
+from unbench.metrics.registry import Number, membership_attack, metric
 from unbench.metrics.separation import Separation, separate
 from unbench.metrics.shadows import References
 
@@ -91,47 +89,41 @@ def separate_sides(
     return separate(inside, outside, members.examples.weights, others.examples.weights, rates=(RATE,))
 
 
-@membership_attack(
-    title="Ratio attack (AUROC)",
-    definition="AUROC, forget against test, of how much likelier the label is than under shadow models that never saw "
-    "the image. Test images are judged by as many shadow models as forgotten ones.",
-    formula="s(x) = log p_y(x) - log mean over OUT models of p_y(x)",
-    source="ReGUn, arXiv 2603.11210, which calls it RMIA; equal numbers of OUT models are ours",
-    needs="references",
-)
+@membership_attack(needs="references")
 def ratio_mia_auroc(run: RunOutputs, model: Model, references: References) -> Number:
-    """Return the AUROC of the ratio attack."""
+    """Ratio attack (AUROC)
+
+    AUROC, forget against test, of how much likelier the label is than under shadow models that never saw the image.
+    Test images are judged by as many shadow models as forgotten ones.
+
+    Formula: s(x) = log p_y(x) - log mean over OUT models of p_y(x)
+    Source: ReGUn, arXiv 2603.11210, which calls it RMIA; equal numbers of OUT models are ours
+    """
     members, others = (signals(run, model, references, split) for split in ("forget", "test"))
     inside, outside = (np.subtract(*side.audited()) for side in (members, others))
     return 100 * separate_sides(members, others, (inside, outside)).auroc
 
 
-_rmia = partial(
-    membership_attack,
-    formula="s(x) = share of z in V with r(x) >= r(z), r(x) = p_y(x) / (((1+a) mean over OUT of p_y(x) + 1-a) / 2)",
-    source="RMIA offline: Zarifzadeh et al., arXiv 2312.03262, with gamma = 1; a of 0, 0.1, ..., 1 is the one that "
-    "attacks up to four of the shadow models best, on their own halves of the forget set; z are the validation images",
-    needs="references",
-)
-
-
-@_rmia(
-    title="Robust membership inference (RMIA, AUROC)",
-    definition="AUROC, forget against test, of the share of validation images that gain less than an image does from "
-    "being judged by this model instead of by models that never saw it.",
-)
+@membership_attack(needs="references")
 def rmia_auroc(run: RunOutputs, model: Model, references: References) -> Number:
-    """Return the AUROC of RMIA."""
+    """Robust membership inference (RMIA, AUROC)
+
+    AUROC, forget against test, of the share of validation images that gain less than an image does from being judged by
+    this model instead of by models that never saw it.
+
+    Formula: s(x) = share of z in V with r(x) >= r(z), r(x) = p_y(x) / (((1+a) mean over OUT of p_y(x) + 1-a) / 2)
+    Source: RMIA offline: Zarifzadeh et al., arXiv 2312.03262, with gamma = 1; a of 0, 0.1, ..., 1 is the one that
+        attacks up to four of the shadow models best, on their own halves of the forget set; z are the validation images
+    """
     return 100 * measured(run, model, references).auroc
 
 
-@_rmia(
-    title="Robust membership inference (RMIA, TPR at 1 % FPR)",
-    definition="Share of the forget set that RMIA finds when it mistakes at most 1 % of the test set for forgotten.",
-    ideal="equal to the oracle, near 1",
-)
+@metric(like=rmia_auroc, ideal="equal to the oracle, near 1")
 def rmia_tpr_at_1pct(run: RunOutputs, model: Model, references: References) -> Number:
-    """Return the true-positive rate of RMIA at a false-positive rate of 1 %."""
+    """Robust membership inference (RMIA, TPR at 1 % FPR)
+
+    Share of the forget set that RMIA finds when it mistakes at most 1 % of the test set for forgotten.
+    """
     return 100 * measured(run, model, references).tpr[RATE]
 
 

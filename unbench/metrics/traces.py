@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from unbench.metrics.attacks import cross_entropy, prediction_entropy
 from unbench.metrics.classifiers import logistic_regression
 from unbench.metrics.outputs import Examples, MissingValue
-from unbench.metrics.records import of_shadows
+from unbench.metrics.registry import of_shadows
 from unbench.metrics.shadows import ShadowOutputs
 
 RANKS = 3
@@ -32,19 +32,17 @@ LEAST = 4
 """Pairs of models; with fewer, a fold would train on less than three of either kind."""
 
 
-@of_shadows(
-    title="Detection of unlearning traces",
-    definition="Cross-validated accuracy of a classifier that tells unlearned from retrained shadow models by "
-    "statistics of their answers to the test set.",
-    formula="100/(2M) * sum over models of 1[logistic regression fitted on the other folds is right]; both models of "
-    "one half in one fold, at most 10 folds",
-    unit="percent",
-    bounds=(0, 100),
-    ideal="50: they cannot be told apart",
-    source="part of unbench, after the trace detection of language models in arXiv 2506.14003",
-)
+@of_shadows(unit="percent", bounds=(0, 100), ideal="50: they cannot be told apart")
 def trace_detection_acc(method: ShadowOutputs, oracle: ShadowOutputs) -> float:
-    """Return the accuracy over all models, each classified once."""
+    """Detection of unlearning traces
+
+    Cross-validated accuracy of a classifier that tells unlearned from retrained shadow models by statistics of their
+    answers to the test set.
+
+    Formula: 100/(2M) * sum over models of 1[logistic regression fitted on the other folds is right]; both models of one
+        half in one fold, at most 10 folds
+    Source: part of unbench, after the trace detection of language models in arXiv 2506.14003
+    """
     if len(method) < LEAST:
         raise MissingValue(f"detecting traces needs at least {LEAST} shadow models")
     from sklearn.model_selection import GroupKFold

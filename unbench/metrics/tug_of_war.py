@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
 from unbench.metrics.outputs import Model, RunOutputs
 from unbench.metrics.registry import AGAINST_ORACLE, METRICS, Number, metric
 
-_tug_of_war = partial(
-    metric, unit="fraction", bounds=(0, 1), ideal="1, or at least that of oracle_2", models=AGAINST_ORACLE
-)
 
-
-@_tug_of_war(
-    title="Tug of War (ToW)",
-    definition="Product over FA, RA and TA of one minus the distance to the oracle of the same seed, so that no "
-    "measure makes up for another. For a second oracle, it is the noise floor.",
-    formula="prod_m (1 - |m(unlearned) - m(oracle)| / 100), m in {FA, RA, TA}",
-    source="RUM, arXiv 2406.01257; in scenario class, TA is of the remaining classes",
-)
+@metric(unit="fraction", bounds=(0, 1), ideal="1, or at least that of oracle_2", models=AGAINST_ORACLE)
 def tow(run: RunOutputs, model: Model) -> Number:
-    """Return ToW of a model of the run, 0 to 1; raises MissingValue if one of the accuracies does."""
+    """Tug of War (ToW)
+
+    Product over FA, RA and TA of one minus the distance to the oracle of the same seed, so that no measure makes up for
+    another. For a second oracle, it is the noise floor.
+
+    Formula: prod_m (1 - |m(unlearned) - m(oracle)| / 100), m in {FA, RA, TA}
+    Source: RUM, arXiv 2406.01257; in scenario class, TA is of the remaining classes
+    """
     return _product(run, model, ("forget_acc", "retain_acc", "test_acc"))
 
 
-@_tug_of_war(
-    title="Tug of War with the loss attack (ToW-MIA)",
-    definition="ToW with the AUROC of the loss attack in place of FA. Not comparable with published ToW-MIA, which "
-    "uses another attack.",
-    formula="prod_m (1 - |m(unlearned) - m(oracle)| / 100), m in {mia_auroc, RA, TA}",
-    source="RUM, arXiv 2406.01257, takes the share of the forget set that an SVC on confidences calls non-members; the "
-    "AUROC of the loss attack is ours",
-)
+@metric(like=tow)
 def tow_mia(run: RunOutputs, model: Model) -> Number:
-    """Return ToW-MIA of a model of the run, 0 to 1; raises MissingValue if one of the measures does."""
+    """Tug of War with the loss attack (ToW-MIA)
+
+    ToW with the AUROC of the loss attack in place of FA. Not comparable with published ToW-MIA, which uses another
+    attack.
+
+    Formula: prod_m (1 - |m(unlearned) - m(oracle)| / 100), m in {mia_auroc, RA, TA}
+    Source: RUM, arXiv 2406.01257, takes the share of the forget set that an SVC on confidences calls non-members; the
+        AUROC of the loss attack is ours
+    """
     return _product(run, model, ("mia_auroc", "retain_acc", "test_acc"))
 
 

@@ -26,15 +26,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unbench.metrics.outputs import MissingValue
-from unbench.metrics.records import of_shadows
-from unbench.metrics.registry import Number
+from unbench.metrics.registry import Number, metric, of_shadows
 from unbench.metrics.shadows import ShadowOutputs
 from unbench.metrics.weighted import unpacked
 from unbench.seeds import derive_seed
@@ -50,46 +48,43 @@ _SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 _SMALLEST = 1e-8
 """Least variance, for methods whose outputs do not vary over models."""
 
-_ulira = partial(
-    of_shadows,
-    formula="s = log N(phi; forgot) - log N(phi; never saw), phi = log p_y - log(1 - p_y)",
+
+@of_shadows(
     unit="percent",
     bounds=(0, 100),
     ideal="50: forgotten and never seen cannot be told apart",
-    source="U-LiRA: Hayes et al., arXiv 2403.01218; which models are left out of a fit, and the shrunken variances, "
-    "are part of unbench",
     interval=True,
     attack=True,
 )
-
-
-@_ulira(
-    title="U-LiRA (AUROC)",
-    definition="Probability that a (model, image) pair whose model forgot the image scores higher than a pair whose "
-    "model never saw it. For a method that does nothing, this is LiRA.",
-)
 def ulira_auroc(method: ShadowOutputs, oracle: ShadowOutputs) -> Number:
-    """Return the AUROC over pairs of different targets."""
+    """U-LiRA (AUROC)
+
+    Probability that a (model, image) pair whose model forgot the image scores higher than a pair whose model never saw
+    it. For a method that does nothing, this is LiRA.
+
+    Formula: s = log N(phi; forgot) - log N(phi; never saw), phi = log p_y - log(1 - p_y)
+    Source: U-LiRA: Hayes et al., arXiv 2403.01218; which models are left out of a fit, and the shrunken variances, are
+        part of unbench
+    """
     return unpacked(100 * _Scored(method).auroc(), method.weights is None)
 
 
-@_ulira(
-    title="U-LiRA (balanced accuracy)",
-    definition="Share of (model, image) pairs for which the likelier of the two is true, averaged over forgotten and "
-    "never seen, which are equally likely a priori.",
-)
+@metric(like=ulira_auroc)
 def ulira_balanced_acc(method: ShadowOutputs, oracle: ShadowOutputs) -> Number:
-    """Return the balanced accuracy of the sign of the score; 0 counts half."""
+    """U-LiRA (balanced accuracy)
+
+    Share of (model, image) pairs for which the likelier of the two is true, averaged over forgotten and never seen,
+    which are equally likely a priori.
+    """
     return unpacked(100 * _Scored(method).balanced_accuracy(), method.weights is None)
 
 
-@_ulira(
-    title="U-LiRA (TPR at 1 % FPR)",
-    definition="Share of forgotten pairs found when at most 1 % of the never seen pairs are mistaken for forgotten.",
-    ideal="1: forgotten and never seen cannot be told apart",
-)
+@metric(like=ulira_auroc, ideal="1: forgotten and never seen cannot be told apart")
 def ulira_tpr_at_1pct(method: ShadowOutputs, oracle: ShadowOutputs) -> Number:
-    """Return the true-positive rate at a false-positive rate of 1 %."""
+    """U-LiRA (TPR at 1 % FPR)
+
+    Share of forgotten pairs found when at most 1 % of the never seen pairs are mistaken for forgotten.
+    """
     return unpacked(100 * _Scored(method).tpr_at(0.01), method.weights is None)
 
 

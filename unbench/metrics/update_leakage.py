@@ -2,52 +2,39 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 from numpy.typing import NDArray
 
 from unbench.metrics.attacks import loss, sides
 from unbench.metrics.outputs import Examples, MissingValue, Model, RunOutputs
-from unbench.metrics.records import percent
-from unbench.metrics.registry import Number
+from unbench.metrics.registry import Number, metric, percent
 from unbench.metrics.separation import separate
 
 AFTER: tuple[Model, ...] = ("unlearned", "oracle")
 """Models an attacker may see after the original; for the oracle, it is what even perfect forgetting gives away."""
 
-_leakage = partial(
-    percent,
-    formula="100 * P(d(x_f) > d(x)) + 50 * P(d(x_f) = d(x)), d = log p_y before - log p_y after",
-    ideal="equal to the oracle, which is above 50",
-    source="Chen et al., arXiv 2005.02205, without their shadow models: the attack is the plain difference",
-    models=AFTER,
-)
 
-
-@_leakage(
-    title="Update leakage against unseen images",
-    definition="AUROC of an attacker who sees the model before and after, and takes for forgotten the images whose "
-    "label lost most probability; forget against test set, never folded. For the oracle, it is what even perfect "
-    "forgetting gives away.",
-)
+@percent(ideal="equal to the oracle, which is above 50", models=AFTER)
 def update_leakage_test_auroc(run: RunOutputs, model: Model) -> Number:
-    """Compare forget with test; in scenario `class`, with the test images of the forgotten class.
+    """Update leakage against unseen images
 
+    AUROC of an attacker who sees the model before and after, and takes for forgotten the images whose label lost most
+    probability; forget against test set, never folded. For the oracle, it is what even perfect forgetting gives away.
+
+    Formula: 100 * P(d(x_f) > d(x)) + 50 * P(d(x_f) = d(x)), d = log p_y before - log p_y after
+    Source: Chen et al., arXiv 2005.02205, without their shadow models: the attack is the plain difference
     Raises:
         MissingValue: outputs of a set, or of the original, are missing or not finite.
     """
     return _auroc(sides(run, "original"), sides(run, model))
 
 
-@_leakage(
-    title="Update leakage against retained images",
-    definition="Which of the training images were deleted? As update_leakage_test_auroc, but forget against retain "
-    "set: all were trained on, and only some were forgotten. Not defined in scenario class, where the label gives them "
-    "away.",
-)
+@metric(like=update_leakage_test_auroc)
 def update_leakage_retain_auroc(run: RunOutputs, model: Model) -> Number:
-    """Compare forget with retain.
+    """Update leakage against retained images
+
+    Which of the training images were deleted? As update_leakage_test_auroc, but forget against retain set: all were
+    trained on, and only some were forgotten. Not defined in scenario class, where the label gives them away.
 
     Raises:
         MissingValue: in scenario `class`; outputs of a set, or of the original, are missing or not finite.

@@ -6,14 +6,12 @@ from unbench.config.grammar import parse_call
 from unbench.errors import UnknownNameError
 from unbench.scenarios.base import ForgetDraw, Scenario, draw_forget_set
 from unbench.scenarios.by_class import WholeClass
-from unbench.scenarios.random import random_share
+from unbench.scenarios.random import RandomShare
 
 __all__ = ["SCENARIOS", "ForgetDraw", "Scenario", "draw_forget_set", "parse_scenario"]
 
 _KNOWN: tuple[Scenario, ...] = (
-    random_share(1),
-    random_share(10),
-    random_share(50),
+    *(RandomShare(f"random{p}", f"{p} % of the training images, drawn at random", p / 100) for p in (1, 10, 50)),
     WholeClass("class", "all training images of one class; class[label=3] chooses which"),
 )
 SCENARIOS = {scenario.name: scenario for scenario in _KNOWN}

@@ -24,9 +24,3 @@ class RandomShare(Scenario):
         """Draw round(fraction * N) positions without replacement."""
         count = round(self.fraction * len(labels))
         return np.sort(rng.choice(len(labels), size=count, replace=False)), None
-
-
-def random_share(percent: int) -> RandomShare:
-    """Return the scenario that forgets this percentage of the training images."""
-    description = f"{percent} % of the training images, drawn at random"
-    return RandomShare(f"random{percent}", description, percent / 100)

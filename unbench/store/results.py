@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 from unbench.errors import DamagedError, StoreError
 from unbench.store.arrays import Arrays, load_arrays, save_arrays
@@ -31,16 +31,9 @@ from unbench.store.tables import arrow_schema, read_table, write_arrow, write_ta
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
-    from numpy.typing import NDArray
 
-
-class Answers(Protocol):
-    """Answers of a run's models to probes: arrays by name, and reasons for those that could not be asked."""
-
-    @property
-    def arrays(self) -> Mapping[str, NDArray[Any]]: ...  # noqa: D102
-    @property
-    def missing(self) -> Mapping[str, str]: ...  # noqa: D102
+Answers = tuple[Arrays, dict[str, str]]
+"""Answers of a run's models to probes: arrays by name, and reasons for those that could not be asked."""
 
 
 class Store(Layout):
@@ -55,7 +48,7 @@ class Store(Layout):
         self,
         row: Row,
         outputs: pa.Table | None,
-        probed: Answers | None = None,
+        answers: Answers | None = None,
         metrics: Iterable[MetricRow] = (),
     ) -> dict[str, Any]:
         """Store one attempt and return the row with its attempt number and its metrics.
@@ -65,7 +58,7 @@ class Store(Layout):
         Args:
             row: columns of unbench.store.schema.COLUMNS. Values of MEASURED columns are stored as metrics.
             outputs: per-example outputs, columns OUTPUT_COLUMNS.
-            probed: answers of the models to probes.
+            answers: of the models to probes.
             metrics: of the run; they replace those in the row.
 
         Raises:
@@ -83,8 +76,8 @@ class Store(Layout):
                 left.unlink(missing_ok=True)  # by a process that was killed before it wrote the row
             if outputs is not None:
                 write_arrow(self.outputs_path(own), outputs, compression="zstd")
-            if probed is not None:
-                self.write_probes(own, probed.arrays, probed.missing)
+            if answers is not None:
+                save_arrays(self.probes_path(own), *answers)
             if measured:
                 write_metric_rows(self.metrics_path(own), identity_of(own), measured)
             table = write_table(self.run_path(own), [own], COLUMNS)
@@ -155,12 +148,8 @@ class Store(Layout):
         outdated = {row["run_key"] for row in rows if row["metric_version"] < versions.get(row["metric"], 1)}
         return {row["run_key"] for row in rows if row["metric"] not in by_itself} - outdated
 
-    def write_probes(self, row: Row, arrays: Mapping[str, NDArray[Any]], missing: Mapping[str, str]) -> None:
-        """Store arrays by name, and reasons for what could not be asked."""
-        save_arrays(self.probes_path(row), arrays, missing)
-
-    def read_probes(self, row: Row) -> tuple[Arrays, dict[str, str]] | None:
-        """Return arrays by name and reasons, or None if the models were not asked.
+    def read_probes(self, row: Row) -> Answers | None:
+        """Return the answers of a row's models to probes, or None if they were not asked.
 
         Raises:
             StoreError: the file is damaged.

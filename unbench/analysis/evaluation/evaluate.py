@@ -17,11 +17,11 @@ from unbench.experiment.measuring import fill
 from unbench.experiment.shadow_models.pool import ShadowPool, UnlearnedShadows, pools
 from unbench.experiment.shadow_models.reading import oracle_cell, shadow_outputs
 from unbench.metrics import METRICS, Metric, MissingValue
-from unbench.metrics.estimates import RESAMPLES, Estimate, estimate
+from unbench.metrics.estimates import RESAMPLES, estimate
 from unbench.metrics.shadows import ShadowOutputs
 from unbench.progress import Progress
 from unbench.seeds import derive_seed
-from unbench.store.metric_rows import MetricsFile
+from unbench.store.metric_rows import MetricRow, MetricsFile
 from unbench.store.results import Store, load_metrics, load_results
 from unbench.store.schema import Row
 
@@ -114,17 +114,18 @@ def _fill_cell(store: Store, pool: ShadowPool, cell: UnlearnedShadows, metrics: 
         if retrained is None:
             raise MissingValue("the shadow models were not retrained; 'unbench shadow' does that")
         outputs = shadow_outputs(pool, cell, retrained)
-        found = {metric: _estimate(metric, *outputs) for metric in lacking}
+        found = [_estimate(metric, *outputs) for metric in lacking]
     except MissingValue as reason:
-        found = dict.fromkeys(lacking, Estimate(None, missing=str(reason)))
-    for metric, value in found.items():
-        file.add(value.row(metric, "unlearned", count))
+        found = [metric.row("unlearned", missing=str(reason)) for metric in lacking]
+    for row in found:
+        file.add(replace(row, shadows=count))
     file.save()
 
 
-def _estimate(metric: Metric, method: ShadowOutputs, oracle: ShadowOutputs) -> Estimate:
+def _estimate(metric: Metric, method: ShadowOutputs, oracle: ShadowOutputs) -> MetricRow:
     return estimate(
         metric,
+        "unlearned",
         lambda: metric.function(method, oracle),
         lambda: metric.function(_resampled(method), _resampled(oracle)),
     )
