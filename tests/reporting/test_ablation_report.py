@@ -28,7 +28,7 @@ from unbench.reporting.figures.ablation import (
     draw_accuracy_gap,
     pareto,
 )
-from unbench.reporting.figures.spec import Pictures
+from unbench.reporting.figures.renderer import Pictures
 from unbench.reporting.figures.style import Palette
 from unbench.reporting.markdown import leaderboard_markdown
 from unbench.reporting.sections.ablation import ablation_section

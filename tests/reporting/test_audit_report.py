@@ -12,7 +12,7 @@ from unbench.analysis.board.cells import split_cells
 from unbench.analysis.board.formatting import DASH
 from unbench.analysis.board.leaderboard import AUDIT, DEPLOYMENT, leaderboard
 from unbench.analysis.rows.records import records
-from unbench.reporting.figures.spec import Pictures
+from unbench.reporting.figures.renderer import Pictures
 from unbench.reporting.markdown import leaderboard_markdown
 from unbench.reporting.sections.audit import audit_section, audited
 from unbench.reporting.sections.deployment import deployment_section

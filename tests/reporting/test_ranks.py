@@ -20,8 +20,7 @@ from unbench.analysis.board.leaderboard import leaderboard
 from unbench.analysis.board.ranks import Ranked, Ranking, cell_ranks
 from unbench.reporting import report
 from unbench.reporting.figures.ranks_diagram import critical_data, draw_critical_difference
-from unbench.reporting.figures.renderer import render
-from unbench.reporting.figures.spec import FigureSpec
+from unbench.reporting.figures.renderer import FigureSpec, render
 from unbench.reporting.figures.style import style
 from unbench.reporting.sections.overview import overview, side_by_side_table
 from unbench.reporting.table import TableCell

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
     from unbench.analysis.board.cells import BoardCell
     from unbench.analysis.board.cross_setting import CrossSetting
-    from unbench.reporting.figures.renderer import Renderer
-    from unbench.reporting.figures.spec import Pictures
+    from unbench.reporting.figures.renderer import Pictures, Renderer
     from unbench.reporting.provenance import Provenance
 
 __all__ = ["FORMATS", "PLOT_FORMATS", "ReportOptions", "report"]

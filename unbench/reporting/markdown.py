@@ -25,7 +25,7 @@ from unbench.reporting.sections.overview import overview
 from unbench.store.schema import Row
 
 if TYPE_CHECKING:
-    from unbench.reporting.figures.spec import Picture, Pictures
+    from unbench.reporting.figures.renderer import Picture, Pictures
 
 FTA_NOTE = (
     "In scenario class, TA is over the test images of the remaining classes, MIA compares the forget set with "

@@ -17,7 +17,7 @@ from unbench.reporting.table import Cells, ReportTable, TableCell, texts
 from unbench.store.schema import Row
 
 if TYPE_CHECKING:
-    from unbench.reporting.figures.spec import Picture
+    from unbench.reporting.figures.renderer import Picture
 
 
 def overview(settings: Sequence[CrossSetting], diagrams: Mapping[str, Picture]) -> str:
