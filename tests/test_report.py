@@ -35,10 +35,8 @@ from unbench.errors import StoreError
 from unbench.progress import LogProgress
 from unbench.reporting import FILES, report
 from unbench.reporting.figures.accuracy import accuracy_data
-from unbench.reporting.figures.labels import Label, label_points
-from unbench.reporting.figures.layout import PanelRow, new_figure
 from unbench.reporting.figures.roc import draw_roc, mean_curve
-from unbench.reporting.figures.style import Palette
+from unbench.reporting.figures.style import Palette, label_points, new_figure
 from unbench.reporting.figures.tradeoff import draw_tradeoff, tradeoff_data
 from unbench.reporting.markup import escape
 from unbench.reporting.run_table import run_table
@@ -450,9 +448,10 @@ def test_tradeoff_data_and_every_kind_of_time(store: Store) -> None:
 
 def test_labels_of_close_points_do_not_overlap() -> None:
     for height in (0.0, 0.5, 1.0):
-        figure, (axes,) = new_figure("title", [], [PanelRow(0.1, 3)], right=1.5)
+        figure, (axes,) = new_figure("title", [], 3, margins=(0.55, 1.5, 0.1, 0.4))
         axes.set(xlim=(0, 1), ylim=(0, 1))
-        label_points(axes, [Label(0.5 + n / 200, height, f"method {n}", "black") for n in range(8)])
+        points = [(0.5 + n / 200, height) for n in range(8)]
+        label_points(axes, np.array(points), [f"method {n}" for n in range(8)], ["black"] * 8)
         figure.draw_without_rendering()
         words = [text.get_window_extent() for text in axes.texts]
         assert len(words) == 8

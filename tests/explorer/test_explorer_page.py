@@ -19,8 +19,7 @@ from fakes import fake_run
 from unbench.errors import SpecError
 from unbench.reporting import FILES, explorer, report
 from unbench.reporting.explorer.data import NO_IMAGES
-from unbench.reporting.explorer.library import vega
-from unbench.reporting.explorer.page import page
+from unbench.reporting.explorer.page import page, vega
 from unbench.store.results import Store
 
 NASTY = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&<!-- {{library}}"

@@ -29,7 +29,7 @@ from unbench.reporting.figures.ablation import (
     draw_accuracy_gap,
     pareto,
 )
-from unbench.reporting.figures.spec import Pictures
+from unbench.reporting.figures.renderer import Pictures
 from unbench.reporting.figures.style import Palette
 from unbench.reporting.terminal import leaderboard_table
 from unbench.store.results import Store, load_results

@@ -14,7 +14,7 @@ from unbench.analysis.board.leaderboard import AUDIT, DEPLOYMENT, leaderboard
 from unbench.analysis.rows.values import records
 from unbench.reporting.board_tables import audited, costs_table
 from unbench.reporting.documents import leaderboard_markdown, section
-from unbench.reporting.figures.spec import Pictures
+from unbench.reporting.figures.renderer import Pictures
 from unbench.reporting.markup import markdown_table
 from unbench.store.results import Store, load_results
 from unbench.store.schema import COLUMNS

@@ -34,8 +34,8 @@ from unbench.reporting.figures.confidence import confidence_data, draw_confidenc
 from unbench.reporting.figures.losses import draw_losses, losses_data
 from unbench.reporting.figures.memory import draw_memory, memory_data
 from unbench.reporting.figures.ranks_diagram import critical_data
+from unbench.reporting.figures.renderer import Picture
 from unbench.reporting.figures.roc import draw_roc_low, roc_low_data
-from unbench.reporting.figures.spec import Picture
 from unbench.reporting.figures.style import Palette, style
 from unbench.reporting.figures.tuning import draw_tuning, load_trials, tuning_data
 from unbench.store.results import Store, load_results

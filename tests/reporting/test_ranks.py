@@ -19,8 +19,7 @@ from unbench.analysis.board.ranks import CriticalDifference, Ranked, Ranking, ce
 from unbench.reporting import report
 from unbench.reporting.documents import section
 from unbench.reporting.figures.ranks_diagram import critical_data, draw_critical_difference
-from unbench.reporting.figures.renderer import render
-from unbench.reporting.figures.spec import FigureSpec, Pictures
+from unbench.reporting.figures.renderer import FigureSpec, Pictures, render
 from unbench.reporting.figures.style import style
 from unbench.reporting.preset_tables import side_by_side_table
 from unbench.reporting.table import TableCell

@@ -16,10 +16,8 @@ from unbench.analysis.rows.noted import NotedTable
 from unbench.errors import StoreError
 from unbench.progress import Progress
 from unbench.reporting.figures.accuracy import draw_accuracy
-from unbench.reporting.figures.layout import PanelRow, new_figure
-from unbench.reporting.figures.renderer import Renderer, figure_csv
-from unbench.reporting.figures.spec import FigureSpec
-from unbench.reporting.figures.style import Palette
+from unbench.reporting.figures.renderer import FigureSpec, Renderer, figure_csv
+from unbench.reporting.figures.style import Palette, new_figure
 
 COUNT = 4
 NASTY = "a<b>&_$x^2$\"'{}"
@@ -32,7 +30,7 @@ def made(renderer: Renderer, *specs: FigureSpec) -> list[tuple[str, ...]]:
 
 
 def empty_figure(data: NotedTable, title: str) -> Figure:
-    return new_figure(title, data.notes, [PanelRow(0.1, 2)])[0]
+    return new_figure(title, data.notes, 2)[0]
 
 
 def accuracies(count: int) -> list[FigureSpec]:

@@ -168,7 +168,7 @@ def _documents(
     from unbench.analysis.looks import digest_outputs
     from unbench.analysis.outputs import OutputsReader
     from unbench.reporting.documents import leaderboard_html, leaderboard_markdown
-    from unbench.reporting.figures.spec import Pictures
+    from unbench.reporting.figures.renderer import Pictures
 
     reader = OutputsReader(source.results, source.frame, {"digest": digest_outputs} if "explorer" in files else {})
     settings = cross_settings(source.cells)

@@ -28,7 +28,7 @@ from unbench.store.schema import Row
 if TYPE_CHECKING:
     import pandas as pd
 
-    from unbench.reporting.figures.spec import Pictures
+    from unbench.reporting.figures.renderer import Pictures
 
 
 def leaderboard_markdown(

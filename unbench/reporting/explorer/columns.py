@@ -30,47 +30,32 @@ def describe_columns(names: set[str]) -> list[dict[str, Any]]:
         makes it), pooled (whether it has one value for all shadow models) and how it is written: points, amount, count
         or number.
     """
+    named = [(name, group) for group, members in _GROUPS.items() for name in members if name in names]
     found = [
-        _record(name, NAMES.get(name, name), _MEANINGS.get(name, ""), group)
-        for group, members in _GROUPS.items()
-        for name in members
-        if name in names
+        {**_record(name, NAMES.get(name, name), _MEANINGS.get(name, ""), group), "written": _written(name)}
+        for name, group in named
     ]
-    known = {record["name"] for record in found}
     pooled = {name for name in names if name in METRICS and METRICS[name].needs == "shadows"}
-    for name in sorted(names - known, key=lambda name: (name in pooled, name)):
+    for name in sorted(names - dict(named).keys(), key=lambda name: (name in pooled, name)):
         metric = METRICS.get(name)
-        meaning = (
-            f"{metric.title}. {metric.definition} Ideal: {metric.ideal}." if metric else "not known to this version"
-        )
-        group = "metrics of unbench evaluate"
+        meaning, group = "not known to this version", "metrics of unbench evaluate"
+        if metric:
+            meaning = f"{metric.title}. {metric.definition} Ideal: {metric.ideal}."
         if name in pooled:
             meaning += " One value for all shadow models; its interval is over them, not over seeds."
             group = "metrics of unlearned shadow models"
+        written = "points" if metric and metric.unit in ("percent", "points") else "number"
         record = _record(name, name, meaning, group)
-        written = _written(metric.unit if metric else "")
         found.append({**record, "evaluated": True, "pooled": name in pooled, "written": written})
     return found
 
 
 def _record(name: str, title: str, meaning: str, group: str) -> dict[str, Any]:
+    about = {"name": name, "title": title, "meaning": meaning, "group": group}
+    return {**about, "chosen": name in CHOSEN, "evaluated": False, "pooled": False}
+
+
+def _written(name: str) -> str:
     if name in COSTS or name.endswith("_seconds") or name.startswith("predict_ms"):
-        written = "amount"
-    elif name in ("memory_entries", "memory_bytes_per_entry"):
-        written = "count"
-    else:
-        written = "points"
-    return {
-        "name": name,
-        "title": title,
-        "meaning": meaning,
-        "group": group,
-        "chosen": name in CHOSEN,
-        "evaluated": False,
-        "pooled": False,
-        "written": written,
-    }
-
-
-def _written(unit: str) -> str:
-    return "points" if unit in ("percent", "points") else "number"
+        return "amount"
+    return "count" if name in ("memory_entries", "memory_bytes_per_entry") else "points"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +19,16 @@ from unbench.errors import DamagedError
 from unbench.metrics import MEASURES, MissingValue
 from unbench.progress import Progress
 from unbench.reporting.explorer.columns import describe_columns
-from unbench.reporting.explorer.comparisons import paired, read_comparisons
-from unbench.reporting.explorer.shadow_values import shadow_values
 from unbench.reporting.explorer.thumbnails import Thumbnails
-from unbench.reporting.explorer.values import Value, board_values, failure, stored_values
+from unbench.reporting.explorer.values import (
+    Value,
+    board_values,
+    failure,
+    paired,
+    read_comparisons,
+    shadow_values,
+    stored_values,
+)
 from unbench.store.results import load_metrics
 
 if TYPE_CHECKING:
@@ -106,10 +113,7 @@ def _cell(cell: BoardCell, rows: Sequence[dict[str, Any]], evaluated: Evaluated)
 
 def _shared(members: Sequence[dict[str, dict[str, Value]]]) -> dict[str, dict[str, Value]]:
     """Merge what rows that share an oracle know: the first has all of its runs, any may have its shadow models."""
-    found: dict[str, dict[str, Value]] = {of: {} for of in _OF}
-    for member in reversed(members):
-        found = {of: found[of] | member[of] for of in _OF}
-    return found
+    return {of: dict(ChainMap(*(member[of] for member in members))) for of in _OF}
 
 
 def _row(row: dict[str, Any], main: bool, evaluated: dict[str, dict[str, Value]]) -> dict[str, Any]:
@@ -134,13 +138,10 @@ def _row(row: dict[str, Any], main: bool, evaluated: dict[str, dict[str, Value]]
 def _references(group: OracleGroup, evaluated: dict[str, dict[str, Value]]) -> list[dict[str, Any]]:
     """Return the oracle that a group of rows shares, and how far another oracle is from it."""
     row, members = group.row, list(group.labels)
-    levels = board_values(row, [f"oracle_{measure}" for measure in MEASURES])
-    oracle = {name.removeprefix("oracle_"): value for name, value in levels.items()}
-    costs = board_values(row, ["oracle_seconds"])
-    floor = board_values(row, ["avg_gap_floor"])
-    if "oracle_seconds" in costs:
-        oracle["unlearn_seconds"] = costs["oracle_seconds"]
-    distances: dict[str, Value] = {"avg_gap": floor["avg_gap_floor"]} if "avg_gap_floor" in floor else {}
+    levels = board_values(row, [*(f"oracle_{measure}" for measure in MEASURES), "oracle_seconds", "avg_gap_floor"])
+    distances = {"avg_gap": levels.pop("avg_gap_floor")} if "avg_gap_floor" in levels else {}
+    named = {"oracle_seconds": "unlearn_seconds"}
+    oracle = {named.get(name, name.removeprefix("oracle_")): value for name, value in levels.items()}
     shared = {"of": group.who, "members": members, "n": int(row["n_seeds"])}
     return [
         {"kind": "oracle", **shared, "values": {**evaluated["oracle"], **oracle}},

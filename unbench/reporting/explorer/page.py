@@ -6,14 +6,18 @@ import base64
 import hashlib
 import json
 import re
+from contextlib import suppress
 from html import escape
+from importlib.metadata import version
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from unbench.data.cache import cache_folder
+from unbench.errors import StoreError
 from unbench.progress import Progress
 from unbench.reporting.explorer.data import explorer_data
-from unbench.reporting.explorer.library import vega
 from unbench.reporting.explorer.thumbnails import Thumbnails
+from unbench.store.files import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,6 +73,24 @@ def page(data: dict[str, Any], origin: Provenance | None = None) -> str:
         "scripts": scripts,
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _static("page.html"))
+
+
+def vega() -> str:
+    """Return one script that defines `vegaEmbed`: Vega, Vega-Lite and Vega-Embed; about 0.9 MB.
+
+    Bundling takes seconds, so the bundle is kept in the cache of unbench, by the version of vl-convert.
+    """
+    path = cache_folder() / f"vega-{version('vl-convert-python')}.js"
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        pass
+    import vl_convert
+
+    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    with suppress(StoreError):  # A cache that cannot be written costs time, and nothing else.
+        write_text(path, bundle)
+    return bundle
 
 
 def _static(name: str) -> str:

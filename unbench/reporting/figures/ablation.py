@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from unbench.analysis.board.formatting import points, shorten
 from unbench.analysis.rows.noted import NotedTable, listing, noted
-from unbench.analysis.rows.values import is_number, or_zero, present, records
-from unbench.reporting.figures.labels import STEP, Label, label_points, text_width
-from unbench.reporting.figures.layout import PanelRow, draw_key, gap_axis, key_height, new_figure, whiskers
-from unbench.reporting.figures.style import FAINT, Palette
+from unbench.analysis.rows.values import is_number, or_zero, present
+from unbench.reporting.figures.style import (
+    FAINT,
+    Entry,
+    Palette,
+    draw_key,
+    draw_levels,
+    gap_axis,
+    label_points,
+    new_figure,
+    point_figure,
+)
 from unbench.store.schema import Row
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from unbench.analysis.board.ablations import AblationStudy
 
-ACROSS = 4
 LOG_SPAN = 30
 """Numbers whose largest is this many times the smallest, or more, get a log axis; others stand side by side."""
 
@@ -34,10 +41,8 @@ _COLUMNS = {
     "acc": "test_acc_mean",
     "acc_std": "test_acc_std",
 }
-_WHISKER: dict[str, Any] = {"color": FAINT, "linewidth": 0.7, "zorder": 1.5}
-_MANY = 24
-"""Characters of tick labels that fit side by side under a panel."""
-_FLOOR: dict[str, Any] = {"color": "#555555", "marker": "_", "markersize": 13, "markeredgewidth": 1.4}
+_MANY = 46
+"""Characters of the values that fit side by side under a panel."""
 
 
 def ablation_data(study: AblationStudy) -> NotedTable:
@@ -50,12 +55,8 @@ def ablation_data(study: AblationStudy) -> NotedTable:
     known: list[Row] = []
     left_out = []
     for ablation in study.ablations:
-        shown = []
-        for point in ablation.points:
-            if present(point.row["avg_gap_mean"]) or present(point.row["test_acc_mean"]):
-                shown.append(point)
-            else:
-                left_out.append(f"{ablation.hparam}={point.text}")
+        shown = [point for point in ablation.points if any(_scored(point.row))]
+        left_out += [f"{ablation.hparam}={point.text}" for point in ablation.points if not any(_scored(point.row))]
         ordered = all(is_number(point.value) for point in ablation.points)
         values = [point.value for point in shown]
         log = ordered and bool(values) and min(values) > 0 and max(values) >= LOG_SPAN * min(values)
@@ -73,18 +74,21 @@ def accuracy_gap_data(study: AblationStudy) -> NotedTable:
 
     `front`: no other variant has both a gap as small and an accuracy as high, one of the two better.
     """
-    known: list[Row] = []
-    left_out: list[str] = []
-    for row in study.rows:
-        about: Row = {"method": study.method, "label": study.difference(row), "default": row is study.default}
-        if present(row["avg_gap_mean"]) and present(row["test_acc_mean"]):
-            known.append({**about, **_numbers(row)})
-        else:
-            left_out.append(about["label"])
-    front = pareto([(variant["gap"], variant["acc"]) for variant in known])
-    columns = "method label gap gap_std floor acc acc_std default"
-    data = noted(known, columns, listing("Without a gap or an accuracy", left_out, "; "))
-    return NotedTable(data.table.assign(front=front), data.notes)
+    rows = [row for row in study.rows if all(_scored(row))]
+    front = pareto([(row["avg_gap_mean"], row["test_acc_mean"]) for row in rows])
+    known = [
+        {
+            "method": study.method,
+            "label": study.difference(row),
+            **_numbers(row),
+            "default": row is study.default,
+            "front": best,
+        }
+        for row, best in zip(rows, front, strict=True)
+    ]
+    left_out = [study.difference(row) for row in study.rows if not all(_scored(row))]
+    columns = "method label gap gap_std floor acc acc_std default front"
+    return noted(known, columns, listing("Without a gap or an accuracy", left_out, "; "))
 
 
 def pareto(pairs: Sequence[tuple[float, float]]) -> list[bool]:
@@ -96,172 +100,109 @@ def pareto(pairs: Sequence[tuple[float, float]]) -> list[bool]:
     return [not any(g <= gap and a >= acc and (g, a) != (gap, acc) for g, a in pairs) for gap, acc in pairs]
 
 
+def _scored(row: Row) -> tuple[bool, bool]:
+    return present(row["avg_gap_mean"]), present(row["test_acc_mean"])
+
+
 def _numbers(row: Row) -> Row:
     return {name: row[column] for name, column in _COLUMNS.items()}
 
 
 def draw_ablation(data: NotedTable, title: str, palette: Palette) -> Figure:
     """Draw two panels for each hyper-parameter, all on the same scales."""
-    table = data.table
-    names = list(dict.fromkeys(table["hparam"]))
-    across = min(ACROSS, len(names))
-    down = math.ceil(len(names) / across)
+    table = data.table.astype(dict.fromkeys(_COLUMNS, float))
     said = "Diamonds: the default. Grey bars: the noise floor, the gap between two oracles of the same variant."
-    if table["gap_std"].notna().any() or table["acc_std"].notna().any():
+    if table[["gap_std", "acc_std"]].notna().any(axis=None):
         said += " Whiskers: sample standard deviation over seeds."
-    by_name = [records(table[table["hparam"] == name]) for name in names]
-    # Room for the values below each pair of panels, which may be slanted.
-    slanted = any(map(_is_wide, by_name))
-    values = 0.75 if slanted else 0.25
-    rows = [PanelRow(0.27, 1.05), PanelRow(0.1, 0.7), *[PanelRow(0.27 + values, 1.05), PanelRow(0.1, 0.7)] * (down - 1)]
-    figure, panels = new_figure(title, [said, *data.notes], rows, across, below=values)
-    tops = [panel for row in range(down) for panel in panels[2 * row * across : (2 * row + 1) * across]]
-    bottoms = [panel for row in range(down) for panel in panels[(2 * row + 1) * across : (2 * row + 2) * across]]
-    for panel in (*tops[len(names) :], *bottoms[len(names) :]):
-        panel.remove()
-    colour = palette.colour(str(table["method"].iloc[0]))
-    for place, (name, variants, top, bottom) in enumerate(zip(names, by_name, tops, bottoms, strict=False)):
-        if place:
-            top.sharey(tops[0])
-            bottom.sharey(bottoms[0])
-        top.set_title(shorten(name, 28 if across < ACROSS else 22), loc="left")
-        _value_axis(top, variants, named=False)
-        _value_axis(bottom, variants, named=True)
-        _floors(top, variants)
-        _scores(top, variants, "gap", colour)
-        _scores(bottom, variants, "acc", colour)
-        for panel, what in ((top, "gap, points"), (bottom, "test acc., %")):
+    parts = list(table.groupby("hparam", sort=False))
+    figure, panels = new_figure(
+        title,
+        [said, *data.notes],
+        0.75,
+        (len(parts), 2),
+        margins=(0.5, 0.1, 0.25, 0.3),
+        between=(0.55, 0.55),
+        share=("row", "col"),
+    )
+    gap_axis(panels[0], "y", (table["gap"] + table["gap_std"].fillna(0)).max(), table["floor"].fillna(0).max())
+    for number, (name, rows) in enumerate(parts):
+        left, right = panels[2 * number : 2 * number + 2]
+        left.set_title(shorten(str(name), 60))
+        floors: dict[str, Any] = {"linestyle": (0, (1.5, 1.5)) if rows["ordered"].all() else "none", "linewidth": 0.8}
+        left.plot(rows["x"], rows["floor"], color="#555555", marker="_", markersize=13, markeredgewidth=1.4, **floors)
+        _value_axis(left, rows)
+        for panel, score, words in ((left, "gap", "gap, points"), (right, "acc", "test acc., %")):
+            if rows["ordered"].all():
+                known = rows[rows[score].notna()]
+                panel.plot(known["x"], known[score], color=palette.colour(rows["method"].iloc[0]), linewidth=1.0)
+            _draw_variants(panel, rows.assign(front=False), "x", score, palette)
+            panel.set_ylabel(words)
+            panel.tick_params(axis="x", labelsize=7)
             panel.grid(axis="y")
-            panel.tick_params(labelleft=place % across == 0)
-            panel.set_ylabel(what if place % across == 0 else "")
-    highest = (table["gap"] + table["gap_std"].fillna(0)).max()
-    floor = table["floor"].max()
-    gap_axis(tops[0], "y", or_zero(highest), or_zero(floor), label=False)
     return figure
 
 
-def _texts(variants: Sequence[Row]) -> list[str]:
-    return [shorten(one["value"], 14) for one in variants]
-
-
-def _is_wide(variants: Sequence[Row]) -> bool:
-    """Return True if the values of a hyper-parameter do not fit side by side."""
-    return sum(map(len, _texts(variants))) > _MANY
-
-
-def _value_axis(panel: Axes, variants: Sequence[Row], named: bool) -> None:
+def _value_axis(panel: Axes, rows: pd.DataFrame) -> None:
     """Put the values at their places; a margin on both sides keeps the outer ones off the frame."""
-    places = [one["x"] for one in variants]
-    if variants[0]["log"]:
+    low, high = rows["x"].min(), rows["x"].max()
+    if rows["log"].all():
         panel.set_xscale("log")
-        margin = (places[-1] / places[0]) ** 0.08
-        panel.set_xlim(places[0] / margin, places[-1] * margin)
+        margin = (high / low) ** 0.05
+        panel.set_xlim(low / margin, high * margin)
     else:
-        panel.set_xlim(-0.5, len(variants) - 0.5)
+        panel.set_xlim(-0.5, len(rows) - 0.5)
     panel.set_xticks([], minor=True)
-    panel.set_xticks(places, _texts(variants) if named else [""] * len(variants))
-    if named:
-        for label, one in zip(panel.get_xticklabels(), variants, strict=True):
-            label.set_fontweight("bold" if one["default"] else "normal")
-            if _is_wide(variants):
-                label.set(ha="right", rotation=30, rotation_mode="anchor", fontsize=7)
-
-
-def _floors(panel: Axes, variants: Sequence[Row]) -> None:
-    """Draw the noise floor of each variant's own oracles as a short bar."""
-    known = [one for one in variants if present(one["floor"])]
-    panel.plot(
-        [one["x"] for one in known],
-        [one["floor"] for one in known],
-        linewidth=0.8,
-        linestyle=(0, (1.5, 1.5)) if variants[0]["ordered"] else "none",
-        zorder=2,
-        **_FLOOR,
-    )
-
-
-def _scores(panel: Axes, variants: Sequence[Row], name: str, colour: str) -> None:
-    known = [one for one in variants if present(one[name])]
-    xs, ys = [one["x"] for one in known], [one[name] for one in known]
-    if variants[0]["ordered"]:
-        panel.plot(xs, ys, color=colour, linewidth=1.0, zorder=3)
-    whiskers(panel, xs, ys, [or_zero(one[f"{name}_std"]) for one in known], [colour] * len(known))
-    for default in (False, True):
-        alike = [one for one in known if bool(one["default"]) is default]
-        panel.plot([p["x"] for p in alike], [p[name] for p in alike], zorder=5, **_look(default, False, colour, 5))
+    panel.set_xticks(rows["x"], [shorten(value, _MANY // len(rows)) for value in rows["value"]])
 
 
 def draw_accuracy_gap(data: NotedTable, title: str, palette: Palette) -> Figure:
     """Draw a point per variant, best at the upper left."""
-    rows = records(data.table)
-    notes = data.notes
-    if data.table["gap_std"].notna().any():
-        notes = ("Whiskers: sample standard deviation over seeds.", *notes)
-    colour = palette.colour(rows[0]["method"])
-    named = [row for row in rows if row["front"] or row["default"]]
-    labels = [Label(row["gap"], row["acc"], shorten(row["label"], 28), colour) for row in named]
-    figure, (axes,) = new_figure(
-        title,
-        notes,
-        [PanelRow(0.1, max(3.0, 1.15 * STEP * len(labels)))],
-        right=0.25 + text_width(label.text for label in labels),
-        below=key_height(5, 3),
-    )
-    floor, whose = _floor(rows)
-    gap_axis(axes, "x", max(r["gap"] + or_zero(r["gap_std"]) for r in rows), floor)
+    table = data.table.astype(dict.fromkeys(_COLUMNS, float))
+    colour = palette.colour(table["method"].iloc[0])
+    named = table[table["front"] | table["default"]]
+    texts = [shorten(label, 28) for label in named["label"]]
+    figure, axes = point_figure(data, title, texts, key_lines=3)
+    # A higher floor than the default's, or else the lowest, would call noise what may not be.
+    floor, whose = or_zero(table.loc[table["default"], "floor"].max()), "noise floor of the default"
+    if not floor:
+        floor, whose = or_zero(table["floor"].min()), "lowest noise floor"
+    gap_axis(axes, "x", (table["gap"] + table["gap_std"].fillna(0)).max(), floor)
     axes.set_ylabel("test accuracy, %")
     axes.grid(axis="y")
-    entries = _floor_lines(axes, floor, whose)
-    front = sorted((row["gap"], row["acc"]) for row in rows if row["front"])
+    entries: list[Entry] = []
+    if floor:
+        axes.axvspan(0, floor, color="#EFEFEF", zorder=0)
+        levels = {floor: f"{whose}: {points(floor)} points", MARGIN * floor: f"{MARGIN:g} × this floor"}
+        entries = draw_levels(axes, "x", levels)
+    front = table[table["front"]].sort_values(["gap", "acc"])
     # A staircase, since between two variants nothing is known.
-    axes.step([x for x, _ in front], [y for _, y in front], where="post", color=colour, linewidth=0.9, zorder=2)
-    known = data.table.fillna({"gap_std": 0.0, "acc_std": 0.0})
-    axes.hlines(known["acc"], known["gap"] - known["gap_std"], known["gap"] + known["gap_std"], **_WHISKER)
-    axes.vlines(known["gap"], known["acc"] - known["acc_std"], known["acc"] + known["acc_std"], **_WHISKER)
-    kinds = {(True, True): "default", (False, True): "no variant is better in both", (False, False): "other variants"}
-    for (default, filled), name in kinds.items():
-        alike = [r for r in rows if r["default"] == default and (default or r["front"] == filled)]
-        look = _look(default, filled, colour, 5.5)
-        axes.plot([r["gap"] for r in alike], [r["acc"] for r in alike], zorder=4 + filled, **look)
-        entries.append((name, look))
-    draw_key(axes, "below", entries, columns=3)
-    label_points(axes, labels)
+    axes.step(front["gap"], front["acc"], where="post", color=colour, linewidth=0.9, zorder=2)
+    axes.errorbar(table["gap"], table["acc"], xerr=table["gap_std"], fmt="none", ecolor=FAINT, elinewidth=0.7)
+    draw_key(axes, [*entries, *_draw_variants(axes, table, "gap", "acc", palette)], 2, lift=0.08)
+    label_points(axes, named[["gap", "acc"]].to_numpy(), texts, [colour] * len(texts))
     return figure
 
 
-def _floor(rows: Sequence[Row]) -> tuple[float, str]:
-    """Return the default's noise floor and its name, else those of the lowest.
+def _draw_variants(axes: Axes, rows: pd.DataFrame, x: str, y: str, palette: Palette) -> list[Entry]:
+    """Draw points whose shape and fill tell the default apart for eyes and printers without colour.
 
-    A higher one would call noise what may not be.
+    Returns:
+        Their entries of the key.
     """
-    for row in rows:
-        if row["default"] and present(row["floor"]):
-            return float(row["floor"]), "noise floor of the default"
-    return min((float(row["floor"]) for row in rows if present(row["floor"])), default=0.0), "lowest noise floor"
-
-
-def _floor_lines(axes: Axes, floor: float, name: str) -> list[tuple[str, dict[str, Any]]]:
-    """Draw the noise floor, where there is one, and a line beyond it; return their entries of the key."""
-    if not floor:
-        return []
-    axes.axvspan(0, floor, color="#EFEFEF", zorder=0)
-    plain: dict[str, Any] = {"color": "#555555"}
-    entries = [
-        (f"{name}: {points(floor)} points", {**plain, "linewidth": 0.9, "linestyle": (0, (5, 2))}),
-        (f"{MARGIN:g} × this floor", {**plain, "linewidth": 0.6, "linestyle": (0, (1.5, 1.5))}),
-    ]
-    for times, (_, look) in zip((1.0, MARGIN), entries, strict=True):
-        axes.axvline(times * floor, **look)
-    return entries
-
-
-def _look(default: bool, filled: bool, colour: str, size: float) -> dict[str, Any]:
-    """Return a shape and fill that tell the default apart for eyes and printers without colour."""
-    return {
-        "linestyle": "none",
-        "marker": "D" if default else "o",
-        "markersize": size * 1.3 if default else size,
-        "markerfacecolor": colour if default or filled else "white",
-        "markeredgecolor": "black" if default else colour,
-        "markeredgewidth": 1.0,
+    colour = palette.colour(rows["method"].iloc[0])
+    axes.errorbar(rows[x], rows[y], rows[f"{y}_std"], fmt="none", ecolor=FAINT, elinewidth=0.9)
+    alone = rows["default"]
+    kinds = {
+        "default": alone,
+        "no variant is better in both": rows["front"] & ~alone,
+        "other variants": ~rows["front"] & ~alone,
     }
+    entries: list[Entry] = []
+    for name, chosen in kinds.items():
+        look: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 5, "markeredgecolor": colour}
+        look["markerfacecolor"] = "white" if name == "other variants" else colour
+        if name == "default":
+            look |= {"marker": "D", "markersize": 6.5, "markeredgecolor": "black"}
+        axes.plot(rows.loc[chosen, x], rows.loc[chosen, y], zorder=5, **look)
+        entries.append((name, look))
+    return entries

@@ -17,8 +17,8 @@ from unbench.reporting.figures.confidence import confidence_data, draw_confidenc
 from unbench.reporting.figures.losses import draw_losses, losses_data
 from unbench.reporting.figures.memory import draw_memory, memory_data
 from unbench.reporting.figures.ranks_diagram import critical_data, draw_critical_difference
+from unbench.reporting.figures.renderer import FigureSpec, Picture, Pictures
 from unbench.reporting.figures.roc import draw_roc, draw_roc_low, roc_low_data
-from unbench.reporting.figures.spec import FigureSpec, Picture, Pictures
 from unbench.reporting.figures.style import Palette
 from unbench.reporting.figures.tradeoff import draw_tradeoff, tradeoff_data
 from unbench.reporting.figures.tuning import draw_tuning, load_trials, tuning_data

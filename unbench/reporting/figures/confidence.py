@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+from scipy.special import logit
 
 from unbench.analysis.board.oracles import OracleGroup
 from unbench.analysis.looks import evenly_spaced
 from unbench.analysis.outputs import best
 from unbench.analysis.rows.noted import NotedTable
 from unbench.config.reference_names import ORACLE
-from unbench.reporting.figures.layout import by_label, name_panels, panel_grid
-from unbench.reporting.figures.style import DOTTED, Palette
+from unbench.reporting.figures.style import DOTTED, Palette, panel_grid
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MOST = 12
@@ -27,8 +23,8 @@ IMAGES = 150
 """Images drawn in one panel at most, evenly spaced: more would hide each other."""
 
 _TICKS = {1e-4: "0.0001", 1e-2: "0.01", 0.5: "0.5", 0.99: "0.99", 0.9999: "0.9999"}
-_END = 1e-5
-"""The probability, and its distance from one, at which the axes end."""
+_ENDS = (1e-5, 1 - 1e-5)
+"""The probabilities at which the axes end."""
 
 
 def confidence_data(seen: NotedTable, oracle_of: Mapping[str, OracleGroup]) -> NotedTable:
@@ -44,27 +40,21 @@ def confidence_data(seen: NotedTable, oracle_of: Mapping[str, OracleGroup]) -> N
     import pandas as pd
 
     columns = ["label", "method", "seed", "example_id", "before", "after"]
-    if seen.table.empty:
-        return NotedTable(pd.DataFrame(columns=columns), seen.notes)
     cut = best(seen, MOST)
-    parts, drawn = [], set()
+    parts, drawn = [pd.DataFrame(columns=columns)], set()
     for name, own in cut.table.groupby("label", sort=False):
-        label = str(name)
         models = dict(iter(own.rename(columns={"probability": "after"}).groupby("model")))
-        before = models.get("original")
-        if before is None:
+        if "original" not in models:
             continue
-        before = before.rename(columns={"after": "before"})[["seed", "example_id", "before"]]
-        group = oracle_of.get(label)
-        who = _oracle(group) if group else f"oracle of {label}"
+        before = models["original"].rename(columns={"after": "before"})[["seed", "example_id", "before"]]
+        group = oracle_of.get(str(name))
+        who = _oracle(group) if group else f"oracle of {name}"
         if "oracle" in models and who not in drawn and own["method"].iloc[0] != ORACLE:
             drawn.add(who)
-            named = {"label": who, "method": ORACLE}
-            parts.append(models["oracle"].assign(**named).merge(before))
+            parts.append(models["oracle"].assign(label=who, method=ORACLE).merge(before))
         if "unlearned" in models:
             parts.append(models["unlearned"].merge(before))
-    table = pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
-    return NotedTable(table, cut.notes)
+    return NotedTable(pd.concat(parts[1:] or parts, ignore_index=True)[columns], cut.notes)
 
 
 def _oracle(group: OracleGroup) -> str:
@@ -76,51 +66,42 @@ def _oracle(group: OracleGroup) -> str:
 
 def draw_confidence(data: NotedTable, title: str, palette: Palette) -> Figure:
     """Draw a panel per row and oracle, in it a point per forgotten image."""
-    table = data.table
-    parts = by_label(table)
     said = (
         "A point is a forgotten image, p the probability of its true label; on the dotted line it is as before. Axes "
         "are in log-odds, and what is beyond them is at their end. Below a name: mean p before and after, all seeds."
     )
-    if max(map(len, parts.values())) > IMAGES:
+    if data.table["label"].value_counts().max() > IMAGES:
         said += f" Drawn are {IMAGES} images of each panel, evenly spaced."
-    notes = (said, *data.notes)
-    figure, panels = panel_grid(list(parts), title, notes, ("p before", "p after"), left=0.7, square=True, legend=False)
-    ticks, texts = _log_odds(np.array(list(_TICKS))), list(_TICKS.values())
-    panels[0].set_yticks(ticks, texts)
+    figure, panels = panel_grid(data, title, said, ("p before", "p after"), square=True, legend=False)
+    for panel, rows in panels.items():
+        panel.text(
+            0.03,
+            0.97,
+            f"{rows['before'].mean():.2f} → {rows['after'].mean():.2f}",
+            transform=panel.transAxes,
+            va="top",
+            fontsize=7,
+        )
+        method = str(rows["method"].iloc[0])
+        shown = rows.iloc[evenly_spaced(len(rows), IMAGES)]
+        panel.plot(logit(_ENDS), logit(_ENDS), **DOTTED, zorder=1)
+        panel.plot(
+            # The log-odds of 0 and 1 are infinite.
+            logit(shown["before"].clip(*_ENDS)),
+            logit(shown["after"].clip(*_ENDS)),
+            linestyle="none",
+            marker="o" if method == ORACLE else palette.marker(method),
+            markersize=3,
+            markerfacecolor="none" if method == ORACLE else palette.colour(method),
+            markeredgecolor=palette.colour(method),
+            markeredgewidth=0.5,
+            alpha=0.6,
+        )
+        panel.grid(True)
+    first, (low, high) = next(iter(panels)), logit(_ENDS)
+    ticks, texts = logit(list(_TICKS)), list(_TICKS.values())
+    first.set(xlim=(low - 0.6, high + 0.6), ylim=(low - 0.6, high + 0.6))
+    first.set_yticks(ticks, texts)
     # The outer numbers would run into their neighbours.
-    panels[0].set_xticks(ticks, ["", *texts[1:-1], ""])
-    low, high = _log_odds(np.array([_END, 1 - _END]))
-    panels[0].set(xlim=(low - 0.6, high + 0.6), ylim=(low - 0.6, high + 0.6))
-    name_panels(panels, list(parts))
-    for panel, part in zip(panels, parts.values(), strict=True):
-        _panel(panel, part, palette)
-        means = f"{part['before'].mean():.2f} → {part['after'].mean():.2f}"
-        panel.text(0.03, 0.97, means, transform=panel.transAxes, va="top", fontsize=7)
+    first.set_xticks(ticks, ["", *texts[1:-1], ""])
     return figure
-
-
-def _panel(panel: Axes, table: pd.DataFrame, palette: Palette) -> None:
-    method = str(table["method"].iloc[0])
-    shown = table.iloc[evenly_spaced(len(table), IMAGES)]
-    ends = _log_odds(np.array([_END, 1 - _END]))
-    panel.plot(ends, ends, **DOTTED, zorder=1)
-    panel.plot(
-        _log_odds(shown["before"].to_numpy(np.float64)),
-        _log_odds(shown["after"].to_numpy(np.float64)),
-        linestyle="none",
-        marker="o" if method == ORACLE else palette.marker(method),
-        markersize=3,
-        markerfacecolor="none" if method == ORACLE else palette.colour(method),
-        markeredgecolor=palette.colour(method),
-        markeredgewidth=0.5,
-        alpha=0.6,
-    )
-    panel.grid(True)
-
-
-def _log_odds(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return natural log-odds, cut off where the axes end: those of 0 and 1 are infinite."""
-    inside = np.clip(probabilities, _END, 1 - _END)
-    odds: NDArray[np.float64] = np.log(inside / (1 - inside))
-    return odds

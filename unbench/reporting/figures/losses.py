@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unbench.analysis.looks import LOSS_EDGES, SETS
 from unbench.analysis.outputs import best
 from unbench.analysis.rows.noted import NotedTable
-from unbench.reporting.figures.layout import by_label, name_panels, panel_grid
-from unbench.reporting.figures.style import FAINT, Palette, model_look
+from unbench.reporting.figures.style import FAINT, Palette, log_axis, model_look, panel_grid
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MOST = 12
@@ -36,49 +33,29 @@ def losses_data(seen: NotedTable) -> NotedTable:
     if seen.table.empty:
         return NotedTable(pd.DataFrame(columns=columns), seen.notes)
     cut = best(seen, MOST)
-    places = ["label", "method", "model", "set", "loss"]
-    table = cut.table.groupby(places, sort=False)[["count", "images"]].sum().reset_index()
+    table = cut.table.groupby(columns[:5], sort=False)[["count", "images"]].sum().reset_index()
     return NotedTable(table.assign(share=100 * table["count"] / table["images"])[columns], cut.notes)
 
 
 def draw_losses(data: NotedTable, title: str, palette: Palette) -> Figure:
     """Draw a panel per row, in it a band per set with three step curves."""
-    table = data.table
-    parts = by_label(table)
-    labels = list(parts)
     said = (
         "Each band: the share of the images of one set, from none to all, whose loss is at most that on the axis; "
         "all seeds together. Where the curve of the unlearned model leaves the oracle's, the losses tell them apart."
     )
-    figure, panels = panel_grid(labels, title, (said, *data.notes), ("loss, nats (log)", ""))
-    for panel, part in zip(panels, parts.values(), strict=True):
-        _panel(panel, part, palette)
-    first = panels[0]
-    first.set_xscale("log")
-    first.set_xlim(LOSS_EDGES[0], LOSS_EDGES[-1])
-    first.set_ylim(-0.12, len(SETS) - 1 + _BAND + 0.08)
-    ticks = [10.0**power for power in (-5, -3, -1, 1)]
-    first.set_xticks(ticks)
-    first.xaxis.set_ticks([], minor=True)
-    first.xaxis.set_major_formatter(lambda loss, _: f"{loss:g}".replace("e-0", "e-"))
-    first.set_yticks([_base(split) + _BAND / 2 for split in SETS], list(SETS))
-    for panel in panels:
+    figure, panels = panel_grid(data, title, said, ("loss, nats (log)", ""))
+    bases: dict[Any, int] = {split: len(SETS) - 1 - n for n, split in enumerate(SETS)}
+    levels = [level for base in bases.values() for level in (base, base + _BAND)]
+    for panel, rows in panels.items():
+        colour = palette.colour(rows["method"].iloc[0])
+        for (split, model), part in rows.groupby(["set", "model"], sort=False):
+            heights = bases[split] + _BAND * part["share"] / 100
+            panel.plot(part["loss"], heights, drawstyle="steps-post", **model_look(str(model), colour))
+        panel.hlines(levels, LOSS_EDGES[0], LOSS_EDGES[-1], color=FAINT, linewidth=0.5, zorder=0)
         panel.tick_params(axis="y", length=0)
         panel.grid(axis="x")
-    name_panels(panels, labels)
+    first = next(iter(panels))
+    log_axis(first, "x", LOSS_EDGES[0], LOSS_EDGES[-1])
+    first.set(xticks=[1e-5, 1e-3, 0.1, 10], ylim=(-0.12, len(SETS) - 1 + _BAND + 0.08))
+    first.set_yticks([base + _BAND / 2 for base in bases.values()], list(bases))
     return figure
-
-
-def _base(split: str) -> int:
-    """Return where the band of a set begins, the first at the top."""
-    return len(SETS) - 1 - SETS.index(split)
-
-
-def _panel(panel: Axes, table: pd.DataFrame, palette: Palette) -> None:
-    method = str(table["method"].iloc[0])
-    for (split, model), part in table.groupby(["set", "model"], sort=False):
-        base = _base(str(split))
-        heights = base + _BAND * part["share"].to_numpy() / 100
-        panel.plot(part["loss"].to_numpy(), heights, drawstyle="steps-post", **model_look(str(model), method, palette))
-    levels = [level for split in SETS for level in (_base(split), _base(split) + _BAND)]
-    panel.hlines(levels, LOSS_EDGES[0], LOSS_EDGES[-1], color=FAINT, linewidth=0.5, zorder=0)

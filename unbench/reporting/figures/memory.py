@@ -10,13 +10,10 @@ from unbench.analysis.board.cells import BoardCell, short_titles
 from unbench.analysis.board.formatting import shorten
 from unbench.analysis.rows.defaults import NEEDED, is_default
 from unbench.analysis.rows.noted import NotedTable, noted
-from unbench.analysis.rows.values import present, records
-from unbench.reporting.figures.labels import text_width
-from unbench.reporting.figures.layout import KEY_LINE, KEY_SIZE, PanelRow, draw_key, new_figure
-from unbench.reporting.figures.style import FAINT, Palette
+from unbench.analysis.rows.values import records
+from unbench.reporting.figures.style import FAINT, KEY_LINE, Palette, draw_key, key_width, log_axis, new_figure
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MOST = 24
@@ -26,7 +23,6 @@ _LEVELS = {1e4: (8, 2), 1e3: (4, 2), 1e2: (1, 2)}
 """Bytes per image whose growth is drawn as a line to read by, and its dashes."""
 
 _POINT: dict[str, Any] = {"linestyle": "none", "markersize": 6, "markeredgecolor": "white", "markeredgewidth": 0.5}
-_UNITS = ("B", "kB", "MB", "GB", "TB")
 _VALUES = ("memory_entries", "memory_bytes_per_entry", "delete_seconds")
 
 
@@ -67,64 +63,43 @@ def memory_data(cells: Sequence[BoardCell]) -> NotedTable:
 
 def draw_memory(data: NotedTable, title: str) -> Figure:
     """Draw a point per row on log axes, bytes on the left and seconds on the right."""
-    rows = records(data.table)
-    said = "Entries: images in the memory after unlearning."
-    names = [shorten(row["label"], 38) for row in rows]
-    height = max(2.5, KEY_LINE * (len(rows) + len(_LEVELS)))
-    right = 0.5 + text_width(names, KEY_SIZE)
-    figure, panels = new_figure(
-        title, [said, *data.notes], [PanelRow(0.12, height)], 2, left=0.75, between=0.8, right=right
-    )
+    from matplotlib.ticker import EngFormatter
+
+    table, labels = data.table, tuple(data.table["label"])
     # A look of its own for each row: most are of one method.
-    palette = Palette(tuple(row["label"] for row in rows))
-    looks = [{"color": palette.colour(row["label"]), "marker": palette.marker(row["label"]), **_POINT} for row in rows]
-    sizes = _panel(panels[0], rows, "bytes", looks)
-    panels[0].set_ylabel("bytes of the memory (log)")
-    panels[0].yaxis.set_major_formatter(lambda size, _: _bytes(size))
-    _panel(panels[1], rows, "delete_seconds", looks)
-    panels[1].set_ylabel("seconds to delete the forget set (log)")
-    guides = _guides(panels[0], sizes)
-    draw_key(panels[1], "right", [*zip(names, looks, strict=True), *guides])
+    palette, in_bytes = Palette(labels), EngFormatter("B")
+    rows = {label: {"color": palette.colour(label), "marker": palette.marker(label), **_POINT} for label in labels}
+    guides: dict[float, tuple[str, dict[str, Any]]] = {
+        level: (f"{in_bytes(level)} for each image", {"color": FAINT, "linewidth": 1.0, "linestyle": (0, dash)})
+        for level, dash in _LEVELS.items()
+    }
+    entries = [*((shorten(label, 38), look) for label, look in rows.items()), *guides.values()]
+    figure, panels = new_figure(
+        title,
+        ["Entries: images in the memory after unlearning.", *data.notes],
+        max(2.5, KEY_LINE * len(entries)),
+        (1, 2),
+        margins=(0.75, key_width(entries), 0.12, 0.4),
+        between=(0.8, 0),
+    )
+    shown = {"bytes": "bytes of the memory (log)", "delete_seconds": "seconds to delete the forget set (log)"}
+    for panel, (column, words) in zip(panels, shown.items(), strict=True):
+        known = table[table[column] > 0]
+        for x, y, label in zip(known["entries"], known[column], known["label"], strict=True):
+            panel.plot(x, y, zorder=3, **rows[label])
+        log_axis(panel, "x", *_ends([*table["entries"]]))
+        log_axis(panel, "y", *_ends([*known[column]] or [1.0]))
+        panel.set(xlabel="entries, images (log)", ylabel=words)
+        panel.grid(True)
+    # Lines to read the size of one entry by, explained in the key, since texts would hide points.
+    for level, (_, look) in guides.items():
+        panels[0].axline((1, level), (10, 10 * level), zorder=1, **look)
+    panels[0].yaxis.set_major_formatter(in_bytes)
+    draw_key(panels[1], entries)
     return figure
-
-
-def _panel(
-    panel: Axes, rows: Sequence[dict[str, Any]], column: str, looks: Sequence[dict[str, Any]]
-) -> tuple[float, float]:
-    """Draw one point for each row that has this number; return the ends of the vertical axis."""
-    shown = [(row, look) for row, look in zip(rows, looks, strict=True) if present(row[column]) and row[column] > 0]
-    for row, look in shown:
-        panel.plot(row["entries"], row[column], zorder=3, **look)
-    ends = _ends([row[column] for row, _ in shown] or [1.0])
-    panel.set(xscale="log", yscale="log", xlim=_ends([row["entries"] for row in rows]), ylim=ends)
-    for axis in (panel.xaxis, panel.yaxis):
-        axis.set_major_formatter(lambda value, _: f"{value:g}")
-        axis.set_minor_formatter("")
-    panel.set_xlabel("entries, images (log)")
-    panel.grid(True)
-    return ends
 
 
 def _ends(values: Sequence[float]) -> tuple[float, float]:
     """Return two or more whole powers of ten around some numbers: the least that a log axis can be read by."""
     low = math.floor(math.log10(min(values) / 1.3))
     return 10.0**low, 10.0 ** max(math.ceil(math.log10(max(values) * 1.3)), low + 1)
-
-
-def _guides(panel: Axes, ends: tuple[float, float]) -> list[tuple[str, dict[str, Any]]]:
-    """Draw lines to read the size of one entry by; return them for the key, since texts would hide points."""
-    entries = []
-    first, last = panel.get_xlim()
-    for level, dash in _LEVELS.items():
-        left, right = max(first, ends[0] / level), min(last, ends[1] / level)
-        if left < right:
-            look: dict[str, Any] = {"color": FAINT, "linewidth": 1.0, "linestyle": (0, dash)}
-            panel.plot([left, right], [left * level, right * level], zorder=1, **look)
-            entries.append((f"{_bytes(level)} for each image", look))
-    return entries
-
-
-def _bytes(size: float) -> str:
-    """Write bytes in decimal units: `1 kB` is 1000 bytes."""
-    power = min(max(int(math.log10(size) + 1e-9) // 3, 0), len(_UNITS) - 1) if size > 0 else 0
-    return f"{size / 1000**power:g} {_UNITS[power]}"

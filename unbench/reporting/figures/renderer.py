@@ -1,21 +1,20 @@
-"""Renders figures to files, in processes of their own while the rest of the report is written."""
+"""Figures before they are drawn, the processes that draw them, and how the documents of a report show them."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from joblib import cpu_count
 from joblib.executor import get_memmapping_executor
 
 from unbench.config.interpreter import collect_rarely
 from unbench.progress import Progress
-from unbench.reporting.figures.spec import FigureSpec
 from unbench.store.files import write_bytes, write_text
 
 if TYPE_CHECKING:
@@ -24,12 +23,88 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from unbench.analysis.rows.noted import NotedTable
+    from unbench.reporting.figures.style import Palette
 
 MOST_WORKERS = 4
 """Beyond this many, processes take longer to start than the figures of a report take to draw."""
 
 IDLE = 60
 """Seconds after which processes that have nothing to draw end; a report that is watched uses them again before."""
+
+
+_SAVING: dict[str, dict[str, Any]] = {
+    # Compressed less hard than Matplotlib does it: half the time, and hardly larger.
+    "png": {"metadata": {"Software": None}, "pil_kwargs": {"compress_level": 3}},
+    "svg": {"metadata": {"Date": None, "Creator": None}},
+}
+"""How files are saved, so that they do not depend on when and by what they were written."""
+
+
+@dataclass(frozen=True)
+class FigureSpec:
+    """One figure to be drawn, in this process or another.
+
+    Attributes:
+        name: of its files, without an ending.
+        title: what it shows.
+        data: the same as numbers; there is nothing to draw where the table is empty.
+        draw: makes the figure from data, the words above it and, if there is one, `palette=`.
+        heading: the cell it belongs to; empty where the title says so.
+        palette: colours and markers of methods; None where the figure needs none.
+        method: the one whose ablations it shows; empty for figures that compare methods.
+    """
+
+    name: str
+    title: str
+    data: NotedTable
+    draw: Callable[..., Figure]
+    heading: str = ""
+    palette: Palette | None = None
+    method: str = ""
+
+    def figure(self) -> Figure:
+        """Draw the figure."""
+        words = f"{self.title}\n{self.heading}" if self.heading else self.title
+        return self.draw(self.data, words, **({"palette": self.palette} if self.palette else {}))
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One figure in a document: the names of its files, none where there was nothing to draw, and what it leaves out.
+
+    `method` is the one whose ablations it shows; empty for figures that compare methods.
+    """
+
+    title: str
+    files: tuple[str, ...]
+    notes: tuple[str, ...]
+    method: str = ""
+
+    @property
+    def file(self) -> str | None:
+        """The file that documents show: the PNG, else the SVG, which LaTeX cannot take."""
+        return next((name for kind in (".png", ".svg") for name in self.files if name.endswith(kind)), None)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """All pictures of a report.
+
+    Attributes:
+        of_cells: by the slug of the cell; none of a cell whose figures were not asked for.
+        of_ranks: critical differences, by preset; none of a preset without them.
+        overall: what goes over all cells.
+    """
+
+    of_cells: Mapping[str, Sequence[Picture]] = field(default_factory=dict)
+    of_ranks: Mapping[str, Picture] = field(default_factory=dict)
+    overall: Sequence[Picture] = ()
+
+    @property
+    def files(self) -> list[str]:
+        """Names of all files."""
+        each = [picture for pictures in self.of_cells.values() for picture in pictures]
+        return [name for one in (*each, *self.of_ranks.values(), *self.overall) for name in one.files]
 
 
 class Renderer:
@@ -93,24 +168,8 @@ def render(spec: FigureSpec, kinds: Sequence[str]) -> dict[str, bytes]:
 
 
 def _printed(figure: Figure, kind: str) -> bytes:
-    """Return the content of a file, which does not depend on when and by what it was written."""
     file = BytesIO()
-    if kind == "svg":
-        from matplotlib.backends.backend_svg import FigureCanvasSVG
-
-        FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None, "Creator": None})
-    else:
-        from matplotlib import rcParams
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from PIL import Image
-
-        dots = rcParams["figure.dpi"]
-        figure.set_dpi(dots)  # an SVG that was printed before leaves 72
-        canvas = FigureCanvasAgg(figure)
-        canvas.draw()
-        # Without transparency, and compressed less hard than Matplotlib does it: half the time, and no larger.
-        picture = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
-        picture.save(file, "png", compress_level=3, dpi=(dots, dots))
+    figure.savefig(file, format=kind, **_SAVING[kind])
     return file.getvalue()
 
 

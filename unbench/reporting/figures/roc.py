@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from unbench.analysis.board.formatting import points
 from unbench.analysis.outputs import MODELS
 from unbench.analysis.rows.noted import NotedTable
-from unbench.reporting.figures.layout import KEY_LINE, by_label, draw_key, name_panels, panel_grid
-from unbench.reporting.figures.style import DOTTED, Palette, model_look
+from unbench.reporting.figures.style import DOTTED, Palette, log_axis, model_look, panel_grid
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
@@ -32,17 +30,26 @@ def draw_roc(data: NotedTable, title: str, palette: Palette) -> Figure:
         title: above the figure.
         palette: of the report.
     """
-    table = data.table
-    parts = by_label(table)
     said = "Numbers: AUROC in percent; 50 is chance (dotted)."
-    if table["seed"].nunique() > 1:
+    if data.table["seed"].nunique() > 1:
         said += " Curves: mean true positive rate over seeds; ± sample standard deviation over seeds."
     names = ("false positive rate", "true positive rate")
-    figure, panels = panel_grid(list(parts), title, (said, *data.notes), names, square=True, above=0.7, legend=False)
-    panels[0].set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
-    for panel, part in zip(panels, parts.values(), strict=True):
-        _panel(panel, part, palette)
-    name_panels(panels, list(parts), lift=len(MODELS) * KEY_LINE + 0.1)
+    figure, panels = panel_grid(data, title, said, names, square=True, room=0.36)
+    for panel, rows in panels.items():
+        panel.plot([0, 1], [0, 1], **DOTTED)
+        colour, areas = palette.colour(rows["method"].iloc[0]), []
+        by_model = dict(iter(rows.groupby("model")))
+        for model in filter(by_model.__contains__, MODELS):
+            part = by_model[model]
+            found = part.groupby("seed")["auroc"].first()
+            areas.append(f"{model} {points(found.mean(), found.std(ddof=1), 1)}")
+            curve = (part["fpr"], part["tpr"]) if len(found) == 1 else (_GRID, mean_curve(part))
+            panel.plot(*curve, **model_look(model, colour))
+        # Above the panel: a curve can pass through any corner inside it.
+        panel.text(0, 1.02, "\n".join(areas), transform=panel.transAxes, va="bottom", fontsize=7)
+        panel.grid(True)
+    limits, ticks = (-0.01, 1.01), [0, 0.5, 1]
+    next(iter(panels)).set(xlim=limits, ylim=limits, xticks=ticks, yticks=ticks)
     return figure
 
 
@@ -50,26 +57,6 @@ def mean_curve(table: pd.DataFrame, grid: NDArray[np.float64] = _GRID) -> NDArra
     """Return the mean over seeds of the true positive rate at each false positive rate of a grid, as long as that."""
     rates = [np.interp(grid, curve["fpr"], curve["tpr"]) for _, curve in table.groupby("seed", sort=True)]
     return np.asarray(np.mean(rates, axis=0), dtype=np.float64)
-
-
-def _panel(panel: Axes, table: pd.DataFrame, palette: Palette) -> None:
-    panel.plot([0, 1], [0, 1], **DOTTED)
-    entries = []
-    method = str(table["method"].iloc[0])
-    for model in MODELS:
-        part = table[table["model"] == model]
-        if part.empty:
-            continue
-        areas = part.groupby("seed")["auroc"].first()
-        look: dict[str, Any] = model_look(model, method, palette)
-        entries.append((f"{model} {points(areas.mean(), areas.std(ddof=1), 1)}", look))
-        if part["seed"].nunique() == 1:
-            panel.plot(part["fpr"], part["tpr"], **look)
-        else:
-            panel.plot(_GRID, mean_curve(part), **look)
-    panel.grid(True)
-    # Above the panel: a curve can pass through any corner inside it.
-    draw_key(panel, "above", entries)
 
 
 def roc_low_data(seen: NotedTable) -> NotedTable:
@@ -90,25 +77,16 @@ def roc_low_data(seen: NotedTable) -> NotedTable:
 
 def draw_roc_low(data: NotedTable, title: str, palette: Palette) -> Figure:
     """Draw a panel per row with its original and its own oracle, both axes log."""
-    parts = by_label(data.table)
     said = (
         "Log axes show the low end. Dotted: chance. Mean over seeds; below one false positive among the test images "
         "a curve is interpolated, and where it ends below the axis nobody is found."
     )
-    names = ("false positive rate (log)", "true positive rate (log)")
-    figure, panels = panel_grid(list(parts), title, (said, *data.notes), names)
-    first = panels[0]
-    first.set(xscale="log", yscale="log", xlim=(LOWEST, 1), ylim=(LOWEST, 1.15))
-    for axis in (first.xaxis, first.yaxis):
-        axis.set_ticks([1e-3, 1e-2, 1e-1, 1])
-        axis.set_ticks([], minor=True)
-        axis.set_major_formatter(lambda rate, _: f"{rate:g}")
-    for panel, rows in zip(panels, parts.values(), strict=True):
+    figure, panels = panel_grid(data, title, said, ("false positive rate (log)", "true positive rate (log)"))
+    log_axis(next(iter(panels)), "x", LOWEST, 1)
+    log_axis(next(iter(panels)), "y", LOWEST, 1.15)
+    for panel, rows in panels.items():
         panel.plot([LOWEST, 1], [LOWEST, 1], **DOTTED, zorder=1)
-        for model in MODELS:
-            part = rows[rows["model"] == model]
-            look = model_look(model, str(rows["method"].iloc[0]), palette)
-            panel.plot(part["fpr"].to_numpy(), part["tpr"].to_numpy(), **look)
+        for model, part in rows.groupby("model"):
+            panel.plot(part["fpr"], part["tpr"], **model_look(str(model), palette.colour(rows["method"].iloc[0])))
         panel.grid(True)
-    name_panels(panels, list(parts))
     return figure

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +11,19 @@ from unbench.analysis.rows.noted import NotedTable
 from unbench.analysis.rows.values import as_text
 from unbench.config.reference_names import NOTHING
 from unbench.experiment.tuning.search import TUNING_SEED
-from unbench.reporting.figures.labels import text_width
-from unbench.reporting.figures.layout import KEY_LINE, KEY_SIZE, PanelRow, draw_key, new_figure
-from unbench.reporting.figures.style import NOTHING_COLOUR, Palette
+from unbench.reporting.figures.style import (
+    KEY_LINE,
+    NOTHING_COLOUR,
+    Palette,
+    draw_key,
+    key_width,
+    log_axis,
+    new_figure,
+)
 from unbench.store.schema import COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from unbench.analysis.board.cells import BoardCell
@@ -69,29 +73,16 @@ def tuning_data(trials: pd.DataFrame, cell: BoardCell) -> NotedTable:
         trials: as load_trials gives them.
         cell: whose data set, images, scenario, preset and model they are of.
     """
-    import pandas as pd
-
-    columns = ["method", "trial", "status", "gap", "best"]
     own = trials
     for name in CELL:
         own = own[own[name].map(as_text) == as_text(cell.rows.iloc[0][name])]
-    parts = []
-    for method, rows in own.groupby("method", sort=True):
-        for name in _SAME:
-            versions = rows[name].fillna(1)
-            rows = rows[versions == versions.max()]
-        rows = rows.sort_values(["started_at", "run_key", "attempt"], kind="stable").drop_duplicates("run_key")
-        gap = rows["val_gap"].astype("float64")
-        trial = range(1, len(rows) + 1)
-        made = {
-            "method": str(method),
-            "trial": trial,
-            "status": rows["status"],
-            "gap": gap,
-            "best": gap.cummin().ffill(),
-        }
-        parts.append(pd.DataFrame(made))
-    table = pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+    for name in _SAME:
+        versions = own[name].fillna(1)
+        own = own[versions == versions.groupby(own["method"]).transform("max")]
+    own = own.sort_values(["method", "started_at", "run_key", "attempt"], kind="stable").drop_duplicates("run_key")
+    table = own.assign(gap=own["val_gap"].astype("float64"), trial=own.groupby("method").cumcount() + 1)
+    table["best"] = table.groupby("method")["gap"].cummin().groupby(table["method"]).ffill()
+    table = table[["method", "trial", "status", "gap", "best"]].reset_index(drop=True)
     tried = table[table["method"] != NOTHING]
     if tried["best"].notna().any():
         return NotedTable(table)
@@ -100,43 +91,33 @@ def tuning_data(trials: pd.DataFrame, cell: BoardCell) -> NotedTable:
 
 def draw_tuning(data: NotedTable, title: str, palette: Palette) -> Figure:
     """Draw a step curve per method, marked where it improves, best at the bottom."""
-    tried = data.table[data.table["method"] != NOTHING]
-    curves = {str(method): rows for method, rows in tried.groupby("method") if rows["best"].notna().any()}
-    ranked = sorted(curves.items(), key=lambda pair: (pair[1]["best"].min(), pair[0]))
-    looks = {method: {"color": palette.colour(method), "marker": palette.marker(method), **_CURVE} for method in curves}
-    entries = [(f"{points(rows['best'].min())}  {shorten(method, 24)}", looks[method]) for method, rows in ranked]
+    tried = data.table[(data.table["method"] != NOTHING) & data.table["best"].notna()]
+    by_method = {str(name): rows for name, rows in tried.groupby("method")}
+    ranked = sorted(by_method.items(), key=lambda pair: (pair[1]["best"].min(), pair[0]))
+    curves = [
+        (rows, {"color": palette.colour(name), "marker": palette.marker(name), **_CURVE}) for name, rows in ranked
+    ]
+    entries = [
+        (f"{points(rows['best'].min())}  {shorten(name, 24)}", look)
+        for (name, rows), (_, look) in zip(ranked, curves, strict=True)
+    ]
     idle = data.table.loc[data.table["method"] == NOTHING, "best"].min()
     if idle == idle:
         entries.append((f"{points(idle)}  doing nothing", _IDLE))
     said = "Trial 1 has the method's defaults. Markers: trials that improve. On the right: the smallest gap of each."
-    row = PanelRow(0.12, max(2.8, KEY_LINE * len(entries)))
-    right = 0.5 + text_width((text for text, _ in entries), KEY_SIZE)
-    figure, (axes,) = new_figure(title, [said, *data.notes], [row], right=right)
-    for method, rows in ranked:
-        known = rows[rows["best"].notna()]
-        improves = known["best"].diff().fillna(-1).to_numpy() < 0
-        marked = improves.nonzero()[0].tolist()
-        trials, best = known["trial"].to_numpy(), known["best"].to_numpy()
-        axes.plot(trials, best, drawstyle="steps-post", markevery=marked, **looks[method])
+    height, right = max(2.8, KEY_LINE * len(entries)), key_width(entries)
+    figure, (axes,) = new_figure(title, [said, *data.notes], height, margins=(0.55, right, 0.12, 0.4))
+    for rows, look in curves:
+        improves = (rows["best"].diff().fillna(-1) < 0).to_numpy().nonzero()[0].tolist()
+        axes.plot(rows["trial"], rows["best"], drawstyle="steps-post", markevery=improves, **look)
     if idle == idle:
         axes.axhline(idle, **_IDLE)
-    if tried["best"].min() > 0:
-        _log_axis(axes)
+    best = data.table["best"]
+    if best.min() > 0:
+        log_axis(axes, "y", 0.9 * best.min(), 1.1 * best.max(), steps=(1, 2, 5))
     axes.set_xlim(0.6, tried["trial"].max() + 0.4)
     axes.locator_params(axis="x", integer=True)
-    axes.set_xlabel("trial")
-    axes.set_ylabel("smallest validation gap so far, points (log)")
+    axes.set(xlabel="trial", ylabel="smallest validation gap so far, points (log)")
     axes.grid(True)
-    draw_key(axes, "right", entries)
+    draw_key(axes, entries)
     return figure
-
-
-def _log_axis(axes: Axes) -> None:
-    """Make the vertical axis logarithmic, with numbers at 1, 2 and 5 of each power of ten."""
-    axes.set_yscale("log")
-    low, high = axes.get_ylim()
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    ticks = [step * 10.0**power for power in powers for step in (1, 2, 5)]
-    axes.set_yticks(ticks, [f"{gap:g}" for gap in ticks])
-    axes.yaxis.set_minor_formatter("")
-    axes.set_ylim(low, high)
