@@ -5,8 +5,6 @@ That file is the one table of their names, for type checkers and for this module
 that `import unbench` is instant.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import Any
 

@@ -4,8 +4,6 @@ The command line prints the message of an `UnbenchError` and exits with `exit_co
 unbench and keeps its traceback.
 """
 
-from __future__ import annotations
-
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Seeds and digests from meaning: what is drawn depends on its purpose, never on order, worker or device."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from typing import Any

@@ -1,7 +1,5 @@
 """What figures and the explorer take from the per-example outputs of one run, in few numbers."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

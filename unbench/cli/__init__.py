@@ -5,8 +5,6 @@ diff found a change; 2 the request or the files are wrong (one line says how); 1
 `report --watch`, which is meant to end so.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import warnings

@@ -1,7 +1,5 @@
 """Commands for authors of methods and data sets: check, new."""
 
-from __future__ import annotations
-
 import shlex
 from pathlib import Path
 from typing import Annotated

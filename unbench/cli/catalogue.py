@@ -1,7 +1,5 @@
 """Commands that show what there is: list, show."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from typer import Typer

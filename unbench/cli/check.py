@@ -1,7 +1,5 @@
 """Tests that every card must pass, for contributors (`unbench check`) and for our own test suite."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Commands for models in use: train, forget, predict, cost."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Annotated, Any

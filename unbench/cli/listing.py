@@ -1,7 +1,5 @@
 """What there is to choose from, as plain rows: behind `unbench list` and `unbench show`. No torch here."""
 
-from __future__ import annotations
-
 import json
 import math
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Commands that read stored results: evaluate, report, export, diff."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Callable

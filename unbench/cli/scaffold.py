@@ -1,7 +1,5 @@
 """The files that a new method starts from: those in templates/, under the method's name."""
 
-from __future__ import annotations
-
 import importlib.util
 import keyword
 import re

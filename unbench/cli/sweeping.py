@@ -1,7 +1,5 @@
 """Commands for many runs: sweep, status, gc."""
 
-from __future__ import annotations
-
 import sys
 from collections import Counter
 from pathlib import Path

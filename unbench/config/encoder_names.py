@@ -1,7 +1,5 @@
 """Names of the encoders that cards and hyper-parameters may use, checked without importing torch."""
 
-from __future__ import annotations
-
 from unbench.errors import SpecError, UnknownNameError
 
 MAPS = {"pixels": "unbench.data.encoders.pixels:Pixels", "pca": "unbench.data.encoders.pixels:Pca"}

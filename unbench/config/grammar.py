@@ -1,7 +1,5 @@
 """Names with options, `ft[lr=0.01,epochs=3]`, and with alternatives, `ft[lr=0.01|0.1]`."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Settings of the Python interpreter that change its speed, not its results."""
 
-from __future__ import annotations
-
 import gc
 
 

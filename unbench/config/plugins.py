@@ -6,8 +6,6 @@ The variables UNBENCH_PLUGINS and UNBENCH_CARDS name plug-ins; worker processes 
 its folder by an entry point of group `unbench.cards`, and is not imported to find it.
 """
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 import os

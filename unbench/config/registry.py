@@ -4,8 +4,6 @@ Cards are those of the repository beside the package, or else the copy in the wh
 (unbench.config.plugins). A name found twice is an error.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from functools import cache

@@ -1,7 +1,5 @@
 """TOML files that people write, and what is wrong with them in one line."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path

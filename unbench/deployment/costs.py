@@ -1,7 +1,5 @@
 """The cost of a memory as it grows: bytes and seconds at any size, without training anything."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import TypedDict, cast
 

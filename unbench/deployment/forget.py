@@ -1,7 +1,5 @@
 """Deletion from a saved model: by ids alone, in one atomic step, with a receipt."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Train a model and save it as a folder of its own."""
 
-from __future__ import annotations
-
 from importlib.metadata import version
 from pathlib import Path
 from typing import Unpack

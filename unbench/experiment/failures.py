@@ -1,7 +1,5 @@
 """How a run that went wrong is described in its row."""
 
-from __future__ import annotations
-
 import signal
 
 from unbench.errors import DivergedError, NotApplicableError, TimedOutError, describe

@@ -1,7 +1,5 @@
 """What models are fed: the images of a data set, or a frozen backbone's maps of them, and keys where a method asks."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from functools import lru_cache
 

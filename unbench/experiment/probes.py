@@ -1,7 +1,5 @@
 """Probes of the models of a run: what is still in them beyond their outputs, and does it come back?"""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from itertools import chain, islice, repeat

@@ -1,7 +1,5 @@
 """Circumstances of a result: versions, commit, device, time."""
 
-from __future__ import annotations
-
 import platform
 import subprocess
 from datetime import UTC, datetime

@@ -5,8 +5,6 @@ each of the pathways that its method has audited, and what it cost. The key is m
 method that trains models of its own gets reference models of its own.
 """
 
-from __future__ import annotations
-
 import logging
 from dataclasses import dataclass
 from pathlib import Path

@@ -4,8 +4,6 @@ Drawn once per (data set, scenario, seed), hashed, and read by every step: an or
 their own splits train on each other's forget set, which has happened in published code.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

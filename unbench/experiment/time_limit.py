@@ -5,8 +5,6 @@ threads, seeds and settings as this one, so that a run has the same bits with an
 the runs that follow one another, because starting one takes seconds.
 """
 
-from __future__ import annotations
-
 import atexit
 import ctypes
 import os

@@ -1,7 +1,5 @@
 """The step that everything else is for: a method makes a trained model forget, seeded, measured and checked."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

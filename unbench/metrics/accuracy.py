@@ -1,7 +1,5 @@
 """Accuracies on the sets that unlearning is about."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from unbench.metrics.outputs import Examples, MissingValue, Model, RunOutputs

@@ -1,7 +1,5 @@
 """Membership inference against the images most at risk: an average over all hides the few that an attacker finds."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -4,8 +4,6 @@ Scores are rounded to float32. Models with few distinct outputs, such as votes o
 last digits of float64 would order at random.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Calibration: is a model right as often as its confidence says?"""
 
-from __future__ import annotations
-
 import numpy as np
 
 from unbench.metrics.outputs import Examples, MissingValue, Model, RunOutputs

@@ -12,8 +12,6 @@ The support-vector classifier follows the code of the papers on sparse and salie
   log p for log(1 - p): its numbers are another metric.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from operator import attrgetter

@@ -1,7 +1,5 @@
 """Distances between predicted distributions: how differently from the oracle does a model answer each image?"""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Values of metrics with their bootstrap intervals, or the reasons why there are none."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial

@@ -13,8 +13,6 @@ grows as they get fewer: compare values only at equal numbers of shadow models, 
 bootstrap resample repeats models and so is worth fewer, so there is no interval.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """Average Gap: how far a model's measures lie from the oracle's, and how far two oracles lie apart."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -13,8 +13,6 @@ As in unbench.metrics.rmia, images of both kinds are judged by equally many OUT 
 examples as they are, also under bootstrap resamples.
 """
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import numpy as np

@@ -9,8 +9,6 @@ at equal numbers of shadow models, and beside that of retraining. A bootstrap re
 higher still, so there is no interval.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import rel_entr

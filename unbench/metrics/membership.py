@@ -6,8 +6,6 @@ all thresholds says little about the few people an attacker can be sure of: Carl
 III.
 """
 
-from __future__ import annotations
-
 from functools import partial
 
 from unbench.metrics.attacks import SCORES, sides

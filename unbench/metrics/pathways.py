@@ -1,7 +1,5 @@
 """Pathway sensitivity: does a memory model answer from the image or from its memory?"""
 
-from __future__ import annotations
-
 from typing import cast
 
 from unbench.metrics.accuracy import accuracy

@@ -1,7 +1,5 @@
 """Results of probing the models of a run (unbench.experiment.probes), as metrics read them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Literal
 

@@ -1,7 +1,5 @@
 """Metrics by name, each with the record that `unbench show metric NAME` prints."""
 
-from __future__ import annotations
-
 import inspect
 import re
 from collections.abc import Callable, Mapping

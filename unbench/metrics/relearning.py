@@ -4,8 +4,6 @@ Relearning trains on the whole training set, the forget set included; restoratio
 the control.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

@@ -4,8 +4,6 @@ Features are the inputs of the last layer. Read each metric beside that of the o
 oracle is wrong, and so is one that lost what the oracle has.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

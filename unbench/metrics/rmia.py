@@ -11,8 +11,6 @@ For a model without memory to come out at 50:
 - In scenario `class`, the unseen images and z are of the forgotten class, as in unbench.metrics.attacks.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

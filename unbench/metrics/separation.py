@@ -4,8 +4,6 @@ Of 200 resamples a whole curve has millions of corners. Its area, and its height
 tenth of the time without them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

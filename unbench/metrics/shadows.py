@@ -1,7 +1,5 @@
 """Outputs of shadow models: models trained on random halves of a training set, so that it is known who saw what."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 

@@ -13,8 +13,6 @@ A model is described by few numbers, fewer than a pool has models, and none of t
 Regularised logistic regression on standardised numbers is enough for them.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

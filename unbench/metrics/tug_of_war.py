@@ -1,7 +1,5 @@
 """Tug of War: one number for forgetting, keeping and generalising as the oracle does."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from unbench.metrics.outputs import Model, RunOutputs

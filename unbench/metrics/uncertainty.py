@@ -1,7 +1,5 @@
 """How sure a number is: intervals over examples and over seeds, and tests between methods run on the same seeds."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations

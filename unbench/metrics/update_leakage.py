@@ -1,7 +1,5 @@
 """An attacker who holds the model from before and from after: the change itself may reveal who was forgotten."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -4,8 +4,6 @@
 resample in which a statistic is not defined gives NaN.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

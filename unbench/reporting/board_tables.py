@@ -1,7 +1,5 @@
 """The tables of one cell of the leaderboard: numbers, what they rest on, and those of the sections below."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Sequence
 

@@ -1,7 +1,5 @@
 """Markdown in small parts: escaped text, tables with their footnotes, code, and templates that are filled with them."""
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 from typing import Any

@@ -1,7 +1,5 @@
 """The tables of the cells of one preset compared: numbers side by side, and ranks; and which tables a paper takes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """The table at the end of `unbench run`: each measure of the runs beside their oracle's."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

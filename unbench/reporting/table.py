@@ -1,7 +1,5 @@
 """The table model: every table of a report is built once and rendered for terminal, Markdown, HTML and LaTeX."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple

@@ -1,7 +1,5 @@
 """Tables for a terminal, 80 columns and up."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from rich import box

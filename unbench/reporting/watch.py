@@ -1,7 +1,5 @@
 """A report that is written again whenever its results have changed."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path

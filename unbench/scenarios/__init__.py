@@ -1,7 +1,5 @@
 """Forget scenarios: which training images a model is asked to forget. One file each."""
 
-from __future__ import annotations
-
 from unbench.config.grammar import parse_call
 from unbench.errors import UnknownNameError
 from unbench.scenarios.base import ForgetDraw, Scenario, draw_forget_set

@@ -1,7 +1,5 @@
 """Scenario `random`: forget a share of the training images."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

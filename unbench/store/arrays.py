@@ -1,7 +1,5 @@
 """Named arrays on disk: safetensors with a checksum, written atomically, never unpickled."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

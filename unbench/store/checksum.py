@@ -5,8 +5,6 @@ checksum that do not belong together. A writer puts BLANK once into the file, wh
 `add_checksum` hashes the bytes as they are then, and puts the digest in the place of the zeros.
 """
 
-from __future__ import annotations
-
 import hashlib
 
 MARKER = b"unbench-sha256:"

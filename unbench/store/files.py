@@ -1,7 +1,5 @@
 """Atomic writes: a reader sees the old content of a file or the new, never half of it."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile

@@ -15,8 +15,6 @@ RESULTS/damaged/...                           files that are not what was writte
 RESULTS/.cache/                               copies of many small files (unbench.store.rows_cache)
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from itertools import count

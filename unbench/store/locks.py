@@ -5,8 +5,6 @@ clock is involved. A network file system must honour locks between machines, as 
 CephFS and GPFS do, and rename in one step.
 """
 
-from __future__ import annotations
-
 import getpass
 import json
 import logging

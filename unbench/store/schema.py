@@ -8,8 +8,6 @@ checksum is corrupt. Schema 3 keeps metrics out of the files of rows: `MEASURED`
 from the table of metrics. Folders of any older schema are read as they are.
 """
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path

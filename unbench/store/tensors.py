@@ -1,7 +1,5 @@
 """Named tensors as they are stored and identified."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """Files in a results folder that no run needs."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,5 @@
 """The memory limit of a task, watched from inside its process, which ends when the limit is exceeded."""
 
-from __future__ import annotations
-
 import gc
 import os
 import threading

@@ -1,7 +1,5 @@
 """Processors of this machine."""
 
-from __future__ import annotations
-
 import os
 
 

@@ -1,7 +1,5 @@
 """Progress of sweeps: what is done, who is at work on what, what failed and why, what is missing, how long it takes."""
 
-from __future__ import annotations
-
 from typing import TypedDict, Unpack
 
 from unbench.errors import DataMissingError

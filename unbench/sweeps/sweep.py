@@ -1,7 +1,5 @@
 """The sweep: plan, hand each task to an executor as soon as what it needs is there, and collect the outcomes."""
 
-from __future__ import annotations
-
 import signal
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """One piece of work of a sweep, and how it ended."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Literal
 

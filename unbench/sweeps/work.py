@@ -1,7 +1,5 @@
 """One task of a sweep, in the process of a worker."""
 
-from __future__ import annotations
-
 import logging
 import os
 import time

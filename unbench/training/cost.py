@@ -1,7 +1,5 @@
 """Wall-clock and peak memory of a block of work, on the device that does it."""
 
-from __future__ import annotations
-
 import ctypes
 import gc
 import time

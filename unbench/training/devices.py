@@ -1,7 +1,5 @@
 """Choice of the device, and the same bits twice on it."""
 
-from __future__ import annotations
-
 import os
 
 import torch

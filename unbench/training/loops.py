@@ -1,7 +1,5 @@
 """The loops that every method shares: train from scratch by a recipe, or take steps on a given loss."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager

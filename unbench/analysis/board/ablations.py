@@ -1,7 +1,5 @@
 """Ablations: the effect of one hyper-parameter, from rows that differ from the method's default in nothing else."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

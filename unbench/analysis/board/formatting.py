@@ -1,7 +1,5 @@
 """Numbers and column titles as every renderer shows them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any

@@ -4,8 +4,6 @@ Post-hoc methods share an oracle, a by-design method has its own. The reference 
 floor, the distance of a second oracle to it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

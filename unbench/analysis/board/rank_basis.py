@@ -1,7 +1,5 @@
 """What the rows of a report are ranked by: the Average Gap, or the distance of another metric to its ideal."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, replace
 from typing import Literal

@@ -4,8 +4,6 @@ There is never a mean over missing cells. Means are tested by Friedman's test, t
 (Demšar 2006).
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What a reader must know about a row before its numbers: is it current, can it be verified, what may it touch."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection, Mapping
 

@@ -4,8 +4,6 @@ Left out are the numbers of original and oracle, which all methods on one model 
 (`circumstances` reports it once). So is what a machine does besides unlearning, such as training.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

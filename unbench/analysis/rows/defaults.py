@@ -1,7 +1,5 @@
 """The default hyper-parameters of stored rows, as cards and tuned values give them today."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar

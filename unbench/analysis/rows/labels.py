@@ -1,7 +1,5 @@
 """Which rows are one, which may be compared, and how they are labelled."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any

@@ -3,8 +3,6 @@
 Each is made with one thread, so that its bits do not depend on how many are made at once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass

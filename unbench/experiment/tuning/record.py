@@ -1,7 +1,5 @@
 """Writing what tuning chose, so that the file's other choices and comments stay as they are."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path

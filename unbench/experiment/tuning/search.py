@@ -1,7 +1,5 @@
 """Equal budgets for every method: the same trials, time and rule, on forget sets that are never reported."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial

@@ -4,8 +4,6 @@ It opens from disk, without a server or a network. Everything in it is data made
 static/ with Vega-Lite, whose JavaScript is inside the file and comes with the extra `explorer`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 

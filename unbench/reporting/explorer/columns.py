@@ -1,7 +1,5 @@
 """The numbers that the explorer can show of a method, and how each is written."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from unbench.analysis.board.formatting import NAMES

@@ -1,7 +1,5 @@
 """Forgotten images, small, as data URLs, up to a limit of bytes for the whole page."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Mapping
 from io import BytesIO

@@ -1,7 +1,5 @@
 """Where tasks are done: by processes of this machine, by Ray, or by Slurm. The same tasks give the same numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any

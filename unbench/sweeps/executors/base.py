@@ -1,7 +1,5 @@
 """What a sweep asks of an executor."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any

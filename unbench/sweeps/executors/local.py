@@ -1,7 +1,5 @@
 """Processes of this machine, one task at a time each. One that dies takes nothing else with it."""
 
-from __future__ import annotations
-
 import gc
 import multiprocessing
 import os

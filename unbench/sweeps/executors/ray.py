@@ -1,7 +1,5 @@
 """An existing Ray cluster, or one of this machine. All its machines must see the results folder and the data."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Slurm through submitit: what can begin at the same time is one job array. All nodes must see results and data."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
