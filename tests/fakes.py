@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from unbench.analysis.rows.labels import ROW
 from unbench.config import registry
+from unbench.config.seeds import digest
 from unbench.metrics import RunOutputs
 from unbench.metrics.estimates import measure
-from unbench.seeds import digest
 from unbench.store.metric_rows import MetricRow, with_metrics
 from unbench.store.results import Store
 from unbench.store.schema import COLUMNS, MEASURED, OUTPUT_COLUMNS

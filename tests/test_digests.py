@@ -18,7 +18,8 @@ RECORD = """
 import json, re, sys
 from pathlib import Path
 import unbench
-from unbench import registry, seeds
+from unbench import registry
+from unbench.config import seeds
 from unbench.data import load_dataset
 
 texts, canonical = {}, seeds.canonical

@@ -11,9 +11,9 @@ from sklearn.metrics import accuracy_score
 from sklearn.model_selection import StratifiedShuffleSplit
 from sklearn.svm import SVC
 
+from unbench.config.seeds import derive_seed
 from unbench.metrics import METRICS, Examples, RunOutputs
 from unbench.metrics.classifier_attacks import FEATURES, LEAST, label_probability
-from unbench.seeds import derive_seed
 
 LOGISTIC = "mia_logistic_acc"
 SVCS = [f"svc_mia_{feature}" for feature in FEATURES]

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 from shadow_fakes import halves, noise, shadows
 
+from unbench.config.seeds import derive_seed
 from unbench.metrics.outputs import MissingValue
 from unbench.metrics.ulira import log_likelihood_ratios, ulira_auroc, ulira_balanced_acc, ulira_tpr_at_1pct
-from unbench.seeds import derive_seed
 
 METRICS = {ulira_auroc: 50.0, ulira_balanced_acc: 50.0, ulira_tpr_at_1pct: 1.0}
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from types import ModuleType
 
 from unbench.config.cards import Card
+from unbench.config.seeds import digest
 from unbench.errors import FOREIGN, CardError
-from unbench.seeds import digest
 
 GROUP = "unbench.cards"
 """Group of entry points; a value is an importable package or module whose folder holds methods/ or datasets/."""

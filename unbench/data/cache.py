@@ -18,11 +18,11 @@ from PIL import Image, ImageOps
 from pydantic import BaseModel
 
 from unbench.config.cards import DatasetCard
+from unbench.config.seeds import digest
 from unbench.data.images import Bytes, Ints
 from unbench.data.sources.base import Files, ImageSource, RawData, check_range
 from unbench.errors import DataError, refusals_as
 from unbench.progress import Progress
-from unbench.seeds import digest
 from unbench.store.files import atomic_folder
 
 DECODE_VERSION = 1

@@ -7,13 +7,13 @@ from typing import Literal
 import numpy as np
 
 from unbench.config.cards import DatasetCard, Preset
+from unbench.config.seeds import derive_seed, digest
 from unbench.data import sources
 from unbench.data.cache import Decoded, cache_folder, decode
 from unbench.data.images import Dataset, Images, Ints
 from unbench.data.sources.base import Files, ImageSource
 from unbench.errors import ChecksumError, DataMissingError
 from unbench.progress import Progress
-from unbench.seeds import derive_seed, digest
 
 Checksums = Literal["auto", "strict", "accept"]
 

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from unbench.config.seeds import derive_seed
 from unbench.data.batches import Batches
 from unbench.data.images import Dataset, Images
 from unbench.errors import NotApplicableError
@@ -17,7 +18,6 @@ from unbench.methods.base import Context
 from unbench.metrics.probed import ProbeOutputs
 from unbench.metrics.relearning import LOSS_LEVEL, MARGIN
 from unbench.models.parts import head
-from unbench.seeds import derive_seed
 from unbench.training.loops import predict
 
 STEPS = 200

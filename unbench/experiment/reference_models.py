@@ -14,12 +14,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from unbench.config.seeds import derive_seed, digest
 from unbench.data.batches import first_batch
 from unbench.data.images import Dataset, Images, Ints
 from unbench.errors import DamagedError, DivergedError
 from unbench.experiment.spec import NUMERICS_VERSION, RunSpec
 from unbench.methods.base import Method
-from unbench.seeds import derive_seed, digest
 from unbench.store.checksum import BLANK, CHECKSUM_KEY
 from unbench.store.files import atomic_folder, read_verified, write_with_checksum
 from unbench.store.json_files import read_json, write_json

@@ -15,10 +15,10 @@ from typing import Literal, get_args
 from unbench.config import registry
 from unbench.config.cards import Backbone, DatasetCard, MethodCard, Preset, Value
 from unbench.config.grammar import parse_call, write_call
+from unbench.config.seeds import digest
 from unbench.config.tuned import TunedValues
 from unbench.errors import SpecError, UnknownNameError
 from unbench.scenarios import Scenario, parse_scenario
-from unbench.seeds import digest
 
 NUMERICS_VERSION = 1
 """Raised when shared code (training loop, models, splits) changes numbers, so that no old result is reused."""

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from unbench.config.seeds import digest
 from unbench.data.images import Dataset, Images, Ints
 from unbench.errors import DamagedError, StoreError
 from unbench.scenarios import Scenario, draw_forget_set
-from unbench.seeds import digest
 from unbench.store.json_files import read_json, write_json
 from unbench.store.results import Store
 

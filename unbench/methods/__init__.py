@@ -5,6 +5,7 @@ Everything that this module imports is public, under the name that it has here.
 
 from types import ModuleType as _Module
 
+from unbench.config.seeds import derive_seed as derive_seed
 from unbench.data.batches import Batch as Batch
 from unbench.data.batches import Batches as Batches
 from unbench.data.batches import PairedBatches as PairedBatches
@@ -45,7 +46,6 @@ from unbench.models.parts import features_and_logits as features_and_logits
 from unbench.models.parts import frozen_copy as frozen_copy
 from unbench.models.parts import head as head
 from unbench.progress import Progress as Progress
-from unbench.seeds import derive_seed as derive_seed
 from unbench.training.loops import by_epoch as by_epoch
 from unbench.training.loops import classification_loss as classification_loss
 from unbench.training.loops import descend as descend

@@ -14,11 +14,11 @@ from torch import nn
 from unbench import models
 from unbench.config.cards import MethodCard, Preset, Value
 from unbench.config.plugins import load_class
+from unbench.config.seeds import derive_seed
 from unbench.data.batches import Batch, Batches
 from unbench.data.images import Images, Ints
 from unbench.errors import AccessError, CardError
 from unbench.progress import Progress
-from unbench.seeds import derive_seed
 from unbench.training.loops import seeded, train_classifier
 
 

@@ -19,10 +19,10 @@ from operator import attrgetter
 import numpy as np
 from numpy.typing import NDArray
 
+from unbench.config.seeds import derive_seed
 from unbench.metrics.attacks import cross_entropy, modified_prediction_entropy, prediction_entropy, sides
 from unbench.metrics.outputs import Examples, MissingValue, Model, RunOutputs
 from unbench.metrics.registry import membership_attack
-from unbench.seeds import derive_seed
 
 LEAST = 10
 """Images of each kind that ten rounds of cross-validation need: with fewer, a test part may hold one kind alone."""

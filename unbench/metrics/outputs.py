@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from unbench.seeds import derive_seed
+from unbench.config.seeds import derive_seed
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unbench.config.seeds import derive_seed
 from unbench.metrics.classifiers import logistic_regression
 from unbench.metrics.outputs import MissingValue, Model, RunOutputs
 from unbench.metrics.probed import Part, ProbeOutputs
 from unbench.metrics.registry import AGAINST_ORACLE, Number, membership_attack, metric, percent
 from unbench.metrics.separation import separate
 from unbench.metrics.weighted import mean
-from unbench.seeds import derive_seed
 
 NEIGHBOURS = 5
 FOLDS = 5

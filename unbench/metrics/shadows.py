@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from unbench.config.seeds import derive_seed
 from unbench.metrics.outputs import MissingValue, Split
-from unbench.seeds import derive_seed
 
 
 @dataclass(frozen=True)

@@ -31,11 +31,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from unbench.config.seeds import derive_seed
 from unbench.metrics.outputs import MissingValue
 from unbench.metrics.registry import Number, metric, of_shadows
 from unbench.metrics.shadows import ShadowOutputs
 from unbench.metrics.weighted import unpacked
-from unbench.seeds import derive_seed
 
 PRIOR = 32
 """Number of models that the mean variance counts as: the size of a group in a pool of 64."""

@@ -10,8 +10,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from unbench.config.seeds import derive_seed
 from unbench.errors import SpecError
-from unbench.seeds import derive_seed
 
 Ints = NDArray[np.int64]
 

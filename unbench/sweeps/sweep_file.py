@@ -13,10 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from unbench.config import registry
 from unbench.config.grammar import expand
+from unbench.config.seeds import digest
 from unbench.errors import SpecError, StoreError, UnknownNameError
 from unbench.experiment.shadow_models.pool import check_count
 from unbench.experiment.spec import RunSpec, Start
-from unbench.seeds import digest
 from unbench.store.files import read_text
 from unbench.store.json_files import read_json, write_json
 from unbench.store.results import Store

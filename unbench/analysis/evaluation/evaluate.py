@@ -12,6 +12,7 @@ import numpy as np
 
 from unbench.analysis.evaluation.summary import summarise
 from unbench.analysis.rows.reruns import newest_reruns
+from unbench.config.seeds import derive_seed
 from unbench.errors import UnknownNameError
 from unbench.experiment.measuring import fill
 from unbench.experiment.shadow_models.pool import ShadowPool, UnlearnedShadows, pools
@@ -20,7 +21,6 @@ from unbench.metrics import METRICS, Metric, MissingValue
 from unbench.metrics.estimates import RESAMPLES, estimate
 from unbench.metrics.shadows import ShadowOutputs
 from unbench.progress import Progress
-from unbench.seeds import derive_seed
 from unbench.store.metric_rows import MetricRow, MetricsFile
 from unbench.store.results import Store, load_metrics, load_results
 from unbench.store.schema import Row

@@ -16,12 +16,12 @@ from filelock import FileLock
 from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
+from unbench.config.seeds import digest
 from unbench.data.cache import cache_folder
 from unbench.data.encoders.base import Encoder, FeatureEncoder
 from unbench.data.images import Dataset, Ints
 from unbench.errors import DataError
 from unbench.progress import Progress
-from unbench.seeds import digest
 from unbench.store.tensors import content_hash
 
 BATCH = 32

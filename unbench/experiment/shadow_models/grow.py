@@ -14,6 +14,7 @@ import torch
 from joblib import Parallel, delayed, parallel_config
 
 from unbench.config.reference_names import ORACLE
+from unbench.config.seeds import derive_seed, digest
 from unbench.data.images import Dataset, Ints
 from unbench.errors import FOREIGN, SpecError, UnbenchError, describe
 from unbench.experiment.inputs import Inputs, datasets_of, make_method, prepare
@@ -26,7 +27,6 @@ from unbench.experiment.unlearn import forget
 from unbench.methods.base import Method, load_method
 from unbench.progress import Progress
 from unbench.scenarios import ForgetDraw, Scenario, draw_forget_set
-from unbench.seeds import derive_seed, digest
 from unbench.store.arrays import Arrays
 from unbench.training.devices import choose_device, make_deterministic
 

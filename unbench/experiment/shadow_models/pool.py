@@ -13,17 +13,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
+from unbench.config.seeds import digest
 from unbench.errors import SpecError
-from unbench.seeds import digest
 from unbench.store.arrays import Arrays, load_arrays, save_arrays
 from unbench.store.json_files import read_json, write_json
 from unbench.store.results import Store
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 LEAST = 4
 """Models below which no attack has two that saw an image and two that did not."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unbench.config.cards import Hyperparameter, Value
+from unbench.config.seeds import derive_seed, digest
 from unbench.errors import SpecError
-from unbench.seeds import derive_seed, digest
 
 if TYPE_CHECKING:
     import optuna
