@@ -53,7 +53,6 @@ def main() -> int:
         spent = {
             "without plots": report(folder, out, "none"),
             "with the plots of one data set": report(folder, out, dataset),
-            "again, when nothing has changed": report(folder, out, dataset),
         }
     print("| measured | seconds | limit |\n|---|---:|---:|")
     print(f"| reading {rows:,} rows, for the first time or again | {first:.1f} | |")
