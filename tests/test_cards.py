@@ -130,7 +130,7 @@ def test_the_key_is_made_of_meaning() -> None:
         key("ft", seed=1),
         key("ft", preset="smoke"),
         key("ft", scenario="random1"),
-        key("ft", model="resnet18"),
+        key("ft", model="convnet"),
         key("ft", data="other"),
         key("ft", split="other"),
     ]

@@ -22,8 +22,8 @@ from unbench.methods.components.gradients import (
     per_example_gradients,
     weighted_gradient,
 )
-from unbench.models.convolutional import resnet18
 from unbench.models.parts import frozen_copy
+from unbench.models.resnet import ResNet18
 from unbench.models.vit import VisionTransformer
 
 CLASSES = 3
@@ -37,7 +37,7 @@ def vit() -> nn.Module:
 def resnet() -> nn.Module:
     """With running statistics of batch norm that are not those of the images."""
     torch.manual_seed(0)
-    model = resnet18(image_size=8, channels=1, classes=CLASSES)
+    model = ResNet18(image_size=8, channels=1, classes=CLASSES)
     for name, buffer in model.named_buffers():
         if name.endswith("running_mean"):
             buffer.uniform_(-0.5, 0.5)

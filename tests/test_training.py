@@ -9,13 +9,14 @@ from torch import nn
 
 from unbench.config import registry
 from unbench.config.cards import Training
-from unbench.data.batches import Batches, normalise, random_crop
+from unbench.data.batches import Batches, augmented, normalise
 from unbench.data.images import Images
 from unbench.errors import DivergedError, NotApplicableError, SpecError
 from unbench.models import build, build_transformer
-from unbench.models.convolutional import BatchNorm, resnet18
+from unbench.models.convolutional import BatchNorm
+from unbench.models.resnet import ResNet18
 from unbench.progress import Progress
-from unbench.training.loops import predict, seeded, train_classifier, warmup_cosine
+from unbench.training.loops import predict, seeded, train_classifier
 
 CPU = torch.device("cpu")
 RECIPE = Training(epochs=2, batch_size=8, lr=1e-2, augment=("crop", "flip"))
@@ -60,7 +61,7 @@ def test_without_a_seed_the_order_is_kept_and_augmentation_refused() -> None:
 
 def test_random_crop_shifts_each_image_whole() -> None:
     picture = torch.arange(1.0, 65).reshape(1, 1, 8, 8).repeat(50, 1, 1, 1)
-    cropped = random_crop(picture, torch.Generator().manual_seed(0))
+    cropped = augmented(picture, ["crop"], torch.Generator().manual_seed(0))
     assert cropped.shape == picture.shape
     padded = nn.functional.pad(picture[0], (1, 1, 1, 1), value=-1.0)
     windows = [padded[:, y : y + 8, x : x + 8] for y in range(3) for x in range(3)]
@@ -83,19 +84,6 @@ def test_training_is_the_same_twice_and_leaves_the_global_generator_alone() -> N
 def test_a_loss_that_is_not_finite_stops_training() -> None:
     with pytest.raises(DivergedError):
         train_classifier(linear(), images(), RECIPE.model_copy(update={"lr": 1e20, "epochs": 5}), 0, CPU, Progress())
-
-
-def test_schedule_warms_up_and_ends_at_zero() -> None:
-    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
-    schedule = warmup_cosine(optimizer, warmup=4, total=10)
-    rates = []
-    for _ in range(10):
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        schedule.step()
-    assert rates[:5] == [0.25, 0.5, 0.75, 1.0, 1.0]
-    assert rates[4:] == sorted(rates[4:], reverse=True)
-    assert optimizer.param_groups[0]["lr"] == pytest.approx(0)
 
 
 def test_predictions_do_not_depend_on_the_batch_size_or_the_mode() -> None:
@@ -123,7 +111,7 @@ def test_models_take_their_images_and_give_a_logit_per_class(model: str, size: i
 
 def test_batch_norm_takes_a_single_image_whose_maps_have_shrunk_to_a_point() -> None:
     torch.manual_seed(0)
-    model = resnet18(image_size=8, channels=1, classes=2)
+    model = ResNet18(image_size=8, channels=1, classes=2)
     model(torch.randn(6, 1, 8, 8))  # statistics that are not those of a new model
     image, norm = torch.randn(1, 512, 1, 1), model.layer4[1].bn2
     counted = norm.num_batches_tracked.item()

@@ -65,7 +65,7 @@ def check_dataset(name: str, data_root: Path | str | None = None) -> Iterator[Ch
     """
     card = registry.dataset(name)
     for preset in card.presets:
-        yield _ask(name, f"preset {preset} builds a model that fits", _model_fits, card, preset)
+        yield _ask(name, f"preset {preset} builds models that fit", _model_fits, card, preset)
     yield _ask(name, "loads, with disjoint splits and labels in range", _loads, card, data_root)
 
 
@@ -120,11 +120,12 @@ def _model_fits(card: DatasetCard, preset_name: str) -> None:
         stem = encoders.load(preset.stem, "cpu")
         assert isinstance(stem, FeatureEncoder)
         images = stem.features(images.byte())["maps"]
-    model = build(preset, (images.shape[1], images.shape[2]), classes).eval()
-    with torch.inference_mode():
-        shape = model(images).shape
-    if shape != (1, classes):
-        raise AssertionError(f"the model gives outputs of shape {tuple(shape)} for {classes} classes")
+    for name in preset.models:
+        model = build(preset.with_model(name), (images.shape[1], images.shape[2]), classes).eval()
+        with torch.inference_mode():
+            shape = model(images).shape
+        if shape != (1, classes):
+            raise AssertionError(f"model {name} gives outputs of shape {tuple(shape)} for {classes} classes")
 
 
 def _loads(card: DatasetCard, data_root: Path | str | None) -> None:

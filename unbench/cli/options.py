@@ -14,7 +14,7 @@ Names = list[str] | None
 Datasets = Annotated[Names, Option("-d", "--dataset", help="May be repeated.")]
 Scenario = Annotated[str, Option(help="What to forget; see 'unbench list scenarios'.")]
 Preset = Annotated[str, Option(help="smoke, cpu or paper.")]
-Model = Annotated[str | None, Option(help="vit, resnet18 or convnet; the data set decides if left out.")]
+Model = Annotated[str | None, Option(help="vit, convnet, cifarnet or resnet18; the preset decides if left out.")]
 Hparams = Annotated[str, Option(help="tuned or default: which values to use where -m gives none. See 'unbench tune'.")]
 TimeLimit = Annotated[float | None, Option(help="Seconds that unlearning may take.")]
 Results = Annotated[Path, Option("--results", help="Folder of results.")]

@@ -153,7 +153,19 @@ class MethodCard(Card):
 
 
 class Training(Strict):
-    """The recipe that trains the original and the oracle of a preset."""
+    """The recipe that trains the original and the oracle of a preset.
+
+    Attributes:
+        lr: highest learning rate.
+        schedule: of the rate, after a linear warm-up: "cosine" to zero, "steps" (times `gamma` at each of
+            `milestones`, in epochs), or "one_cycle" (linearly to zero).
+        momentum, nesterov: of SGD.
+        label_smoothing: share of the target that is spread evenly over all classes.
+        augment: random crops after padding, and mirror images.
+        padding: what a crop finds beyond the edge: black, or the image reflected.
+        precision: "bf16" runs the network's layers in bfloat16; weights, losses and optimiser stay in float32.
+        channels_last: whether the network keeps channels innermost in memory, which suits convolutions.
+    """
 
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=1)
@@ -163,15 +175,58 @@ class Training(Strict):
     warmup_epochs: float = Field(default=1, ge=0)
     momentum: float = Field(default=0.9, ge=0, lt=1)
     augment: tuple[Literal["crop", "flip"], ...] = ()
+    nesterov: bool = True
+    schedule: Literal["cosine", "steps", "one_cycle"] = "cosine"
+    milestones: tuple[float, ...] = ()
+    gamma: float = Field(default=0.1, gt=0, lt=1)
+    label_smoothing: float = Field(default=0, ge=0, lt=1)
+    padding: Literal["black", "reflect"] = "black"
+    precision: Precision = "fp32"
+    channels_last: bool = False
+
+    LATER: ClassVar[frozenset[str]] = frozenset(
+        ("nesterov", "schedule", "milestones", "gamma", "label_smoothing", "padding", "precision", "channels_last")
+    )
+    """Fields that came after the first results. At their defaults they are left out of digests, which stay as they
+    were."""
+
+    @model_validator(mode="after")
+    def _steps_have_milestones(self) -> Training:
+        if (self.schedule == "steps") != bool(self.milestones):
+            raise SpecError("milestones, the epochs after which the rate falls, belong to schedule 'steps'")
+        if any(not 0 < epoch < self.epochs for epoch in self.milestones):
+            raise SpecError(f"milestones must lie between 0 and the number of epochs, {self.epochs}")
+        return self
+
+    def meaning(self) -> dict[str, Any]:
+        """Return what enters digests and rows: every field but later ones at their defaults."""
+        plain = self.model_dump(mode="json")
+        defaults = {name: type(self).model_fields[name].default for name in self.LATER}
+        return {k: v for k, v in plain.items() if k not in defaults or getattr(self, k) != defaults[k]}
 
 
-Backbone = Literal["vit", "convnet", "resnet18"]
+Precision = Literal["fp32", "bf16"]
+Backbone = Literal["vit", "convnet", "cifarnet", "resnet18"]
+
+
+class Recipe(Strict):
+    """How a preset trains a backbone other than its own.
+
+    Attributes:
+        model_options: of the backbone.
+        training: None for the preset's own.
+    """
+
+    model_options: dict[str, Value] = {}
+    training: Training | None = None
 
 
 class Preset(Strict):
     """One size of an experiment on a data set. Sizes count images; 0 means all of them.
 
     Attributes:
+        model, model_options, training: the backbone that is used where no other is asked for, and its recipe.
+        recipes: of other backbones that may be asked for.
         stem: frozen backbone whose feature maps replace the pixels, for every method alike; empty means none.
         keys: encoder of the keys of methods that retrieve by keys; empty means the stem, or pixels if there is none.
     """
@@ -185,6 +240,7 @@ class Preset(Strict):
     stem: str = ""
     keys: str = ""
     training: Training
+    recipes: dict[Backbone, Recipe] = {}
 
     @field_validator("stem", "keys")
     @classmethod
@@ -195,11 +251,30 @@ class Preset(Strict):
 
     @model_validator(mode="after")
     def _maps_are_not_augmented(self) -> Preset:
-        if self.stem and self.training.augment:
+        recipes = [self.training, *(recipe.training for recipe in self.recipes.values() if recipe.training)]
+        if self.stem and any(recipe.augment for recipe in recipes):
             raise SpecError(
                 "augment must be empty with a stem, whose feature maps are computed once, from whole images"
             )
         return self
+
+    @property
+    def models(self) -> tuple[Backbone, ...]:
+        """The backbones that the preset has recipes for, its own first."""
+        return (self.model, *(model for model in self.recipes if model != self.model))
+
+    def with_model(self, model: Backbone) -> Preset:
+        """Return the preset with another of its `models`, and the recipe for it."""
+        if model == self.model:
+            return self
+        recipe = self.recipes[model]
+        training = recipe.training or self.training
+        changes = {"model": model, "model_options": recipe.model_options, "training": training, "recipes": {}}
+        return self.model_copy(update=changes)
+
+    def meaning(self) -> dict[str, Any]:
+        """Return what enters digests: all that decides numbers, in the form in which it has always entered them."""
+        return {**self.model_dump(mode="json", exclude={"recipes"}), "training": self.training.meaning()}
 
 
 class DatasetCard(Card):

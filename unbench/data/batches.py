@@ -1,6 +1,6 @@
 """Mini-batches of normalised, optionally augmented images, straight from bytes in memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from unbench.data.images import Images
 
 CROP_PADDING = 4
-"""Pixels of zero padding before a random crop back to the image's size, for 28 to 64 pixels; scaled beyond."""
+"""Pixels of padding before a random crop back to the image's size, for 28 to 64 pixels; scaled beyond."""
 
 
 class Batch(NamedTuple):
@@ -55,6 +55,7 @@ class Batches:
         device: to which batches are moved.
         seed: of order and augmentation; None keeps the order and allows no augmentation.
         augment: any of "crop" and "flip".
+        padding: see `augmented`.
     """
 
     images: Images
@@ -62,6 +63,7 @@ class Batches:
     device: torch.device
     seed: int | None = None
     augment: tuple[str, ...] = ()
+    padding: str = "black"
 
     def __post_init__(self) -> None:
         if self.augment and self.seed is None:
@@ -78,15 +80,9 @@ class Batches:
             picked = self.images.take(rows.numpy())
             pixels, labels = (torch.from_numpy(part).to(self.device) for part in (picked.pixels, picked.labels))
             keys = None if picked.keys is None else torch.from_numpy(picked.keys).to(self.device)
-            yield Batch(rows.to(self.device), self._augmented(normalise(pixels)), labels, keys)
-
-    def _augmented(self, images: Tensor) -> Tensor:
-        if "crop" in self.augment:
-            images = random_crop(images, self.generator)
-        if "flip" in self.augment:
-            flips = torch.rand(len(images), generator=self.generator) < 0.5
-            images = torch.where(flips.to(images.device)[:, None, None, None], images.flip(3), images)
-        return images
+            if self.augment:
+                pixels = augmented(pixels, self.augment, self.generator, self.padding)
+            yield Batch(rows.to(self.device), normalise(pixels), labels, keys)
 
 
 class PairedBatches:
@@ -105,13 +101,33 @@ def first_batch(images: Images, batch_size: int, device: torch.device) -> Batch:
     return next(iter(Batches(images, batch_size, device)))
 
 
-def random_crop(images: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Shift each image (B, C, S, S) by its own offset of at most the padding; edges are filled with -1 (black)."""
-    count, _, side, _ = images.shape
-    pad = max(1, CROP_PADDING * side // 32)
-    padded = nn.functional.pad(images, (pad, pad, pad, pad), value=-1.0)
-    offsets = torch.randint(0, 2 * pad + 1, (2, count, 1), generator=generator).to(images.device)
-    rows = offsets[0] + torch.arange(side, device=images.device)
-    columns = offsets[1] + torch.arange(side, device=images.device)
-    index = torch.arange(count, device=images.device)[:, None, None]
-    return padded.permute(0, 2, 3, 1)[index, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+def augmented(
+    pixels: Tensor, augment: Sequence[str], generator: torch.Generator | None, padding: str = "black"
+) -> Tensor:
+    """Return square images (B, C, S, S), each moved by its own offset, mirrored or not; channels innermost in memory.
+
+    Args:
+        pixels: bytes, or floats in [-1, 1].
+        augment: any of "crop" (an offset of at most the padding in each direction) and "flip" (every second image).
+        generator: draws offsets and flips.
+        padding: what comes in beyond an edge: "black", or the image itself, "reflect"ed at its outermost pixels.
+    """
+    count, _, side, _ = pixels.shape
+    if "crop" in augment:
+        pad = max(1, CROP_PADDING * side // 32)
+        down, right = torch.randint(0, 2 * pad + 1, (2, count), generator=generator).to(pixels.device)
+        # All windows are views; the one gather copies each image's own.
+        windows = _padded(pixels, pad, padding).unfold(2, side, 1).unfold(3, side, 1)
+        pixels = windows[torch.arange(count, device=pixels.device), :, down, right]
+    if "flip" in augment:
+        flips = (torch.rand(count, generator=generator) < 0.5).to(pixels.device)
+        pixels = torch.where(flips[:, None, None, None], pixels.flip(3), pixels)
+    return pixels.contiguous(memory_format=torch.channels_last)
+
+
+def _padded(pixels: Tensor, pad: int, padding: str) -> Tensor:
+    if padding == "reflect":
+        places = torch.arange(-pad, pixels.shape[3] + pad, device=pixels.device).abs()
+        places = pixels.shape[3] - 1 - (pixels.shape[3] - 1 - places).abs()
+        return pixels[:, :, places][:, :, :, places]
+    return nn.functional.pad(pixels, (pad, pad, pad, pad), value=0 if pixels.dtype == torch.uint8 else -1.0)

@@ -26,6 +26,7 @@ from unbench.store.json_files import read_json, write_json
 from unbench.store.locks import locked
 from unbench.store.results import Store
 from unbench.store.tensors import storable
+from unbench.training.checkpoints import Checkpoint
 from unbench.training.cost import Cost, measured, warm_up
 from unbench.training.loops import predict
 
@@ -101,6 +102,7 @@ def train_or_load(
         seed = derive_seed(role, data.name, spec.seed)
         device = method.context.device
         warm_up(method.build(len(images)).to(device), first_batch(images, spec.preset.training.batch_size, device))
+        method.checkpoint = Checkpoint(store.stages / f".{name}.checkpoint")
         with measured(device) as cost:
             model = method.train(images, seed)
         # Of the others, only the whole model is audited.
@@ -109,12 +111,14 @@ def train_or_load(
             "model": model.state_dict(),
             "logits": {f"{part}/{split}": tensor for part, by in outputs.items() for split, tensor in by.items()},
         }
-        about = {"role": role, "images": len(images), "seconds": cost.seconds, "peak_memory_mb": cost.peak_memory_mb}
+        seconds = cost.seconds + method.checkpoint.seconds
+        about = {"role": role, "images": len(images), "seconds": seconds, "peak_memory_mb": cost.peak_memory_mb}
         with atomic_folder(folder) as temporary:
             for file, tensors in files.items():
                 content = save(storable(tensors), metadata={CHECKSUM_KEY: BLANK})
                 write_with_checksum(temporary / f"{file}.safetensors", content)
             write_json(temporary / "stage.json", about)
+        method.checkpoint.remove()
         logger.info("trained %s in %.1f s", name, cost.seconds)
         return read_reference_model(folder)
 
@@ -167,7 +171,7 @@ def reference_model_name(role: Role, spec: RunSpec, own_training: bool, data: Da
             "trainer": trainer,
             "dataset": [data.name, data.version, data.fingerprint],
             "images": digest(ids.tolist()),
-            "preset": spec.preset.model_dump(mode="json"),
+            "preset": spec.preset.meaning(),
             "seed": spec.seed,
         }
     )

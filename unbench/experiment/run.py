@@ -211,7 +211,7 @@ class Run:
             "model": spec.preset.model,
             "model_options": json.dumps(spec.preset.model_options, sort_keys=True),
             "preset": spec.preset_name,
-            "training": json.dumps(spec.preset.training.model_dump(mode="json"), sort_keys=True),
+            "training": json.dumps(spec.preset.training.meaning(), sort_keys=True),
             "seed": spec.seed,
             "hparams": json.dumps(spec.hparams, sort_keys=True),
             "tuned": spec.tuned,

@@ -88,10 +88,15 @@ class RunSpec:
         if preset not in dataset_card.presets:
             raise UnknownNameError("preset", preset, dataset_card.presets, f"for dataset '{dataset}'")
         chosen = dataset_card.presets[preset]
-        if model is not None and model != chosen.model:
+        if model is not None:
             if model not in MODELS:
                 raise UnknownNameError("model", model, MODELS)
-            chosen = chosen.model_copy(update={"model": model, "model_options": {}})
+            if model not in chosen.models:
+                raise SpecError(
+                    f"preset '{preset}' of dataset '{dataset}' has no recipe for model '{model}', only for "
+                    f"{', '.join(chosen.models)}; add [presets.{preset}.recipes.{model}] to its card"
+                )
+            chosen = chosen.with_model(model)
         values = TunedValues.of(results)
         tuned = values.find(method_card, dataset, preset, parsed_scenario.name, chosen.model)
         given = {**(tuned.hparams if tuned and start == "tuned" else {}), **dict(options)}
@@ -156,7 +161,7 @@ class RunSpec:
                 "dataset": [self.dataset.name, self.dataset.version, fingerprint],
                 "scenario": self.scenario.name,
                 "split": split_hash,
-                "preset": self.preset.model_dump(mode="json"),
+                "preset": self.preset.meaning(),
                 "seed": self.seed,
             }
         )

@@ -19,6 +19,7 @@ from unbench.data.batches import Batch, Batches
 from unbench.data.images import Images, Ints
 from unbench.errors import AccessError, CardError
 from unbench.progress import Progress
+from unbench.training.checkpoints import Checkpoint
 from unbench.training.loops import seeded, train_classifier
 
 
@@ -149,6 +150,7 @@ class Method:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.warnings: list[str] = []
+        self.checkpoint = Checkpoint()
 
     def warn(self, text: str) -> None:
         """Add a warning to the run's row, for whoever reads its numbers, such as that nothing was changed."""
@@ -167,7 +169,8 @@ class Method:
         context = self.context
         with seeded(seed):
             model = self.build(len(images)).to(context.device)
-            return train_classifier(model, images, context.preset.training, seed, context.device, context.progress)
+            recipe = context.preset.training
+            return train_classifier(model, images, recipe, seed, context.device, context.progress, self.checkpoint)
 
     def unlearn(self, model: nn.Module, access: Access) -> nn.Module:
         """Make `model` forget; it is a copy of the original, to change in place or to replace."""
@@ -185,7 +188,7 @@ class Method:
         """Return shuffled, augmented batches by the shared recipe, seeded for `purpose`."""
         recipe, context = self.context.preset.training, self.context
         size = batch_size or recipe.batch_size
-        return Batches(images, size, context.device, context.seed_for(purpose), recipe.augment)
+        return Batches(images, size, context.device, context.seed_for(purpose), recipe.augment, recipe.padding)
 
     def rounds(self, count: str = "epochs") -> Iterator[int]:
         """Yield 0, 1, ... as often as the hyper-parameter `count` asks for, and show the progress."""

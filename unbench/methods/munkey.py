@@ -49,7 +49,7 @@ class Munkey(MemoryMethod):
             model = self.model_for(images).to(context.device)
             names = ("own", "null", "drop_image", "drop_patches", "dropout")
             shown = Pathways(model, seed, **{name: context.number(name) for name in names})
-            batches = Batches(images, recipe.batch_size, context.device, seed, recipe.augment)
+            batches = Batches(images, recipe.batch_size, context.device, seed, recipe.augment, recipe.padding)
             tokens: dict[str, Any] = {
                 "params": [model.memory.tokens],
                 "lr": recipe.lr * context.number("token_lr"),
@@ -94,7 +94,8 @@ class Munkey(MemoryMethod):
         if epochs:
             changes = {"epochs": epochs, "warmup_epochs": warmup_epochs}
             recipe = self.context.preset.training.model_copy(update=changes)
-            descend_by_recipe(groups, batches, shown.loss, recipe, self.context.progress)
+            parts: dict[str, Any] = {"model": shown.model, "pathways": shown.generator}
+            descend_by_recipe(groups, batches, shown.loss, recipe, self.context.progress, self.checkpoint, parts)
 
 
 @dataclass

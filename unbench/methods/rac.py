@@ -38,7 +38,7 @@ class RetrievalAugmented(MemoryMethod):
         with seeded(seed):
             model = self.model_for(images).to(context.device)
             neighbours = model.memory.neighbours(model.neighbours)
-            batches = Batches(images, recipe.batch_size, context.device, seed, recipe.augment)
+            batches = Batches(images, recipe.batch_size, context.device, seed, recipe.augment, recipe.padding)
             weights = [weight for name, weight in model.named_parameters() if not name.startswith("memory.")]
 
             def loss_of(batch: Batch) -> Tensor:

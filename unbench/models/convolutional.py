@@ -1,8 +1,17 @@
-"""Convolutional networks: torchvision's ResNet-18, and a small one for machines where a ResNet takes hours."""
+"""Convolutional networks for machines where a ResNet takes hours, and their trunks for transformers to read."""
 
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
+
+from unbench.models.precision import Backbone, in_own_precision
+
+FIRST = 24
+"""Channels of the first convolution of a CifarNet, as in airbench."""
+
+SCALE = 9.0
+"""Divisor of a CifarNet's features, as in airbench: logits that begin small let the rate begin high."""
 
 
 class BatchNorm(nn.BatchNorm2d):
@@ -20,23 +29,7 @@ class BatchNorm(nn.BatchNorm2d):
         return super().forward(maps)
 
 
-def resnet18(*, image_size: int, channels: int, classes: int) -> nn.Module:
-    """Return an untrained ResNet-18 (He et al., arXiv 1512.03385).
-
-    Up to 64 pixels it has the usual stem for small images: a 3x3 first convolution and no max-pooling.
-    """
-    from torchvision.models import resnet18 as build
-
-    model: nn.Module = build(weights=None, num_classes=classes, norm_layer=BatchNorm)
-    if image_size <= 64:
-        model.conv1 = nn.Conv2d(channels, 64, kernel_size=3, stride=1, padding=1, bias=False)
-        model.maxpool = nn.Identity()
-    else:
-        model.conv1 = nn.Conv2d(channels, 64, kernel_size=7, stride=2, padding=3, bias=False)
-    return model
-
-
-class ConvNet(nn.Module):
+class ConvNet(Backbone):
     """Three blocks of two 3x3 convolutions with batch normalisation, halving the side between them, then a mean.
 
     A plain network in the manner of VGG (Simonyan and Zisserman, arXiv 1409.1556), its parts as in ResNets.
@@ -59,10 +52,66 @@ class ConvNet(nn.Module):
         self.features = nn.Sequential(blocks[0], nn.MaxPool2d(2), blocks[1], nn.MaxPool2d(2), blocks[2])
         self.fc = nn.Linear(widths[-1], classes)
 
+    @in_own_precision
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (N, classes)."""
         logits: Tensor = self.fc(self.features(images).mean(dim=(2, 3)))
         return logits
+
+
+class CifarNet(Backbone):
+    """A 2x2 convolution, three blocks of two 3x3 convolutions that halve the side, and the maximum of what is left.
+
+    A fast network for images of about 32 pixels, after airbench (Jordan, arXiv 2404.00498). Unlike airbench's, the
+    first convolution is learnt like all others: one that whitens the training images would be computed from the forget
+    set, and remember it.
+
+    Args:
+        image_size, channels: of the inputs (N, channels, image_size, image_size).
+        classes: length of the outputs.
+        width: channels of the first block; the second and third have four times as many.
+
+    Raises:
+        ValueError: the inputs are smaller than 16x16, or the width is not positive.
+    """
+
+    def __init__(self, *, image_size: int, channels: int, classes: int, width: int = 64) -> None:
+        super().__init__()
+        if image_size < 16 or width < 1:
+            raise ValueError(
+                f"a CifarNet needs images of at least 16x16 and a positive width, not {image_size}, {width}"
+            )
+        widths = (FIRST, width, 4 * width, 4 * width)
+        blocks = [_halving_block(before, after) for before, after in pairwise(widths)]
+        self.features = nn.Sequential(nn.Conv2d(channels, FIRST, kernel_size=2), nn.GELU(), *blocks)
+        self.fc = nn.Linear(widths[-1], classes)
+
+    @in_own_precision
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits (N, classes)."""
+        logits: Tensor = self.fc(self.features(images).amax(dim=(2, 3)) / SCALE)
+        return logits
+
+
+def build_trunk(name: str, image_size: int, channels: int, width: int = 0) -> tuple[nn.Module, int, int]:
+    """Return the untrained trunk of a backbone, and the channels and the side of its feature map.
+
+    Args:
+        name: of the backbone: "convnet" or "cifarnet".
+        image_size, channels: of the images.
+        width: of the backbone; 0 for its default.
+
+    Raises:
+        ValueError: there is no such trunk, or the images do not suit it.
+    """
+    kinds: dict[str, type[ConvNet] | type[CifarNet]] = {"convnet": ConvNet, "cifarnet": CifarNet}
+    if name not in kinds:
+        raise ValueError(f"no trunk is called '{name}'; known: {', '.join(kinds)}")
+    options = {"width": width} if width else {}
+    trunk = kinds[name](image_size=image_size, channels=channels, classes=1, **options).features
+    with torch.no_grad():
+        maps = trunk.eval()(torch.zeros(1, channels, image_size, image_size))
+    return trunk.train(), maps.shape[1], maps.shape[2]
 
 
 def _block(before: int, after: int) -> nn.Sequential:
@@ -70,3 +119,15 @@ def _block(before: int, after: int) -> nn.Sequential:
     for inputs in (before, after):
         layers += [nn.Conv2d(inputs, after, 3, padding=1, bias=False), BatchNorm(after), nn.ReLU()]
     return nn.Sequential(*layers)
+
+
+def _halving_block(before: int, after: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(before, after, 3, padding=1, bias=False),
+        nn.MaxPool2d(2),
+        BatchNorm(after),
+        nn.GELU(),
+        nn.Conv2d(after, after, 3, padding=1, bias=False),
+        BatchNorm(after),
+        nn.GELU(),
+    )

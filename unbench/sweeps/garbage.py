@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unbench.errors import StoreError, UnbenchError
+from unbench.experiment.reference_models import is_stored
 from unbench.experiment.settings import Settings
 from unbench.store.locks import holders, is_held
 from unbench.store.results import Store, load_results
@@ -105,3 +106,6 @@ def _reference_models(settings: Settings) -> Iterator[Garbage]:
     for path in sorted(store.stages.glob("[!.]*")):
         if path.name not in needed and not (pooled and path.name.startswith("shadow")):
             yield Garbage(path, "a model that no run in this folder starts from or is compared with")
+    for path in sorted(store.stages.glob(".*.checkpoint")):
+        if (name := path.stem[1:]) not in needed or is_stored(store, name):
+            yield Garbage(path, "the state of a training that no run in this folder waits for")

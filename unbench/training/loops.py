@@ -13,6 +13,7 @@ from unbench.data.batches import Batch, Batches
 from unbench.data.images import Images
 from unbench.errors import DivergedError
 from unbench.progress import Progress
+from unbench.training.checkpoints import Checkpoint, Part
 
 Parameters = Iterable[Tensor] | Iterable[dict[str, Any]]
 
@@ -31,17 +32,31 @@ def make_optimizer(parameters: Parameters, recipe: Training) -> torch.optim.Opti
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(parameters, lr=recipe.lr, weight_decay=recipe.weight_decay)
     return torch.optim.SGD(
-        parameters, lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay, nesterov=True
+        parameters,
+        lr=recipe.lr,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        nesterov=recipe.nesterov and recipe.momentum > 0,
     )
 
 
-def warmup_cosine(optimizer: torch.optim.Optimizer, warmup: int, total: int) -> torch.optim.lr_scheduler.LambdaLR:
-    """Return a schedule: rates rise linearly over `warmup` steps and fall to zero on a half cosine by `total`."""
+def recipe_schedule(
+    optimizer: torch.optim.Optimizer, recipe: Training, steps: int
+) -> torch.optim.lr_scheduler.LambdaLR:
+    """Return the recipe's schedule, stepped after each batch: rates rise linearly in the warm-up, then fall.
+
+    Args:
+        steps: batches of an epoch.
+    """
+    warmup, total = round(recipe.warmup_epochs * steps), recipe.epochs * steps
 
     def factor(step: int) -> float:
         if step < warmup:
             return (step + 1) / warmup
-        return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
+        done = (step - warmup) / max(1, total - warmup)
+        if recipe.schedule == "steps":
+            return recipe.gamma ** sum(step >= epoch * steps for epoch in recipe.milestones)
+        return 0.5 * (1 + math.cos(math.pi * done)) if recipe.schedule == "cosine" else 1 - done
 
     return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
 
@@ -90,30 +105,47 @@ def descend_by_recipe(
     loss_of: Callable[[Batch], Tensor],
     recipe: Training,
     progress: Progress,
+    checkpoint: Checkpoint | None = None,
+    parts: Mapping[str, Part] = {},
 ) -> None:
     """Minimise `loss_of` over `parameters` for the recipe's epochs, with its optimiser and its rates.
 
+    Args:
+        checkpoint: from which the training goes on if it was killed.
+        parts: what changes in an epoch besides the optimiser and the order of `batches`, such as the model.
+
     Raises:
         DivergedError: see `descend`.
+        StoreError: a checkpoint cannot be written.
     """
-    optimizer, steps = make_optimizer(parameters, recipe), len(batches)
-    schedule = warmup_cosine(optimizer, round(recipe.warmup_epochs * steps), recipe.epochs * steps)
-    descend(progress.track([batches] * recipe.epochs), loss_of, optimizer, schedule)
+    optimizer = make_optimizer(parameters, recipe)
+    schedule = recipe_schedule(optimizer, recipe, len(batches))
+    order = {} if batches.generator is None else {"order": batches.generator}
+    state: dict[str, Part] = {**parts, **order, "optimizer": optimizer, "schedule": schedule}
+    epochs = (checkpoint or Checkpoint()).epochs(batches, recipe.epochs, state)
+    descend(progress.track(epochs, total=recipe.epochs), loss_of, optimizer, schedule)
 
 
 def train_classifier(
-    model: nn.Module, images: Images, recipe: Training, seed: int, device: torch.device, progress: Progress
+    model: nn.Module,
+    images: Images,
+    recipe: Training,
+    seed: int,
+    device: torch.device,
+    progress: Progress,
+    checkpoint: Checkpoint | None = None,
 ) -> nn.Module:
     """Train `model` from its present state by `recipe`, with cross-entropy; return it in eval mode."""
-    batches = Batches(images, recipe.batch_size, device, seed, recipe.augment)
+    batches = Batches(images, recipe.batch_size, device, seed, recipe.augment, recipe.padding)
     model.train()
-    descend_by_recipe(model.parameters(), batches, classification_loss(model), recipe, progress)
+    loss = classification_loss(model, recipe.label_smoothing)
+    descend_by_recipe(model.parameters(), batches, loss, recipe, progress, checkpoint, {"model": model})
     return model.eval()
 
 
-def classification_loss(model: nn.Module) -> Callable[[Batch], Tensor]:
+def classification_loss(model: nn.Module, label_smoothing: float = 0.0) -> Callable[[Batch], Tensor]:
     """Return a function of a batch: the mean cross-entropy of `model` on it."""
-    return lambda batch: nn.functional.cross_entropy(model(batch.images), batch.labels)
+    return lambda batch: nn.functional.cross_entropy(model(batch.images), batch.labels, label_smoothing=label_smoothing)
 
 
 @torch.inference_mode()

@@ -146,7 +146,7 @@ def open_cells(spec: RunSpec, settings: Settings) -> tuple[ShadowPool, Unlearned
         "dataset_version": data.version,
         "data_fingerprint": data.fingerprint,
         "preset": spec.preset_name,
-        "settings": spec.preset.model_dump(mode="json"),
+        "settings": spec.preset.meaning(),
         "trainer": [name, version, spec.hparams] if method.own_training else ["standard"],
         "threads": THREADS,
     }

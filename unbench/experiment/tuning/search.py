@@ -178,7 +178,7 @@ class _Trials:
             "space": {name: [knob.search, knob.log, spec.hparams[name]] for name, knob in self.space.items()},
             "dataset": [spec.dataset.name, spec.dataset.version, fingerprint],
             "scenario": spec.scenario.name,
-            "preset": spec.preset.model_dump(mode="json"),
+            "preset": spec.preset.meaning(),
             "rule": self.rule,
             **({} if time_limit is None else {"time_limit": time_limit}),
         }
