@@ -1,4 +1,4 @@
-"""A training that is killed goes on from its checkpoint and ends with the bits of one that was not."""
+"""A training run that was killed resumes from its checkpoint and ends with the same bits as one that was not."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import unbench
 from unbench.config.cards import Training
 from unbench.data.images import Images
 from unbench.progress import Progress
-from unbench.training.checkpoints import Checkpoint
+from unbench.store.results import Store
+from unbench.training.checkpoints import Checkpoint, read_checkpoint
 from unbench.training.loops import seeded, train_classifier
 
 CPU = torch.device("cpu")
@@ -71,7 +72,7 @@ def test_the_same_bits_as_without_a_kill(tmp_path: Path, recipe: Training, epoch
     with pytest.raises(KillError):
         trained(recipe, Checkpoint(path, every=0), KilledAfter(epochs))
     assert path.exists()
-    resumed = Checkpoint(path, every=0)
+    resumed = Checkpoint(path, read_checkpoint(path), every=0)
     assert resumed.seconds > 0
     counted = KilledAfter(10)
     weights = trained(recipe, resumed, counted)
@@ -105,6 +106,8 @@ def test_a_damaged_checkpoint_is_not_gone_on_from(tmp_path: Path) -> None:
         trained(recipe, Checkpoint(path, every=0), KilledAfter(2))
     path.write_bytes(path.read_bytes()[:-9])
     counted = KilledAfter(10)
-    again = trained(recipe, Checkpoint(path, every=0), counted)
+    store = Store(tmp_path)
+    again = trained(recipe, Checkpoint(path, store.recover(path, read_checkpoint), every=0), counted)
+    assert [aside.name for aside in store.damaged.iterdir()] == ["state"]
     assert counted.left == 10 - recipe.epochs
     assert all(torch.equal(value, again[name]) for name, value in trained(recipe).items())

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from safetensors import SafetensorError
-from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from unbench.config.seeds import derive_seed, digest
@@ -20,13 +18,12 @@ from unbench.data.images import Dataset, Images, Ints
 from unbench.errors import DamagedError, DivergedError
 from unbench.experiment.spec import NUMERICS_VERSION, RunSpec
 from unbench.methods.base import Method
-from unbench.store.checksum import BLANK, CHECKSUM_KEY
-from unbench.store.files import atomic_folder, read_verified, write_with_checksum
+from unbench.store.files import atomic_folder, read_verified
 from unbench.store.json_files import read_json, write_json
 from unbench.store.locks import locked
 from unbench.store.results import Store
-from unbench.store.tensors import storable
-from unbench.training.checkpoints import Checkpoint
+from unbench.store.tensors import load_tensors, save_tensors
+from unbench.training.checkpoints import Checkpoint, read_checkpoint
 from unbench.training.cost import Cost, measured, warm_up
 from unbench.training.loops import predict
 
@@ -76,7 +73,7 @@ class ReferenceModel:
         """Return a fresh copy of the model, on the method's device, in eval mode; raise DamagedError or StoreError."""
         model = method.build(self.images).to(method.context.device)
         path = self.folder / "model.safetensors"
-        state = _load(path)
+        state, _ = load_tensors(path)
         try:
             model.load_state_dict(state)
         except RuntimeError as error:
@@ -102,7 +99,8 @@ def train_or_load(
         seed = derive_seed(role, data.name, spec.seed)
         device = method.context.device
         warm_up(method.build(len(images)).to(device), first_batch(images, spec.preset.training.batch_size, device))
-        method.checkpoint = Checkpoint(store.stages / f".{name}.checkpoint")
+        left = store.stages / f".{name}.checkpoint"
+        method.checkpoint = Checkpoint(left, store.recover(left, read_checkpoint))
         with measured(device) as cost:
             model = method.train(images, seed)
         # Of the others, only the whole model is audited.
@@ -115,8 +113,7 @@ def train_or_load(
         about = {"role": role, "images": len(images), "seconds": seconds, "peak_memory_mb": cost.peak_memory_mb}
         with atomic_folder(folder) as temporary:
             for file, tensors in files.items():
-                content = save(storable(tensors), metadata={CHECKSUM_KEY: BLANK})
-                write_with_checksum(temporary / f"{file}.safetensors", content)
+                save_tensors(temporary / f"{file}.safetensors", tensors)
             write_json(temporary / "stage.json", about)
         method.checkpoint.remove()
         logger.info("trained %s in %.1f s", name, cost.seconds)
@@ -127,7 +124,7 @@ def read_reference_model(folder: Path) -> ReferenceModel:
     """Return the model in a folder, its weights verified but not loaded; raise DamagedError or StoreError."""
     about = read_json(folder / "stage.json")
     parts: PartLogits = {}
-    for name, tensor in _load(folder / "logits.safetensors").items():
+    for name, tensor in load_tensors(folder / "logits.safetensors")[0].items():
         part, _, split = name.partition("/")
         parts.setdefault(part, {})[split] = tensor
     # The weights are loaded later, when a damaged file could no longer be trained again.
@@ -181,10 +178,3 @@ def reference_model_name(role: Role, spec: RunSpec, own_training: bool, data: Da
 def is_stored(store: Store, name: str) -> bool:
     """Return True if a reference model is on disk, intact or not."""
     return (store.stages / name / "stage.json").exists()
-
-
-def _load(path: Path) -> dict[str, Tensor]:
-    try:
-        return dict(load(read_verified(path)))
-    except SafetensorError as error:
-        raise DamagedError(path, error) from error

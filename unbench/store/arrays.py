@@ -36,9 +36,17 @@ def load_arrays(path: Path, again: str = "'unbench shadow'") -> tuple[Arrays, di
     """
     content = read_verified(path, again)
     try:
-        # The header, as the format has it: its length in eight bytes, then JSON.
-        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-        notes = {name: text for name, text in header["__metadata__"].items() if name != CHECKSUM_KEY}
-        return load(content), notes
+        return load(content), notes_of(content)
     except (SafetensorError, ValueError, KeyError) as error:
         raise DamagedError(path, error, again) from error
+
+
+def notes_of(content: bytes) -> dict[str, str]:
+    """Return the texts in the header of a safetensors file, without its checksum.
+
+    Raises:
+        ValueError, KeyError: it has no such header.
+    """
+    # As the format has it: the length of the header in eight bytes, then JSON.
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    return {name: text for name, text in header["__metadata__"].items() if name != CHECKSUM_KEY}

@@ -6,6 +6,7 @@ RESULTS/outputs/<run_key>-<attempt>.parquet   one row per example, unbench.store
 RESULTS/probes/<run_key>-<attempt>.safetensors  answers of the models to --probe
 RESULTS/splits/<name>-<hash>.json             frozen index files
 RESULTS/stages/<role>-<key>/                  models trained once and shared
+RESULTS/stages/.<role>-<key>.checkpoint       state of a long training run that has not ended
 RESULTS/shadows/<pool>/                       outputs of shadow models (unbench.experiment.shadow_models)
 RESULTS/summary/*.parquet                     metrics over seeds, and methods compared in pairs
 RESULTS/sweeps/<key>.json                     the request of each sweep

@@ -9,14 +9,10 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save
 from torch import Tensor
 
-from unbench.errors import DamagedError, StoreError
-from unbench.store.checksum import BLANK, CHECKSUM_KEY
-from unbench.store.files import read_verified, write_with_checksum
-from unbench.store.tensors import storable
+from unbench.errors import StoreError
+from unbench.store.tensors import load_tensors, save_tensors
 
 T = TypeVar("T")
 
@@ -38,22 +34,25 @@ Part = Stateful | torch.Generator
 
 
 class Checkpoint:
-    """The state of one training, which may have several phases, each a number of epochs.
+    """State of one training run, which may have several phases of several epochs each.
 
     Args:
         path: of the file; None keeps nothing.
+        stored: what `read_checkpoint` found in that file, to resume from.
         every: seconds between two writes; None for EVERY.
 
     Attributes:
         seconds: that training took before this process went on with it.
     """
 
-    def __init__(self, path: Path | None = None, every: float | None = None) -> None:
+    def __init__(
+        self, path: Path | None = None, stored: dict[str, Any] | None = None, every: float | None = None
+    ) -> None:
         self._path, self._every = path, EVERY if every is None else every
         self._phase = -1
         self._began = self._written = time.perf_counter()
-        self._stored = self._read()
-        self.seconds: float = self._stored["seconds"] if self._stored else 0.0
+        self._stored = stored
+        self.seconds: float = stored["seconds"] if stored else 0.0
 
     def epochs(self, items: T, count: int, parts: Mapping[str, Part]) -> Iterator[T]:
         """Yield `items` once for each epoch of a phase that is still to do, after going back to the stored state.
@@ -98,22 +97,15 @@ class Checkpoint:
         }
         tensors: dict[str, Tensor] = {}
         plain = _without_tensors(state, tensors)
-        content = save(storable(tensors), metadata={CHECKSUM_KEY: BLANK, "state": json.dumps(plain)})
-        write_with_checksum(self._path, content)
+        save_tensors(self._path, tensors, {"state": json.dumps(plain)})
         self._written = now
 
-    def _read(self) -> dict[str, Any] | None:
-        """Return the stored state; None if there is none, or it is damaged: then training begins again."""
-        if self._path is None or not self._path.exists():
-            return None
-        try:
-            read_verified(self._path)
-        except DamagedError:
-            return None
-        with safe_open(self._path, "pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            state: dict[str, Any] = _with_tensors(json.loads(file.metadata()["state"]), tensors)
-        return state
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Return the state in a file, for Checkpoint; raise DamagedError or StoreError if there is none to be had."""
+    tensors, notes = load_tensors(path)
+    state: dict[str, Any] = _with_tensors(json.loads(notes["state"]), tensors)
+    return state
 
 
 def _state(part: Part) -> Any:
