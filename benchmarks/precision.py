@@ -32,7 +32,7 @@ NETWORKS: dict[str, tuple[str, dict[str, Value], float]] = {
     "cifarnet, narrow": ("cifarnet", {"width": 32}, 3.0),
     "resnet18": ("resnet18", {}, 2.5),
 }
-"""Name and options of each network, and how many times faster bfloat16 must be."""
+"""Backbone and options of each network, and the least speed-up that bfloat16 must give."""
 
 OVERHEAD = 1.05
 """Most that the harness may take over the bare loop."""

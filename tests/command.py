@@ -88,7 +88,7 @@ class Started:
         self.returncode: int | None = None
 
     def poll(self, wait: bool = False) -> int | None:
-        """The exit code, or None if it still runs."""
+        """The exit code; None while the process is running."""
         if self.returncode is None:
             self.returncode = _ask(pid=self.pid, wait=wait)
         return self.returncode

@@ -117,7 +117,7 @@ class Sweeping(Started):
             self.stdout = pipe.open()
 
     def kill(self, number: signal.Signals, group: bool = True) -> None:
-        """Send a signal to it, or to it and all that it started."""
+        """Send a signal to the process, or to it and every process that it started."""
         if group:
             os.killpg(self.pid, number)
         else:

@@ -41,7 +41,7 @@ def wait_for(happened: Callable[[], object]) -> None:
 
 @pytest.fixture
 def task(tmp_path: Path) -> Task:
-    """A task whose results folder has a place for its last words."""
+    """A task whose results folder can hold its last words."""
     (tmp_path / "locks").mkdir()
     return Task("run-1", "run", spec_of("none"))
 

@@ -186,7 +186,7 @@ def best(data: NotedTable, most: int) -> NotedTable:
 
 
 def _each_model(look: ModelLook, run: RunExamples) -> dict[Model, Columns | str]:
-    """Return by model what a look takes, or the reason for there being nothing."""
+    """Map each model to the columns that a look takes from it, or to the reason why it has none."""
     found: dict[Model, Columns | str] = {}
     for model in MODELS:
         try:

@@ -162,7 +162,7 @@ class Training(Strict):
         momentum, nesterov: of SGD.
         label_smoothing: share of the target that is spread evenly over all classes.
         augment: random crops after padding, and mirror images.
-        padding: what a crop finds beyond the edge: black, or the image reflected.
+        padding: fills a crop beyond the edge of the image: black, or the image reflected.
         precision: "bf16" runs the network's layers in bfloat16; weights, losses and optimiser stay in float32.
         channels_last: whether the network keeps channels innermost in memory, which suits convolutions.
     """
@@ -187,8 +187,8 @@ class Training(Strict):
     LATER: ClassVar[frozenset[str]] = frozenset(
         ("nesterov", "schedule", "milestones", "gamma", "label_smoothing", "padding", "precision", "channels_last")
     )
-    """Fields that came after the first results. At their defaults they are left out of digests, which stay as they
-    were."""
+    """Fields that were added after the first results. At their defaults they are left out of digests, so that old keys
+    stay valid."""
 
     @model_validator(mode="after")
     def _steps_have_milestones(self) -> Training:

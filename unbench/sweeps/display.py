@@ -73,7 +73,7 @@ class Estimator:
         return of_method if of_method is not None or task.kind == "run" else self._medians.get(place)
 
     def total(self, tasks: Iterable[Task]) -> Duration:
-        """Return the duration of many tasks."""
+        """Return the total duration of several tasks."""
         known = [self.seconds(task) for task in tasks]
         return Duration(sum(one for one in known if one is not None), known.count(None))
 

@@ -1,4 +1,4 @@
-"""Cells of the leaderboard, rows that may be compared with each other, and the cells of one preset side by side."""
+"""Cells of the leaderboard, whose rows can be compared with each other, and the cells of one preset side by side."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ OVER_CELLS = (
 )
 ALPHA = 0.05
 LEAST_METHODS = 3
-"""Friedman's test compares three methods or more."""
+"""Fewest methods that Friedman's test can compare."""
 
 
 @dataclass(frozen=True)

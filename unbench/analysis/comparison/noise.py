@@ -251,7 +251,7 @@ def _redefined(before: int, after: int) -> str:
 
 
 def _floor_variance(a: Row, b: Row) -> float | None:
-    """Estimate the variance of a difference of two trainings that differ only in their seed.
+    """Estimate the variance of the difference between two training runs that differ only in their seed.
 
     The floor is a mean of absolute differences, which for normal ones is sqrt(2 / pi) of their standard deviation. A
     floor of 0 does not promise that there is no noise: accuracies are coarse, and all may have come out at 100 %.
@@ -261,7 +261,7 @@ def _floor_variance(a: Row, b: Row) -> float | None:
 
 
 def _bootstrap_variance(a: Row, b: Row) -> float | None:
-    """Estimate the variance of a difference by drawing examples anew: the sum of both, as if drawn independently."""
+    """Estimate the variance of a difference from bootstrap intervals: the sum of both, as if drawn independently."""
     if not all(present(row[end]) for row in (a, b) for end in ("low", "high")):
         return None
     return sum(((row["high"] - row["low"]) / 2 / _TAIL) ** 2 for row in (a, b)) or None

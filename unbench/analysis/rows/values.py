@@ -27,7 +27,7 @@ def plain_records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 class RunsOfRow:
-    """Some of the runs of one row, read by column: far faster than one DataFrame per row.
+    """Some of the runs of one row, read by column, which is far faster than building a DataFrame for each row.
 
     Args:
         columns: of the runs of all rows: values by name.

@@ -42,7 +42,7 @@ _COLUMNS = {
     "acc_std": "test_acc_std",
 }
 _MANY = 46
-"""Characters of the values that fit side by side under a panel."""
+"""Most characters that the values under a panel may have in all to fit side by side."""
 
 
 def ablation_data(study: AblationStudy) -> NotedTable:

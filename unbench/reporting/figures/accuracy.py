@@ -87,7 +87,7 @@ def _level(row: Row, column: str, oracle: str) -> Row:
 
 
 def draw_accuracy(data: NotedTable, title: str, palette: Palette, whose: str = "each method's own oracle") -> Figure:
-    """Draw a horizontal bar for each label in a panel for each set, beside the level that it should have.
+    """Draw one panel per set, with a horizontal bar for each label and a mark at the level that it should reach.
 
     Args:
         data: with the columns label, method, set, mean, std, oracle, in the order of the bars.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from unbench.analysis.rows.noted import NotedTable
 
 WIDTH = 7.0
-"""Inches: the width of a text block over two columns."""
+"""Width in inches of a text block that spans two columns."""
 LABEL_STEP = 0.135
 """Inches from one label to the next at least."""
 KEY_LINE = 0.145
